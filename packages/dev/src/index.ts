@@ -1,0 +1,16 @@
+export { findSystemPostgres } from "./system-postgres.ts";
+export { startPostgres } from "./start-postgres.ts";
+export type { RunningPostgres } from "./start-postgres.ts";
+export { createTemporaryPostgres } from "./temporary-postgres.ts";
+export type { TemporaryPostgresOptions } from "./temporary-postgres.ts";
+export type { PostgresOptions } from "./options.ts";
+export type { PostgresBinaries } from "./binaries.ts";
+export type { ProcessExit } from "./cluster-process.ts";
+export { DataDirVersionError } from "./errors.ts";
+export { ForeignDataDirError } from "./errors.ts";
+export { InvalidPostgresOptionError } from "./errors.ts";
+export { MinkDevError } from "./errors.ts";
+export { PortInUseError } from "./errors.ts";
+export { PostgresAlreadyRunningError } from "./errors.ts";
+export { PostgresBinariesNotFoundError } from "./errors.ts";
+export { PostgresStartError } from "./errors.ts";

@@ -1,0 +1,156 @@
+import { InvalidArgumentError } from '../errors.ts';
+import { deepFreeze } from '../deep-freeze.ts';
+import { codecFor, codecsOf, type AnyEvents, type EventOf } from '../events/define-events.ts';
+import { checkFold, evolveOnce, initialStateOf, type Fold } from './decider.ts';
+import { streamName } from '../stream-name.ts';
+
+/** An event that was applied and not saved yet. */
+export interface UncommittedEvent {
+  readonly type: string;
+  readonly data: unknown;
+}
+
+/** How the store reaches the parts of an aggregate that nobody else may touch. */
+export const internals: unique symbol = Symbol.for('mink.aggregate');
+
+/** Where an aggregate's events belong. */
+export interface AggregateDefinition {
+  readonly category: string;
+  readonly events: AnyEvents;
+}
+
+/** What the store does with an aggregate. */
+export interface AggregateInternals {
+  readonly definition: AggregateDefinition;
+  /** Moves to the next version; the event is undefined where it was skipped. */
+  replay(event: { readonly type: string; readonly data: unknown } | undefined, streamVersion: number): void;
+  uncommitted(): readonly UncommittedEvent[];
+  /** Claims the aggregate for one save at a time; the function releases it, and moves the version when it is given. */
+  beginSave(): (savedVersion?: number) => void;
+}
+
+/** The base of every class made with {@link Aggregate}: one entity, its state, and what it has decided. */
+export abstract class AggregateBase<State, Event extends { readonly type: string; readonly data: unknown }> {
+  readonly #fold: Fold<string, AnyEvents, State>;
+  readonly #uncommitted: Event[] = [];
+  #state: State;
+  #version = 0;
+  #saving = false;
+
+  /** The id: the stream name's part after the category. */
+  readonly id: string;
+
+  constructor(fold: Fold<string, AnyEvents, State>, id: string) {
+    streamName(fold.category, id);
+    this.#fold = fold;
+    this.#state = initialStateOf(fold);
+    this.id = id;
+  }
+
+  /** The state after every event so far, applied ones included. Frozen: only events change it. */
+  get state(): State {
+    return deepFreeze(this.#state);
+  }
+
+  /** The version of the stream this was loaded from or last saved to; 0 if it has no events yet. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What was applied and not saved yet. */
+  get uncommittedEvents(): readonly Event[] {
+    return [...this.#uncommitted];
+  }
+
+  /**
+   * Records an event **and** changes the state with it. The payload is checked by its schema; when it is refused,
+   * nothing was recorded and nothing has changed.
+   */
+  protected apply(event: Event): void {
+    if (this.#saving) {
+      throw new InvalidArgumentError('apply', `${this.#fold.category} "${this.id}" is being saved; await the save first`);
+    }
+    const { data } = codecFor(this.#fold.category, this.#fold.events, event.type).encode(event.data);
+    this.#state = evolveOnce(this.#fold, this.state, { type: event.type, data });
+    this.#uncommitted.push(event);
+  }
+
+  get [internals](): AggregateInternals {
+    return {
+      definition: this.#fold,
+      replay: (event, streamVersion) => {
+        if (event !== undefined) this.#state = evolveOnce(this.#fold, this.#state, event);
+        this.#version = streamVersion;
+      },
+      uncommitted: () => this.#uncommitted,
+      beginSave: () => {
+        if (this.#saving) {
+          throw new InvalidArgumentError('save', `${this.#fold.category} "${this.id}" is being saved already`);
+        }
+        this.#saving = true;
+        return (savedVersion) => {
+          this.#saving = false;
+          if (savedVersion === undefined) return;
+          this.#version = savedVersion;
+          this.#uncommitted.length = 0;
+        };
+      },
+    };
+  }
+}
+
+/** A class made with {@link Aggregate}. */
+export interface AggregateClass<Category extends string, E extends AnyEvents, State> {
+  readonly definition: Fold<Category, E, State>;
+  new (id: string): AggregateBase<State, EventOf<E>>;
+}
+
+/** Any class that extends one made with {@link Aggregate}. */
+export interface AnyAggregateClass<Instance extends AnyAggregate = AnyAggregate> {
+  readonly definition: AggregateDefinition;
+  new (id: string): Instance;
+}
+
+/** Any aggregate instance. */
+export interface AnyAggregate {
+  readonly id: string;
+  readonly version: number;
+  readonly state: unknown;
+  readonly [internals]: AggregateInternals;
+}
+
+/**
+ * The base class for an aggregate: business methods guard the rules and `apply` events, which records them and changes
+ * the state at once. Loading, saving and versions belong to the store.
+ *
+ * @example
+ * class Order extends Aggregate({
+ *   category: 'Order',
+ *   events: orderEvents,
+ *   initialState: (): OrderState => ({ status: 'new' }),
+ *   evolve: (state, event) => (event.type === 'OrderConfirmed' ? { ...state, status: 'confirmed' } : state),
+ * }) {
+ *   confirm() {
+ *     if (this.state.status !== 'new') throw new Error('Only a new order can be confirmed.');
+ *     this.apply(orderEvents.OrderConfirmed({}));
+ *   }
+ * }
+ * await store.execute(Order, '42', (order) => order.confirm());
+ */
+export function Aggregate<const Category extends string, E extends AnyEvents, State>(definition: {
+  readonly category: Category;
+  readonly events: E;
+  readonly initialState: () => State;
+  readonly evolve: (state: NoInfer<State>, event: EventOf<E>) => NoInfer<State>;
+}): AggregateClass<Category, E, State> {
+  checkFold(definition);
+  codecsOf(definition.events);
+  const fold: Fold<Category, E, State> = Object.freeze({ ...definition });
+  return class extends AggregateBase<State, EventOf<E>> {
+    static readonly definition = fold;
+
+    constructor(id: string) {
+      super(fold, id);
+    }
+  };
+}

@@ -1,0 +1,83 @@
+import { EvolveFailedError, InvalidArgumentError } from '../errors.ts';
+import { deepFreeze } from '../deep-freeze.ts';
+import type { AnyEvents, EventMapOf, EventOf } from '../events/define-events.ts';
+import { checkCategory } from '../store/event-registry.ts';
+
+/** How the state of one entity follows from its events. */
+export interface Fold<Category extends string, E extends AnyEvents, State> {
+  readonly category: Category;
+  readonly events: E;
+  initialState(): State;
+  evolve(state: State, event: EventOf<E>): State;
+}
+
+/** Pure decision logic over the events of a category. */
+export interface Decider<Category extends string, E extends AnyEvents, State, Command> extends Fold<Category, E, State> {
+  decide(command: Command, state: State): EventOf<E> | readonly EventOf<E>[];
+}
+
+/**
+ * Defines the decision logic of a category: `decide` turns a command and the state into events, `evolve` folds an event
+ * into the state. Both are pure: the state they get is frozen, and `evolve` returns a new one.
+ *
+ * `decide` refuses a command by throwing, and answers "nothing to do" with an empty array.
+ *
+ * @example
+ * const order = defineDecider({
+ *   category: 'Order',
+ *   events: orderEvents,
+ *   initialState: (): OrderState => ({ status: 'new' }),
+ *   evolve: (state, event) => (event.type === 'OrderConfirmed' ? { ...state, status: 'confirmed' } : state),
+ *   decide: (command: ConfirmOrder, state) => orderEvents.OrderConfirmed({}),
+ * });
+ * await store.execute(order, '42', { type: 'ConfirmOrder' });
+ */
+export function defineDecider<const Category extends string, E extends AnyEvents, State, Command>(definition: {
+  readonly category: Category;
+  readonly events: E;
+  readonly initialState: () => State;
+  readonly evolve: (state: NoInfer<State>, event: EventOf<E>) => NoInfer<State>;
+  readonly decide: (command: Command, state: NoInfer<State>) => EventOf<E> | readonly EventOf<E>[];
+}): Decider<Category, E, State, Command> {
+  checkFold(definition);
+  if (typeof definition.decide !== 'function') throw new InvalidArgumentError('decide', 'is not a function');
+  return Object.freeze({ ...definition });
+}
+
+/** Refuses a definition that lacks a part. */
+export function checkFold(definition: {
+  readonly category: string;
+  readonly initialState: unknown;
+  readonly evolve: unknown;
+}): void {
+  checkCategory(definition.category);
+  if (typeof definition.initialState !== 'function') throw new InvalidArgumentError('initialState', 'is not a function');
+  if (typeof definition.evolve !== 'function') throw new InvalidArgumentError('evolve', 'is not a function');
+}
+
+/** What {@link evolveOnce} needs of a fold; its events are known to fit. */
+interface AnyFold<State> {
+  readonly category: string;
+  evolve(state: State, event: { readonly type: string; readonly data: unknown }): State;
+}
+
+/** The state before the first event, frozen: an `evolve` that changes it in place fails at once. */
+export function initialStateOf<State>(fold: { initialState(): State }): State {
+  return deepFreeze(fold.initialState());
+}
+
+/** One step of a fold; whatever `evolve` throws comes as `EvolveFailedError`. */
+export function evolveOnce<State>(
+  fold: AnyFold<State>,
+  state: State,
+  event: { readonly type: string; readonly data: unknown },
+): State {
+  try {
+    return fold.evolve(state, event);
+  } catch (error) {
+    throw new EvolveFailedError(fold.category, event.type, error);
+  }
+}
+
+/** The payload types of a fold's events. */
+export type EventMapOfFold<F> = F extends { readonly events: infer E extends AnyEvents } ? EventMapOf<E> : never;

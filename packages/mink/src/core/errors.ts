@@ -1,0 +1,293 @@
+import type { ExpectedVersion } from './expected-version.ts';
+
+/** One thing that is wrong with a value, and where: `path` is `items[2].price`, or empty for the value as a whole. */
+export interface Issue {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Options every error takes: the error that caused it. */
+export interface MinkErrorOptions {
+  readonly cause?: unknown;
+}
+
+/**
+ * The base of every error mink throws on purpose.
+ *
+ * Branch on `code`, which never changes, or on the class; never on the message. The facts of an error are its fields.
+ */
+export abstract class MinkError extends Error {
+  /** Stable, upper snake case: `CONCURRENCY_CONFLICT`. */
+  abstract readonly code: string;
+
+  constructor(message: string, options?: MinkErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+
+  /** The page that explains this error, relative to the repository: `docs/errors.md#concurrency_conflict`. */
+  get docs(): string {
+    return `docs/errors.md#${this.code.toLowerCase()}`;
+  }
+}
+
+/** An option or argument that cannot be used. */
+export class InvalidArgumentError extends MinkError {
+  readonly code = 'INVALID_ARGUMENT';
+  readonly argument: string;
+
+  constructor(argument: string, reason: string, options?: MinkErrorOptions) {
+    super(`${argument}: ${reason}`, options);
+    this.argument = argument;
+  }
+}
+
+/** A stream name that is not `Category-id`. */
+export class InvalidStreamNameError extends MinkError {
+  readonly code = 'INVALID_STREAM_NAME';
+  readonly streamName: string;
+  readonly reason: string;
+
+  constructor(streamName: string, reason: string) {
+    super(
+      `Stream name ${JSON.stringify(streamName)} is not valid: ${reason}. Use "Category-id", for example "Order-42".`,
+    );
+    this.streamName = streamName;
+    this.reason = reason;
+  }
+}
+
+/** An append without any event. */
+export class NoEventsError extends MinkError {
+  readonly code = 'NO_EVENTS';
+  readonly streamName: string;
+
+  constructor(streamName: string) {
+    super(
+      `There are no events to append to stream "${streamName}". Give at least one, or skip the append when nothing happened.`,
+    );
+    this.streamName = streamName;
+  }
+}
+
+/** An event type, or a whole category, that the store was not told about. */
+export class UnknownEventTypeError extends MinkError {
+  readonly code = 'UNKNOWN_EVENT_TYPE';
+  readonly eventType: string;
+  readonly category: string;
+  readonly globalPosition: number | undefined;
+
+  constructor(
+    category: string,
+    eventType: string,
+    options: { readonly known: readonly string[]; readonly globalPosition?: number | undefined },
+  ) {
+    const at = options.globalPosition === undefined ? '' : ` at position ${options.globalPosition}`;
+    const known = options.known.length === 0 ? 'no event types' : options.known.join(', ');
+    super(
+      `Event type "${eventType}"${at} is not defined for category "${category}", which has ${known}. Add it to defineEvents, or read with { unknownEvents: 'skip' }.`,
+    );
+    this.category = category;
+    this.eventType = eventType;
+    this.globalPosition = options.globalPosition;
+  }
+}
+
+/** A payload or metadata that its schema refuses, or that JSON cannot hold. Nothing was written. */
+export class InvalidEventDataError extends MinkError {
+  readonly code = 'INVALID_EVENT_DATA';
+  readonly eventType: string;
+  readonly issues: readonly Issue[];
+  /** Where the first issue is: `items[2].price`; empty for the payload as a whole. */
+  readonly path: string;
+  readonly reason: string;
+
+  constructor(
+    eventType: string,
+    issues: readonly Issue[],
+    options?: MinkErrorOptions & { readonly where?: string | undefined },
+  ) {
+    const list = issues.map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`));
+    super(`Event "${eventType}"${options?.where ?? ''} has invalid data. ${list.join('; ')}`, options);
+    this.eventType = eventType;
+    this.issues = issues;
+    this.path = issues[0]?.path ?? '';
+    this.reason = issues[0]?.reason ?? '';
+  }
+}
+
+/** A payload above the store's limit. Nothing was written. */
+export class PayloadTooLargeError extends MinkError {
+  readonly code = 'PAYLOAD_TOO_LARGE';
+  readonly eventType: string;
+  readonly bytes: number;
+  readonly maxPayloadBytes: number;
+
+  constructor(eventType: string, bytes: number, maxPayloadBytes: number) {
+    super(
+      `Event "${eventType}" has ${bytes} bytes of JSON, the limit is ${maxPayloadBytes}. Store large content elsewhere and its reference here, or raise maxPayloadBytes.`,
+    );
+    this.eventType = eventType;
+    this.bytes = bytes;
+    this.maxPayloadBytes = maxPayloadBytes;
+  }
+}
+
+/** Another writer got there first: the stream is not at the version that was expected. Nothing was written. */
+export class ConcurrencyConflictError extends MinkError {
+  readonly code = 'CONCURRENCY_CONFLICT';
+  readonly streamName: string;
+  readonly expectedVersion: ExpectedVersion;
+  /** The version the stream is at; 0 when it does not exist. */
+  readonly actualVersion: number;
+
+  constructor(streamName: string, expectedVersion: ExpectedVersion, actualVersion: number) {
+    const actual = actualVersion === 0 ? 'does not exist' : `is at version ${actualVersion}`;
+    super(
+      `Stream "${streamName}" ${actual}, expected ${describeExpectation(expectedVersion)}. Reload it and decide again.`,
+    );
+    this.streamName = streamName;
+    this.expectedVersion = expectedVersion;
+    this.actualVersion = actualVersion;
+  }
+}
+
+function describeExpectation(expected: ExpectedVersion): string {
+  switch (expected) {
+    case 'any':
+      return 'any version';
+    case 'no_stream':
+    case 0:
+      return 'no stream of that name';
+    case 'stream_exists':
+      return 'an existing stream';
+    default:
+      return `version ${expected}`;
+  }
+}
+
+/** Event ids that are already in the stream, but not as this same append: other content, or only some of them. */
+export class IdempotencyMismatchError extends MinkError {
+  readonly code = 'IDEMPOTENCY_MISMATCH';
+  readonly streamName: string;
+  readonly eventIds: readonly string[];
+
+  constructor(streamName: string, eventIds: readonly string[]) {
+    super(
+      `Stream "${streamName}" already holds event ids of this append, but not as the same append (${eventIds.join(', ')}). Use new ids for new events; repeat an append with exactly its first events.`,
+    );
+    this.streamName = streamName;
+    this.eventIds = eventIds;
+  }
+}
+
+/** The `…OrThrow` forms found no stream. */
+export class StreamNotFoundError extends MinkError {
+  readonly code = 'STREAM_NOT_FOUND';
+  readonly streamName: string;
+
+  constructor(streamName: string) {
+    super(`Stream "${streamName}" does not exist. Check the category and the id.`);
+    this.streamName = streamName;
+  }
+}
+
+/** The stream was archived or tombstoned and takes no more events. */
+export class StreamClosedError extends MinkError {
+  readonly code = 'STREAM_CLOSED';
+  readonly streamName: string;
+  readonly state: 'archived' | 'tombstoned';
+
+  constructor(streamName: string, state: 'archived' | 'tombstoned') {
+    super(`Stream "${streamName}" is ${state} and takes no more events. Use a new stream.`);
+    this.streamName = streamName;
+    this.state = state;
+  }
+}
+
+/** `evolve` threw, for instance because it changed the state in place. Nothing was written. */
+export class EvolveFailedError extends MinkError {
+  readonly code = 'EVOLVE_FAILED';
+  readonly category: string;
+  readonly eventType: string;
+
+  constructor(category: string, eventType: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const hint =
+      cause instanceof TypeError ? ' State is frozen: evolve must return a new state, not change the old one.' : '';
+    super(`evolve of "${category}" failed on event "${eventType}": ${reason}.${hint}`, { cause });
+    this.category = category;
+    this.eventType = eventType;
+  }
+}
+
+/** The position to continue from is beyond the end of the log: the log was restored to an earlier state. */
+export class LogRewoundError extends MinkError {
+  readonly code = 'LOG_REWOUND';
+  readonly after: number;
+  readonly head: number;
+
+  constructor(after: number, head: number) {
+    super(
+      `Cannot continue after position ${after}: the log ends at ${head}. It was probably restored from a backup; rebuild this consumer, or start it at a position that exists.`,
+    );
+    this.after = after;
+    this.head = head;
+  }
+}
+
+/** The connection broke while the append was under way: it may or may not be in the log. */
+export class AppendOutcomeUnknownError extends MinkError {
+  readonly code = 'APPEND_OUTCOME_UNKNOWN';
+  readonly streamNames: readonly string[];
+  /** The ids of the events, in order. Appending the same events with these ids again is safe: it happens once. */
+  readonly eventIds: readonly string[];
+
+  constructor(streamNames: readonly string[], eventIds: readonly string[], cause: unknown) {
+    super(
+      `The connection broke while events were being appended to ${streamNames.join(', ')}: they may or may not be stored. Append the same events with the same ids (error.eventIds) again; they are stored once.`,
+      { cause },
+    );
+    this.streamNames = streamNames;
+    this.eventIds = eventIds;
+  }
+}
+
+/** The store, or the database behind it, cannot be reached. Reads and retries are safe. */
+export class DatabaseUnavailableError extends MinkError {
+  readonly code = 'DATABASE_UNAVAILABLE';
+}
+
+/** The database refused a statement. Nothing of it was written. */
+export class DatabaseError extends MinkError {
+  readonly code = 'DATABASE_ERROR';
+  /** The five-character SQLSTATE, such as `42501` for missing rights. */
+  readonly sqlState: string;
+
+  constructor(message: string, sqlState: string, cause: unknown) {
+    super(message, { cause });
+    this.sqlState = sqlState;
+  }
+}
+
+/** The schema in the database needs newer code, or this code needs a newer schema. */
+export class SchemaVersionError extends MinkError {
+  readonly code = 'SCHEMA_VERSION';
+  readonly schema: string;
+  readonly databaseVersion: number;
+
+  constructor(message: string, facts: { readonly schema: string; readonly databaseVersion: number }) {
+    super(message);
+    this.schema = facts.schema;
+    this.databaseVersion = facts.databaseVersion;
+  }
+}
+
+/** The store was closed. */
+export class StoreClosedError extends MinkError {
+  readonly code = 'STORE_CLOSED';
+
+  constructor() {
+    super('The store is closed. Create a new one, or close it later.');
+  }
+}

@@ -1,0 +1,114 @@
+import { InvalidArgumentError, UnknownEventTypeError } from '../errors.ts';
+import type { Metadata } from '../metadata.ts';
+import { textProblem } from '../stream-name.ts';
+import { eventCodec, type DataOf, type EventCodec, type EventSchema } from './event-schema.ts';
+import type { StandardSchema, TwoWaySchema } from './standard-schema.ts';
+
+/** From event type to payload type. */
+export type EventMap = Readonly<Record<string, unknown>>;
+
+/** An event as user code makes it and folds it: a union over the types of `M`, narrowed by `type`. */
+export type DomainEvent<M extends EventMap> = {
+  readonly [T in keyof M & string]: { readonly type: T; readonly data: M[T] };
+}[keyof M & string];
+
+/** An event on its way into the store. */
+export type NewEvent<M extends EventMap> = DomainEvent<M> & {
+  /** A UUID. Give it to make an append repeatable: the same ids are stored once. Default: a new UUID v7. */
+  readonly id?: string | undefined;
+  readonly metadata?: Metadata | undefined;
+};
+
+declare const eventMap: unique symbol;
+const codecs: unique symbol = Symbol.for('mink.codecs');
+
+/** Anything {@link defineEvents} returned. */
+export interface AnyEvents {
+  readonly [eventMap]?: EventMap;
+  readonly [codecs]: ReadonlyMap<string, EventCodec>;
+}
+
+/** What {@link defineEvents} returns: a creator for each type, `orderEvents.ItemAdded({ … })`. */
+export type Events<M extends EventMap> = {
+  readonly [T in keyof M & string]: (data: M[T]) => { readonly type: T; readonly data: M[T] };
+} & {
+  readonly [eventMap]?: M;
+  readonly [codecs]: ReadonlyMap<string, EventCodec>;
+};
+
+/** The payload types of a definition. */
+export type EventMapOf<E extends AnyEvents> = E extends { readonly [eventMap]?: infer M extends EventMap } ? M : never;
+
+/** The event union of a definition: `type OrderEvent = EventOf<typeof orderEvents>`. */
+export type EventOf<E extends AnyEvents> = DomainEvent<EventMapOf<E>>;
+
+/** A schema that changes a value on the way in, and knows no way back, cannot describe what is stored. */
+type Reversible<S> = S extends TwoWaySchema
+  ? S
+  : S extends StandardSchema<infer Input, infer Output>
+    ? Output extends Input
+      ? S
+      : 'This schema changes its input: wrap it in codec(schema, { encode })'
+    : S;
+
+/** Options of {@link defineEvents}. */
+export interface DefineEventsOptions {
+  /**
+   * Run one-way schemas over stored payloads on every read too. Schemas with a way back (zod, `codec`) always run.
+   * @defaultValue false
+   */
+  readonly validateOnRead?: boolean | undefined;
+}
+
+/**
+ * Defines the events of a category: their types, and the schema of each payload. Everything else is inferred from it.
+ *
+ * A schema is a Standard Schema (zod, valibot, arktype …), which is checked on every append; `codec(…)`, for payloads
+ * with dates, bigints and the like; or `payload<T>()`, a type without a check. Event types are stored as written here.
+ *
+ * @example
+ * const orderEvents = defineEvents({
+ *   OrderCreated: z.object({ customerId: z.string() }),
+ *   ItemAdded: z.object({ sku: z.string(), quantity: z.number().int().positive() }),
+ * });
+ * const event = orderEvents.ItemAdded({ sku: 'SKU-1', quantity: 2 });
+ */
+export function defineEvents<S extends Readonly<Record<string, EventSchema>>>(
+  schemas: S & { readonly [T in keyof S]: Reversible<S[T]> },
+  options: DefineEventsOptions = {},
+): Events<{ readonly [T in keyof S & string]: DataOf<S[T]> }> {
+  const table = new Map<string, EventCodec>();
+  const creators: Record<string, (data: unknown) => unknown> = {};
+  for (const [type, schema] of Object.entries<EventSchema>(schemas)) {
+    checkEventType(type);
+    table.set(type, eventCodec(type, schema, options.validateOnRead ?? false));
+    creators[type] = (data) => ({ type, data });
+  }
+  const definition: unknown = Object.freeze(Object.assign(creators, { [codecs]: table }));
+  // The creators were made from the keys of `schemas`; TypeScript cannot follow a loop over them.
+  return definition as Events<{ readonly [T in keyof S & string]: DataOf<S[T]> }>;
+}
+
+const MAX_TYPE_LENGTH = 256;
+
+/** Refuses an event type that could not be stored as written. */
+export function checkEventType(type: string): void {
+  if (typeof type !== 'string' || type === '') throw new InvalidArgumentError('event type', 'is empty');
+  if (type.length > MAX_TYPE_LENGTH) {
+    throw new InvalidArgumentError('event type', `"${type.slice(0, 40)}…" is longer than ${MAX_TYPE_LENGTH} characters`);
+  }
+  const problem = textProblem(type);
+  if (problem !== undefined) throw new InvalidArgumentError('event type', `${JSON.stringify(type)}: ${problem}`);
+}
+
+/** The codecs of a definition, by event type. */
+export function codecsOf(events: AnyEvents): ReadonlyMap<string, EventCodec> {
+  return events[codecs];
+}
+
+/** The codec of one event type. Throws {@link UnknownEventTypeError}. */
+export function codecFor(category: string, events: AnyEvents, type: string): EventCodec {
+  const codec = codecsOf(events).get(type);
+  if (codec === undefined) throw new UnknownEventTypeError(category, String(type), { known: [...codecsOf(events).keys()] });
+  return codec;
+}

@@ -1,0 +1,210 @@
+import { InvalidArgumentError, InvalidEventDataError, type Issue } from '../errors.ts';
+import { checkJson, type CheckedJson, type JsonValue } from '../json.ts';
+import { deepFreeze } from '../deep-freeze.ts';
+import {
+  formatPath,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
+  type TwoWayResult,
+  type TwoWaySchema,
+} from './standard-schema.ts';
+
+declare const payloadType: unique symbol;
+
+/** What {@link payload} returns: a type and no check. */
+export interface PayloadMarker<T> {
+  readonly kind: 'payload';
+  readonly [payloadType]?: T;
+}
+
+/** What {@link codec} returns: a schema and the way back. */
+export interface PayloadCodec<Output> {
+  readonly kind: 'codec';
+  readonly schema: StandardSchema<unknown, Output>;
+  readonly encode: (value: Output) => unknown;
+}
+
+/** Everything that can describe a payload in `defineEvents`. */
+export type EventSchema = StandardSchema | PayloadMarker<unknown> | { readonly kind: 'codec' };
+
+/** The payload type that a schema describes: its output. */
+export type DataOf<S> =
+  S extends PayloadMarker<infer T>
+    ? T
+    : S extends PayloadCodec<infer Output>
+      ? Output
+      : S extends StandardSchema<infer _Input, infer Output>
+        ? Output
+        : never;
+
+/**
+ * A payload that has a type and no check at run time. Whatever JSON cannot hold is still refused on append.
+ *
+ * @example
+ * const orderEvents = defineEvents({ OrderConfirmed: payload<{ total: number }>() });
+ */
+export function payload<T>(): PayloadMarker<T> {
+  return { kind: 'payload' };
+}
+
+/**
+ * A schema together with the way back, for payloads that hold more than JSON does. Reading runs the schema over the
+ * stored JSON; appending runs `encode`, then checks that the schema accepts the result. A zod schema (4.1 and later)
+ * with `z.codec` inside needs no wrapper.
+ *
+ * @example
+ * codec(v.pipe(v.object({ at: v.pipe(v.string(), v.toDate()) })), { encode: ({ at }) => ({ at: at.toISOString() }) })
+ */
+export function codec<Output>(
+  schema: StandardSchema<unknown, Output>,
+  options: { readonly encode: (value: NoInfer<Output>) => unknown },
+): PayloadCodec<Output> {
+  return { kind: 'codec', schema, encode: options.encode };
+}
+
+/** A payload as it is stored (`stored`) and as readers see it (`data`). */
+export interface EncodedPayload {
+  readonly stored: CheckedJson;
+  readonly data: unknown;
+}
+
+/** How one event type's payloads are checked, stored and read. Errors are `InvalidEventDataError`. */
+export interface EventCodec {
+  /** From what the user appends to what is stored. */
+  encode(data: unknown): EncodedPayload;
+  /** From what is stored to what readers see. `where` says which event, for the error. */
+  decode(stored: JsonValue, where: string): unknown;
+}
+
+/** The codec of an event type from its schema. */
+export function eventCodec(type: string, schema: EventSchema, validateOnRead: boolean): EventCodec {
+  if (isPayloadCodec(schema)) return twoWayCodec(type, wayBack(type, schema));
+  if (isMarker(schema)) return markerCodec(type);
+  if (isTwoWay(schema)) return twoWayCodec(type, nativeTwoWay(type, schema));
+  if (isStandard(schema)) return standardCodec(type, schema, validateOnRead);
+  throw new InvalidArgumentError(
+    `defineEvents.${type}`,
+    'is not a schema. Give a Standard Schema (zod, valibot, arktype …), codec(…) or payload<T>().',
+  );
+}
+
+function markerCodec(type: string): EventCodec {
+  return {
+    encode(data) {
+      const stored = toJson(type, data);
+      return { stored, data: stored.value };
+    },
+    decode: (stored) => stored,
+  };
+}
+
+function standardCodec(type: string, schema: StandardSchema, validateOnRead: boolean): EventCodec {
+  return {
+    encode(data) {
+      const stored = toJson(type, validate(type, schema, data, ''));
+      return { stored, data: stored.value };
+    },
+    decode: (stored, where) => (validateOnRead ? deepFreeze(validate(type, schema, stored, where)) : stored),
+  };
+}
+
+/** The two directions of a payload that is stored in another form than it is used in. */
+interface TwoWays {
+  readonly encode: (data: unknown) => unknown;
+  readonly decode: (stored: unknown, where: string) => unknown;
+}
+
+/** `data` is decoded again from what is stored: what the writer folds is what every later reader will fold. */
+function twoWayCodec(type: string, ways: TwoWays): EventCodec {
+  const decode = (stored: JsonValue, where: string): unknown => deepFreeze(ways.decode(stored, where));
+  return {
+    encode(data) {
+      const stored = toJson(type, ways.encode(data));
+      return { stored, data: decode(stored.value, '') };
+    },
+    decode,
+  };
+}
+
+function nativeTwoWay(type: string, schema: TwoWaySchema): TwoWays {
+  const run = (result: TwoWayResult, where: string): unknown => {
+    if (result.success) return result.data;
+    throw new InvalidEventDataError(type, result.error.issues.map(toIssue), { where });
+  };
+  return {
+    encode: (data) => run(guarded(type, 'cannot be encoded by its schema', () => schema.safeEncode(data)), ''),
+    decode: (stored, where) =>
+      run(
+        guarded(type, 'cannot be decoded by its schema', () => schema.safeDecode(stored)),
+        where,
+      ),
+  };
+}
+
+function wayBack(type: string, { schema, encode }: PayloadCodec<unknown>): TwoWays {
+  return {
+    encode: (data) => guarded(type, 'cannot be encoded', () => encode(data)),
+    decode: (stored, where) => validate(type, schema, stored, where),
+  };
+}
+
+/** A schema that throws (a one-way transform, a bug in a codec) is a wrong payload, not a crash. */
+function guarded<T>(type: string, what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InvalidEventDataError(type, [{ path: '', reason: `${what}: ${reason}` }], { cause: error });
+  }
+}
+
+function toJson(type: string, value: unknown): CheckedJson {
+  const checked = checkJson(value);
+  if ('reason' in checked) throw new InvalidEventDataError(type, [checked]);
+  return checked;
+}
+
+function validate(type: string, schema: StandardSchema, value: unknown, where: string): unknown {
+  const result: StandardResult<unknown> | Promise<StandardResult<unknown>> = guarded(
+    type,
+    'cannot be checked by its schema',
+    () => schema['~standard'].validate(value),
+  );
+  if (result instanceof Promise) {
+    result.catch(() => undefined);
+    throw new InvalidArgumentError(`defineEvents.${type}`, 'its schema is asynchronous; event schemas must not wait');
+  }
+  if (result.issues !== undefined) throw new InvalidEventDataError(type, result.issues.map(toIssue), { where });
+  return result.value;
+}
+
+function toIssue(issue: StandardIssue): Issue {
+  return { path: formatPath(issue.path), reason: issue.message };
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function isMarker(schema: unknown): schema is PayloadMarker<unknown> {
+  return isObject(schema) && 'kind' in schema && schema.kind === 'payload' && !isStandard(schema);
+}
+
+function isPayloadCodec(schema: unknown): schema is PayloadCodec<unknown> {
+  return isObject(schema) && 'kind' in schema && schema.kind === 'codec' && !isStandard(schema);
+}
+
+function isStandard(schema: unknown): schema is StandardSchema {
+  return isObject(schema) && '~standard' in schema && isObject(schema['~standard']);
+}
+
+function isTwoWay(schema: unknown): schema is TwoWaySchema {
+  return (
+    isStandard(schema) &&
+    'safeEncode' in schema &&
+    typeof schema.safeEncode === 'function' &&
+    'safeDecode' in schema &&
+    typeof schema.safeDecode === 'function'
+  );
+}

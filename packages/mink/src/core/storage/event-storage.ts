@@ -1,0 +1,173 @@
+import type { ExpectedVersion } from '../expected-version.ts';
+import type { JsonObject, JsonValue } from '../json.ts';
+
+/**
+ * What a database must do to be a store of mink. `createEventStore` puts types, schemas and iterators on top of it, and
+ * `storageContract` (mink/testing) is its executable definition: a storage that passes it can stand behind any store.
+ *
+ * Guarantees a storage gives:
+ * - an append is atomic over all its streams, and durable when its promise resolves
+ * - versions in a stream are 1, 2, 3 … without gaps; positions are unique, and in a stream they rise with the version
+ * - once {@link EventStorage.readBound} has returned position p, no event will ever appear at or below p that was not
+ *   visible then; readers never read beyond a bound
+ */
+export interface EventStorage {
+  /** Appends one command. Ordinary outcomes are returned, failures thrown. */
+  append(command: AppendCommand, options?: StorageCallOptions): Promise<AppendOutcome>;
+  /** One page of a stream. A decision read: it sees every committed event of the stream, and needs no bound. */
+  readStreamPage(query: StreamPageQuery, options?: StorageCallOptions): Promise<readonly RecordedEvent[]>;
+  /** One page of the log, never beyond `upTo`. */
+  readLogPage(query: LogPageQuery, options?: StorageCallOptions): Promise<LogPage>;
+  /** How far the log can be read without missing anything. */
+  readBound(options?: StorageCallOptions): Promise<FeedBound>;
+  /**
+   * Waits until the bound is above `after`, or until the incarnation is another one than given. Survives lost
+   * connections. Rejects with the signal's reason when aborted.
+   */
+  waitForBound(seen: WaitForBound): Promise<FeedBound>;
+  /** The last position before the first event that was recorded after `time`; `upTo` if there is none. */
+  positionAt(time: Date, upTo: number): Promise<number>;
+  /** One stream, if it has events. */
+  streamInfo(streamName: string): Promise<StreamInfo | undefined>;
+  /** One page of streams, by name in code point order. */
+  listStreams(query: ListStreamsQuery): Promise<readonly StreamInfo[]>;
+  /** Releases what the storage holds. Calls under way may fail with `StoreClosedError`. */
+  close(): Promise<void>;
+}
+
+export interface StorageCallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Events for one or more streams that are stored together or not at all. A stream comes at most once. */
+export interface AppendCommand {
+  readonly entries: readonly AppendCommandEntry[];
+  /** The caller gave the event ids: if they are in the streams already, the first result is the answer. */
+  readonly mayBeRepeated: boolean;
+}
+
+export interface AppendCommandEntry {
+  readonly streamName: string;
+  readonly category: string;
+  readonly expectedVersion: ExpectedVersion;
+  /** Empty: only check the expectation. */
+  readonly events: readonly PreparedEvent[];
+}
+
+/** A checked event, ready to be stored. Its values are frozen. */
+export interface PreparedEvent {
+  /** Lower-case UUID. */
+  readonly id: string;
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly data: JsonValue;
+  readonly metadata: JsonObject;
+  /** `data` holds a -0, which plain JSON.stringify would turn into 0. */
+  readonly hasNegativeZero: boolean;
+}
+
+/** An event as it is stored. */
+export interface RecordedEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly data: JsonValue;
+  readonly metadata: JsonObject;
+  readonly streamName: string;
+  readonly category: string;
+  /** Place in its stream, from 1. */
+  readonly streamVersion: number;
+  /** Place in the whole log, rising, with gaps. */
+  readonly globalPosition: number;
+  /** Milliseconds since 1970. Never falls within a stream. */
+  readonly recordedAt: number;
+}
+
+export type AppendOutcome =
+  | {
+      readonly status: 'appended';
+      /** The same append was made before, and this is its result. */
+      readonly repeated: boolean;
+      /** In the order of the command's entries. */
+      readonly entries: readonly AppendedEntry[];
+    }
+  | { readonly status: 'conflict'; readonly streamName: string; readonly actualVersion: number }
+  | { readonly status: 'mismatch'; readonly streamName: string; readonly eventIds: readonly string[] }
+  | { readonly status: 'closed'; readonly streamName: string; readonly state: 'archived' | 'tombstoned' };
+
+export interface AppendedEntry {
+  /** The version after the last of these events; for a check-only entry, the version that was checked. */
+  readonly streamVersion: number;
+  readonly events: readonly RecordedEvent[];
+}
+
+export type Direction = 'forwards' | 'backwards';
+
+/** All events of the stream from `fromVersion` to the nearest of the three ends; the direction is only an order. */
+export interface StreamPageQuery {
+  readonly streamName: string;
+  readonly fromVersion: number;
+  readonly untilVersion: number | undefined;
+  readonly untilPosition: number | undefined;
+  /** Milliseconds since 1970, inclusive. */
+  readonly untilTime: number | undefined;
+  readonly types: readonly string[] | undefined;
+  readonly direction: Direction;
+  readonly limit: number;
+}
+
+/** Which events of the log: all conditions must hold, each is met by any of its values. */
+export interface LogFilter {
+  readonly types: readonly string[] | undefined;
+  readonly categories: readonly string[] | undefined;
+  readonly streamNames: readonly string[] | undefined;
+  readonly streamPrefixes: readonly string[] | undefined;
+}
+
+/** Events with `after < globalPosition <= upTo`, in the given order. */
+export interface LogPageQuery {
+  readonly after: number;
+  readonly upTo: number;
+  readonly filter: LogFilter;
+  readonly direction: Direction;
+  readonly limit: number;
+}
+
+export interface LogPage {
+  readonly events: readonly RecordedEvent[];
+  /** Where the page was read. Undefined if it holds no events. */
+  readonly incarnation: string | undefined;
+}
+
+/**
+ * The end of what can be read. A bound is worth something only in the incarnation it came from: a server that crashed
+ * may hand out again positions of appends that were rolled back, below an old bound.
+ */
+export interface FeedBound {
+  readonly position: number;
+  /** The last position that was handed out: events between the bound and the head are still being committed. */
+  readonly head: number;
+  readonly incarnation: string;
+}
+
+export interface WaitForBound {
+  readonly after: number;
+  readonly incarnation: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface StreamInfo {
+  readonly streamName: string;
+  readonly category: string;
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly lastRecordedAt: Date;
+  readonly state: 'live' | 'archived' | 'tombstoned';
+}
+
+export interface ListStreamsQuery {
+  readonly category: string | undefined;
+  readonly prefix: string | undefined;
+  readonly afterStreamName: string | undefined;
+  readonly limit: number;
+}

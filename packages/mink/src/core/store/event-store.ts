@@ -1,0 +1,416 @@
+import { DatabaseUnavailableError, InvalidArgumentError, StoreClosedError, StreamNotFoundError } from '../errors.ts';
+import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
+import type { Decider, Fold } from '../deciders/decider.ts';
+import type { AnyEvents, EventMapOf } from '../events/define-events.ts';
+import type { Metadata } from '../metadata.ts';
+import type { EventStorage, FeedBound, LogFilter, RecordedEvent, StreamInfo } from '../storage/event-storage.ts';
+import { parseStreamName, streamName as nameOf } from '../stream-name.ts';
+import { createUuidV7Generator } from '../uuid.ts';
+import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
+import type { AppendEntry, AppendManyResult, AppendResult } from './append-types.ts';
+import type {
+  Categories,
+  CategoryName,
+  CategoryOf,
+  EventTypeIn,
+  NewEventFor,
+  StoredEvent,
+  StoredEventIn,
+  StreamNameOf,
+  UntypedCategories,
+} from './categories.ts';
+import { createRegistry, createUntypedRegistry, type UnknownEventsPolicy } from './event-registry.ts';
+import { EventSequence } from './event-sequence.ts';
+import { checkExpectation, executeDecider, saveAggregate, type ExecuteOptions, type ExecuteResult } from './execute.ts';
+import { checkBelongs, existing, loadAggregate, loadState, type Loaded, type LoadContext, type LoadOptions } from './load.ts';
+import { boundedLogPages, followLog, streamPages } from './read-pages.ts';
+import { checkDirection, checkList, checkUntil, checkWhole } from './read-options.ts';
+import type {
+  AppendOptions,
+  ListStreamsOptions,
+  LogFilterOptions,
+  ReadAllOptions,
+  ReadStreamOptions,
+  StoreOptions,
+  SubscribeOptions,
+} from './options.ts';
+import { toStoredEvent } from './stored-event.ts';
+
+const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
+const DEFAULT_PAGE_SIZE = 1_000;
+
+/**
+ * A typed event store over a storage. Made by `createMemoryStore`, `createPostgresStore`, or {@link createEventStore}
+ * with a storage of your own.
+ *
+ * A missing stream is empty: reads yield nothing, `load` gives the initial state at version 0, `streamInfo` gives
+ * undefined. The `…OrThrow` forms throw `StreamNotFoundError` instead.
+ */
+export class EventStore<C extends Categories, Meta = Metadata> implements AsyncDisposable {
+  readonly #context: AppendContext & LoadContext;
+  readonly #closing = new AbortController();
+
+  constructor(storage: EventStorage, options: StoreOptions<C, Meta> = {}) {
+    const { categories, metadata, newId } = options;
+    this.#context = {
+      storage,
+      categories,
+      registry: categories === undefined ? createUntypedRegistry() : createRegistry(categories),
+      metadataSchema: metadata,
+      maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
+      pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),
+      newId: newId ?? createUuidV7Generator(Date.now),
+    };
+  }
+
+  /**
+   * Appends events to a stream: all of them, or none. When the promise resolves they are durable, and every later read
+   * sees them.
+   *
+   * Throws `ConcurrencyConflictError` when the stream is not at `expectedVersion`, and a typed error for every bad
+   * input. Events with ids of your own can be appended again after a failure: they are stored once, and the repeat gets
+   * the first result.
+   *
+   * @example
+   * await store.append('Order-42', [orderEvents.OrderCreated({ customerId: 'c-1' })], { expectedVersion: 'no_stream' });
+   */
+  async append<const N extends StreamNameOf<C>>(
+    streamName: N,
+    events: readonly NewEventFor<C, N>[],
+    options: AppendOptions<Meta> = {},
+  ): Promise<AppendResult<StoredEventIn<C, CategoryOf<N>, Meta>>> {
+    this.#checkOpen();
+    const entry = { streamName, events, expectedVersion: options.expectedVersion };
+    const append = prepareAppend(this.#context, [entry], options.metadata);
+    const { repeated, globalPosition, streams } = await sendAppend(this.#context, append, options.signal);
+    return typed({ ...streams[0], repeated, globalPosition });
+  }
+
+  /**
+   * Appends to several streams in one commit: all of it, or nothing. Each stream has its own expectation; an entry
+   * without events only checks it, and holds it until the commit.
+   *
+   * @example
+   * await store.appendMany([
+   *   { streamName: 'Account-1', events: [accountEvents.Withdrawn({ amount: 5 })], expectedVersion: 7 },
+   *   { streamName: 'Account-2', events: [accountEvents.Deposited({ amount: 5 })] },
+   *   { streamName: 'Customer-9', expectedVersion: 'stream_exists' },
+   * ]);
+   */
+  async appendMany(
+    entries: readonly AppendEntry<C>[],
+    options: Omit<AppendOptions<Meta>, 'expectedVersion'> = {},
+  ): Promise<AppendManyResult<StoredEventIn<C, CategoryName<C>, Meta>>> {
+    this.#checkOpen();
+    const append = prepareAppend(this.#context, entries, options.metadata);
+    return typed(await sendAppend(this.#context, append, options.signal));
+  }
+
+  /** The events of a stream. Sees everything that is committed; nothing for a missing stream. */
+  readStream<
+    const N extends StreamNameOf<C>,
+    const T extends EventTypeIn<C, CategoryOf<N>> = EventTypeIn<C, CategoryOf<N>>,
+  >(
+    streamName: N,
+    options: ReadStreamOptions<T> = {},
+  ): EventSequence<Extract<StoredEventIn<C, CategoryOf<N>, Meta>, { readonly type: T }>> {
+    this.#checkOpen();
+    parseStreamName(streamName);
+    const query = {
+      streamName,
+      fromVersion: checkWhole('fromVersion', options.fromVersion ?? 1, 0),
+      ...checkUntil(options.until, ['version', 'position', 'time']),
+      types: checkList('types', options.types),
+      direction: checkDirection(options.direction),
+    };
+    const limits = this.#limits(options);
+    return this.#sequence(() => streamPages(this.#context.storage, query, limits), options.unknownEvents);
+  }
+
+  /** Like {@link readStream}; a missing stream is a `StreamNotFoundError`, thrown when the reading begins. */
+  readStreamOrThrow<
+    const N extends StreamNameOf<C>,
+    const T extends EventTypeIn<C, CategoryOf<N>> = EventTypeIn<C, CategoryOf<N>>,
+  >(
+    streamName: N,
+    options: ReadStreamOptions<T> = {},
+  ): EventSequence<Extract<StoredEventIn<C, CategoryOf<N>, Meta>, { readonly type: T }>> {
+    const sequence = this.readStream<N, T>(streamName, options);
+    const { storage } = this.#context;
+    return new EventSequence(async function* () {
+      existing(streamName, (await storage.streamInfo(streamName))?.version ?? 0, undefined);
+      yield* sequence.pages();
+    });
+  }
+
+  /**
+   * The log, up to the bound of the moment the reading begins: everything in it that will ever be there, in the order
+   * of `globalPosition`, nothing left out and nothing twice.
+   */
+  readAll<
+    const K extends CategoryName<C> = CategoryName<C>,
+    const T extends EventTypeIn<C, K> = EventTypeIn<C, K>,
+  >(options: ReadAllOptions<K, T> = {}): EventSequence<Extract<StoredEventIn<C, K, Meta>, { readonly type: T }>> {
+    this.#checkOpen();
+    const { untilPosition, untilTime } = checkUntil(options.until, ['position', 'time']);
+    const query = {
+      after: checkWhole('after', options.after ?? 0, 0),
+      upTo: untilPosition ?? Number.MAX_SAFE_INTEGER,
+      untilTime,
+      filter: checkFilter(options),
+      direction: checkDirection(options.direction),
+    };
+    const limits = this.#limits(options);
+    return this.#sequence(() => boundedLogPages(this.#context.storage, query, limits), options.unknownEvents);
+  }
+
+  /**
+   * The log from a position on: catches up, then follows for ever, until `signal` is aborted, the store is closed or
+   * you leave the loop; none of these is an error. Lost connections are survived.
+   *
+   * Guarantee: every event that matches comes exactly once per iteration, in the order of `globalPosition`. To go on
+   * after a restart, keep the `globalPosition` of the last event you handled and start `after` it.
+   *
+   * @example
+   * for await (const event of store.subscribe({ categories: ['Order'], after: checkpoint, signal })) await handle(event);
+   */
+  subscribe<
+    const K extends CategoryName<C> = CategoryName<C>,
+    const T extends EventTypeIn<C, K> = EventTypeIn<C, K>,
+  >(options: SubscribeOptions<K, T> = {}): EventSequence<Extract<StoredEventIn<C, K, Meta>, { readonly type: T }>> {
+    this.#checkOpen();
+    const after = options.after === 'end' ? 'end' : checkWhole('after', options.after ?? 0, 0);
+    const filter = checkFilter(options);
+    const { pageSize } = this.#limits(options);
+    const { storage } = this.#context;
+    const closing = this.#closing.signal;
+    const isTransient = (error: unknown): boolean => error instanceof DatabaseUnavailableError;
+    return this.#sequence(async function* () {
+      const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
+      if (signal.aborted) return;
+      try {
+        yield* followLog(storage, { after, filter, pageSize, signal, isTransient });
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    }, options.unknownEvents);
+  }
+
+  /** What is known of a stream, or undefined if it has no events. */
+  async streamInfo(streamName: StreamNameOf<C>): Promise<StreamInfo | undefined> {
+    this.#checkOpen();
+    parseStreamName(streamName);
+    return this.#context.storage.streamInfo(streamName);
+  }
+
+  /** Like {@link streamInfo}, or `StreamNotFoundError`. */
+  async streamInfoOrThrow(streamName: StreamNameOf<C>): Promise<StreamInfo> {
+    const info = await this.streamInfo(streamName);
+    if (info === undefined) throw new StreamNotFoundError(streamName);
+    return info;
+  }
+
+  /** The streams of the store, or of one category, by name. */
+  listStreams(options: ListStreamsOptions<CategoryName<C>> = {}): EventSequence<StreamInfo> {
+    this.#checkOpen();
+    const { category, prefix } = options;
+    const { limit, pageSize } = this.#limits(options);
+    const { storage } = this.#context;
+    return new EventSequence(async function* () {
+      let left = limit ?? Infinity;
+      let afterStreamName: string | undefined;
+      while (left > 0) {
+        const size = Math.min(left, pageSize);
+        const page = await storage.listStreams({ category, prefix, afterStreamName, limit: size });
+        yield page;
+        if (page.length < size) return;
+        left -= page.length;
+        afterStreamName = page.at(-1)?.streamName;
+      }
+    });
+  }
+
+  /**
+   * The state of an entity: of a decider with its version, or a live aggregate. The state is frozen and yours alone.
+   * With `until`, the state it was in then.
+   */
+  load<K extends CategoryName<C>, E extends AnyEvents, State>(
+    fold: Fold<K, E, State>,
+    id: string,
+    options?: LoadOptions,
+  ): Promise<Loaded<State>>;
+  load<A extends AnyAggregate>(aggregate: AnyAggregateClass<A>, id: string, options?: LoadOptions): Promise<A>;
+  async load<K extends CategoryName<C>, E extends AnyEvents, State>(
+    target: Fold<K, E, State> | AnyAggregateClass,
+    id: string,
+    options: LoadOptions = {},
+  ): Promise<Loaded<State> | AnyAggregate> {
+    this.#checkOpen();
+    if (isAggregateClass(target)) {
+      checkBelongs(this.#context, target.definition);
+      return loadAggregate(this.#context, target, id, options);
+    }
+    checkBelongs(this.#context, target);
+    return loadState(this.#context, target, id, options);
+  }
+
+  /** Like {@link load}, or `StreamNotFoundError`. */
+  loadOrThrow<K extends CategoryName<C>, E extends AnyEvents, State>(
+    fold: Fold<K, E, State>,
+    id: string,
+    options?: LoadOptions,
+  ): Promise<Loaded<State>>;
+  loadOrThrow<A extends AnyAggregate>(aggregate: AnyAggregateClass<A>, id: string, options?: LoadOptions): Promise<A>;
+  async loadOrThrow<K extends CategoryName<C>, E extends AnyEvents, State>(
+    target: Fold<K, E, State> | AnyAggregateClass,
+    id: string,
+    options: LoadOptions = {},
+  ): Promise<Loaded<State> | AnyAggregate> {
+    if (isAggregateClass(target)) {
+      const aggregate = await this.load(target, id, options);
+      return existing(nameOf(target.definition.category, id), aggregate.version, aggregate);
+    }
+    const loaded = await this.load(target, id, options);
+    return existing(loaded.streamName, loaded.streamVersion, loaded);
+  }
+
+  /**
+   * Appends what an aggregate has applied, at the version it was loaded at: `ConcurrencyConflictError` when another
+   * writer got there first. The aggregate keeps its events when the save fails, and is up to date when it succeeds.
+   */
+  async save<A extends AnyAggregate>(
+    aggregate: A,
+    options: Pick<AppendOptions<Meta>, 'metadata' | 'signal'> = {},
+  ): Promise<ExecuteResult<A['state'], StoredEventIn<C, CategoryName<C>, Meta>>> {
+    this.#checkOpen();
+    const { definition } = aggregate[internals];
+    checkBelongs(this.#context, definition);
+    return typed(await saveAggregate(this.#context, aggregate, definition, options));
+  }
+
+  /**
+   * Loads an entity, lets it decide, and appends what was decided, at the version it was loaded at. For a decider give
+   * the command, for an aggregate the work to do with it.
+   *
+   * Throws what the decision throws, and `ConcurrencyConflictError` when another writer got there first; nothing is
+   * written then.
+   *
+   * @example
+   * await store.execute(order, '42', { type: 'ConfirmOrder' });
+   * await store.execute(Order, '42', (order) => order.confirm());
+   */
+  execute<K extends CategoryName<C>, E extends AnyEvents, State, Command>(
+    decider: Decider<K, E, State, Command>,
+    id: string,
+    command: NoInfer<Command>,
+    options?: ExecuteOptions<Meta>,
+  ): Promise<ExecuteResult<State, StoredEvent<EventMapOf<E>, K, Meta>>>;
+  execute<A extends AnyAggregate>(
+    aggregate: AnyAggregateClass<A>,
+    id: string,
+    work: (aggregate: A) => unknown,
+    options?: ExecuteOptions<Meta>,
+  ): Promise<ExecuteResult<A['state'], StoredEventIn<C, CategoryName<C>, Meta>>>;
+  async execute(
+    target: Decider<string, AnyEvents, unknown, unknown> | AnyAggregateClass,
+    id: string,
+    work: unknown,
+    options: ExecuteOptions<Meta> = {},
+  ): Promise<ExecuteResult<never, never>> {
+    this.#checkOpen();
+    if (!isAggregateClass(target)) {
+      checkBelongs(this.#context, target);
+      return typed(await executeDecider(this.#context, target, { id, command: work }, options));
+    }
+    if (typeof work !== 'function') throw new InvalidArgumentError('work', 'is not a function of the aggregate');
+    const aggregate = await this.load(target, id, options);
+    checkExpectation(nameOf(target.definition.category, id), options.expectedVersion, aggregate.version);
+    await work(aggregate);
+    return typed(await saveAggregate(this.#context, aggregate, target.definition, options));
+  }
+
+  /** How far the log can be read now, and how far positions were handed out. */
+  async readBound(): Promise<FeedBound> {
+    this.#checkOpen();
+    return this.#context.storage.readBound();
+  }
+
+  /** Ends every subscription and releases the storage. Calls made afterwards throw `StoreClosedError`. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new StoreClosedError());
+    await this.#context.storage.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing.signal.aborted) throw new StoreClosedError();
+  }
+
+  #limits(options: {
+    readonly limit?: number | undefined;
+    readonly pageSize?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }): { readonly limit: number | undefined; readonly pageSize: number; readonly signal: AbortSignal | undefined } {
+    const { limit, pageSize, signal } = options;
+    return {
+      limit: limit === undefined ? undefined : checkWhole('limit', limit, 1),
+      pageSize: pageSize === undefined ? this.#context.pageSize : checkWhole('pageSize', pageSize, 1),
+      signal,
+    };
+  }
+
+  #sequence<E>(
+    read: () => AsyncGenerator<readonly RecordedEvent[], void, undefined>,
+    policy: UnknownEventsPolicy = 'error',
+  ): EventSequence<E> {
+    const { registry } = this.#context;
+    return new EventSequence(async function* () {
+      for await (const page of read()) {
+        const events: StoredEvent[] = [];
+        for (const event of page) {
+          const decoded = registry.decode(event, policy);
+          if (decoded !== undefined) events.push(toStoredEvent(event, decoded.data));
+        }
+        yield typed<readonly E[]>(events);
+      }
+    });
+  }
+}
+
+/**
+ * A typed store over any storage that passes `storageContract`.
+ *
+ * @example
+ * const store = createEventStore(myStorage, { categories: { Order: orderEvents } });
+ */
+export function createEventStore<C extends Categories = UntypedCategories, Meta = Metadata>(
+  storage: EventStorage,
+  options: StoreOptions<C, Meta> = {},
+): EventStore<C, Meta> {
+  return new EventStore(storage, options);
+}
+
+function checkFilter(options: LogFilterOptions<string, string>): LogFilter {
+  return {
+    types: checkList('types', options.types),
+    categories: checkList('categories', options.categories),
+    streamNames: checkList('streamNames', options.streamNames),
+    streamPrefixes: checkList('streamPrefixes', options.streamPrefixes),
+  };
+}
+
+function isAggregateClass(target: unknown): target is AnyAggregateClass {
+  return typeof target === 'function' && 'definition' in target;
+}
+
+/**
+ * The one place where untyped results get their public type: the registry has checked every event against the schemas
+ * that the type was inferred from.
+ */
+function typed<T>(value: unknown): T {
+  return value as T;
+}

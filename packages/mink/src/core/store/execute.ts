@@ -1,0 +1,129 @@
+import { ConcurrencyConflictError, InvalidArgumentError } from '../errors.ts';
+import { deepFreeze } from '../deep-freeze.ts';
+import { internals, type AnyAggregate } from '../deciders/aggregate.ts';
+import { evolveOnce } from '../deciders/decider.ts';
+import type { AnyEvents } from '../events/define-events.ts';
+import { meetsExpectation, type ExpectedVersion } from '../expected-version.ts';
+import { streamName } from '../stream-name.ts';
+import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
+import type { StoredEvent } from './categories.ts';
+import { createCategoryRegistry } from './event-registry.ts';
+import { loadState, type AnyFold, type LoadContext, type LoadOptions } from './load.ts';
+import type { AppendOptions } from './options.ts';
+import type { UncheckedEvent } from './prepare-events.ts';
+
+/** Options of `execute`. */
+export interface ExecuteOptions<Meta>
+  extends Pick<AppendOptions<Meta>, 'metadata' | 'signal'>, Pick<LoadOptions, 'unknownEvents'> {
+  /**
+   * What the stream must be at when the work begins, such as the version a user has seen (`If-Match`).
+   * @defaultValue 'any': decide on whatever is there
+   */
+  readonly expectedVersion?: ExpectedVersion | undefined;
+}
+
+/** What came of an `execute` or a `save`. */
+export interface ExecuteResult<State, Event = StoredEvent> {
+  readonly streamName: string;
+  /** The version after this; unchanged where nothing was decided. */
+  readonly streamVersion: number;
+  readonly state: State;
+  /** What was appended; empty where nothing was decided. */
+  readonly events: readonly Event[];
+  /** The position of the last appended event; undefined where nothing was decided. */
+  readonly globalPosition: number | undefined;
+}
+
+/** Any decider, its command unchecked. */
+interface AnyDecider<State> extends AnyFold<State> {
+  decide(command: unknown, state: State): unknown;
+}
+
+/** Loads, decides, appends. Nothing is retried here. */
+export async function executeDecider<State>(
+  context: AppendContext & LoadContext,
+  decider: AnyDecider<State>,
+  request: { readonly id: string; readonly command: unknown },
+  options: ExecuteOptions<unknown>,
+): Promise<ExecuteResult<State>> {
+  const loaded = await loadState(context, decider, request.id, options);
+  checkExpectation(loaded.streamName, options.expectedVersion, loaded.streamVersion);
+  const events = decidedEvents(decider.decide(request.command, loaded.state));
+  if (events.length === 0) return { ...loaded, events: [], globalPosition: undefined };
+
+  const scoped = scopedTo(context, decider);
+  const entry = { streamName: loaded.streamName, events, expectedVersion: loaded.streamVersion };
+  const append = prepareAppend(scoped, [entry], options.metadata);
+  // Folded before the append: an evolve that fails must fail while nothing is written yet.
+  let state = loaded.state;
+  for (const { prepared, data } of append.entries[0]?.events ?? []) {
+    state = evolveOnce(decider, state, { type: prepared.type, data });
+  }
+  const appended = await sendAppend(scoped, append, options.signal);
+  const [stream] = appended.streams;
+  return {
+    streamName: loaded.streamName,
+    streamVersion: stream?.streamVersion ?? loaded.streamVersion,
+    state: deepFreeze(state),
+    events: stream?.events ?? [],
+    globalPosition: appended.globalPosition,
+  };
+}
+
+/** Appends what an aggregate has applied, at the version it was loaded at. */
+export async function saveAggregate(
+  context: AppendContext,
+  aggregate: AnyAggregate,
+  definition: { readonly category: string; readonly events: AnyEvents },
+  options: Pick<AppendOptions<unknown>, 'metadata' | 'signal'>,
+): Promise<ExecuteResult<unknown>> {
+  const name = streamName(definition.category, aggregate.id);
+  const parts = aggregate[internals];
+  const finish = parts.beginSave();
+  let savedVersion: number | undefined;
+  try {
+    const events = parts.uncommitted();
+    if (events.length === 0) {
+      const { state, version: streamVersion } = aggregate;
+      return { streamName: name, streamVersion, state, events: [], globalPosition: undefined };
+    }
+    const scoped = scopedTo(context, definition);
+    const append = prepareAppend(scoped, [{ streamName: name, events, expectedVersion: aggregate.version }], options.metadata);
+    const { streams, globalPosition } = await sendAppend(scoped, append, options.signal);
+    const [stream] = streams;
+    savedVersion = stream?.streamVersion;
+    return {
+      streamName: name,
+      streamVersion: savedVersion ?? aggregate.version,
+      state: aggregate.state,
+      events: stream?.events ?? [],
+      globalPosition,
+    };
+  } finally {
+    finish(savedVersion);
+  }
+}
+
+/** Throws the conflict that the append would run into. */
+export function checkExpectation(name: string, expected: ExpectedVersion | undefined, actual: number): void {
+  if (expected === undefined || meetsExpectation(expected, actual)) return;
+  throw new ConcurrencyConflictError(name, expected, actual);
+}
+
+function scopedTo(context: AppendContext, definition: { readonly category: string; readonly events: AnyEvents }): AppendContext {
+  return { ...context, registry: createCategoryRegistry(definition.category, definition.events) };
+}
+
+/** What decide returned: one event, or several. */
+export function decidedEvents(decided: unknown): readonly UncheckedEvent[] {
+  const events: readonly unknown[] = Array.isArray(decided) ? decided : [decided];
+  return events.map((event) => {
+    if (isEvent(event)) return event;
+    const hint = event instanceof Promise ? ' decide must not be asynchronous: fetch what it needs before.' : '';
+    throw new InvalidArgumentError('decide', `returned something that is not { type, data } or an array of them.${hint}`);
+  });
+}
+
+function isEvent(value: unknown): value is UncheckedEvent {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'data' in value;
+}

@@ -1,0 +1,119 @@
+import type { ExpectedVersion } from '../expected-version.ts';
+import type { Metadata } from '../metadata.ts';
+import type { StandardSchema } from '../events/standard-schema.ts';
+import type { Direction } from '../storage/event-storage.ts';
+import type { UnknownEventsPolicy } from './event-registry.ts';
+import type { Until } from './read-options.ts';
+
+/** Options of every store. */
+export interface StoreOptions<C, Meta> {
+  /**
+   * The events of each category: `{ Order: orderEvents }`. With it, stream names, events and payloads are typed and
+   * checked, and a type that is not here is an error.
+   * @defaultValue any stream, any JSON
+   */
+  readonly categories?: C | undefined;
+  /** A Standard Schema for your own metadata; it is checked on every append. The five standard names pass beside it. */
+  readonly metadata?: StandardSchema<unknown, Meta> | undefined;
+  /**
+   * The largest payload of one event, and the largest metadata, in bytes of JSON.
+   * @defaultValue 1_048_576 (1 MiB)
+   */
+  readonly maxPayloadBytes?: number | undefined;
+  /**
+   * How many events a read fetches at a time, where the read does not say.
+   * @defaultValue 1_000
+   */
+  readonly pageSize?: number | undefined;
+  /**
+   * Makes the ids of events that have none: UUIDs.
+   * @defaultValue UUID v7 of the system clock
+   */
+  readonly newId?: (() => string) | undefined;
+}
+
+/** The five standard names, and any of the user's own; ambient metadata fills in the rest. */
+export type MetadataInput<Meta> = Partial<Meta> & Metadata;
+
+export interface AppendOptions<Meta = Metadata> {
+  /**
+   * What the stream must be at.
+   * @defaultValue 'any'
+   */
+  readonly expectedVersion?: ExpectedVersion | undefined;
+  /** Recorded with every event of this append, over the ambient metadata and under the event's own. */
+  readonly metadata?: MetadataInput<Meta> | undefined;
+  /** Aborting before the append was sent keeps it from happening; afterwards it has no effect. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options that every read has. */
+interface ReadOptions {
+  /**
+   * What to do with a stored event whose type is not defined.
+   * @defaultValue 'error'
+   */
+  readonly unknownEvents?: UnknownEventsPolicy | undefined;
+  /** How many events to fetch at a time. */
+  readonly pageSize?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadStreamOptions<T extends string> extends ReadOptions {
+  /**
+   * The first version to read.
+   * @defaultValue 1
+   */
+  readonly fromVersion?: number | undefined;
+  readonly until?: Until | undefined;
+  /**
+   * The order; it never changes which events are read, except together with `limit`.
+   * @defaultValue 'forwards'
+   */
+  readonly direction?: Direction | undefined;
+  /** At most this many events. */
+  readonly limit?: number | undefined;
+  readonly types?: readonly T[] | undefined;
+}
+
+/** Which events of the log: all conditions must hold, each is met by any of its values. */
+export interface LogFilterOptions<K extends string, T extends string> {
+  readonly types?: readonly T[] | undefined;
+  readonly categories?: readonly K[] | undefined;
+  readonly streamNames?: readonly string[] | undefined;
+  /** Beginnings of stream names: `Order-2026`. */
+  readonly streamPrefixes?: readonly string[] | undefined;
+}
+
+export interface ReadAllOptions<K extends string, T extends string> extends ReadOptions, LogFilterOptions<K, T> {
+  /**
+   * Read what comes after this position.
+   * @defaultValue 0
+   */
+  readonly after?: number | undefined;
+  readonly until?: Exclude<Until, { readonly version: number }> | undefined;
+  /**
+   * The order; it never changes which events are read, except together with `limit`.
+   * @defaultValue 'forwards'
+   */
+  readonly direction?: Direction | undefined;
+  /** At most this many events. */
+  readonly limit?: number | undefined;
+}
+
+export interface SubscribeOptions<K extends string, T extends string> extends ReadOptions, LogFilterOptions<K, T> {
+  /**
+   * Start after this position, or at the end of the log.
+   * @defaultValue 0
+   */
+  readonly after?: number | 'end' | undefined;
+}
+
+export interface ListStreamsOptions<K extends string> {
+  readonly category?: K | undefined;
+  /** Beginning of the stream name. */
+  readonly prefix?: string | undefined;
+  /** At most this many streams. */
+  readonly limit?: number | undefined;
+  readonly pageSize?: number | undefined;
+}

@@ -1,0 +1,133 @@
+import { InvalidArgumentError, NoEventsError, PayloadTooLargeError } from '../errors.ts';
+import { formatPath, type StandardSchema } from '../events/standard-schema.ts';
+import { checkJson, stringifyJson, type CheckedJson, type JsonObject } from '../json.ts';
+import { currentMetadata, type Metadata } from '../metadata.ts';
+import type { PreparedEvent } from '../storage/event-storage.ts';
+import { isUuid } from '../uuid.ts';
+import { invalidMetadata, type EventRegistry } from './event-registry.ts';
+
+/** An event as it comes from user code; its type is checked by the compiler, and again here. */
+export interface UncheckedEvent {
+  readonly type: string;
+  readonly data: unknown;
+  readonly id?: string | undefined;
+  readonly metadata?: Metadata | undefined;
+}
+
+/** What preparing needs of a store. */
+export interface PrepareContext {
+  readonly metadataSchema: StandardSchema | undefined;
+  readonly maxPayloadBytes: number;
+  readonly newId: () => string;
+}
+
+/** The stored form of an event, and its payload as readers will see it. */
+export interface PreparedWithData {
+  readonly prepared: PreparedEvent;
+  readonly data: unknown;
+}
+
+/** What {@link prepareEvents} is told about the append. */
+export interface PrepareRequest {
+  readonly streamName: string;
+  readonly category: string;
+  readonly registry: EventRegistry;
+  readonly metadata: Metadata | undefined;
+}
+
+const STANDARD_NAMES = ['correlationId', 'causationId', 'userId', 'tenantId', 'traceparent'];
+const METADATA = 'metadata';
+
+/** Validates and encodes events for one stream. Throws a typed error for the first bad one; nothing is written. */
+export function prepareEvents(
+  context: PrepareContext,
+  events: readonly UncheckedEvent[],
+  request: PrepareRequest,
+): readonly PreparedWithData[] {
+  if (!Array.isArray(events)) throw new InvalidArgumentError('events', 'is not an array');
+  if (events.length === 0) throw new NoEventsError(request.streamName);
+  const shared = { ...currentMetadata(), ...request.metadata };
+  let sharedMetadata: JsonObject | undefined;
+  return events.map((event) => {
+    if (typeof event !== 'object' || event === null || typeof event.type !== 'string') {
+      throw new InvalidArgumentError('events', 'holds something that is not { type, data }');
+    }
+    const payload = request.registry.encode(request.category, event.type, event.data);
+    checkSize(event.type, payload.stored, context.maxPayloadBytes);
+    const metadata =
+      event.metadata === undefined
+        ? (sharedMetadata ??= prepareMetadata(context, event.type, shared))
+        : prepareMetadata(context, event.type, { ...shared, ...event.metadata });
+    const prepared: PreparedEvent = {
+      id: event.id === undefined ? context.newId() : checkId(event.type, event.id),
+      type: event.type,
+      schemaVersion: 1,
+      data: payload.stored.value,
+      metadata,
+      hasNegativeZero: payload.stored.hasNegativeZero,
+    };
+    return { prepared, data: payload.data };
+  });
+}
+
+/** Whether the caller gave the ids. All or none: a repeat could not be told from a new append otherwise. */
+export function hasGivenIds(events: readonly UncheckedEvent[]): boolean {
+  const given = events.filter((event) => event.id !== undefined);
+  if (given.length === 0) return false;
+  if (given.length < events.length) {
+    throw new InvalidArgumentError('events', 'some have an id and some do not. Give ids to all events of an append, or to none.');
+  }
+  const ids = new Set(given.map((event) => event.id?.toLowerCase()));
+  if (ids.size < given.length) throw new InvalidArgumentError('events', 'two of them have the same id');
+  return true;
+}
+
+function checkId(type: string, id: string): string {
+  if (typeof id === 'string' && isUuid(id)) return id.toLowerCase();
+  throw new InvalidArgumentError('event id', `${JSON.stringify(id)} of event "${type}" is not a UUID`);
+}
+
+function checkSize(type: string, json: CheckedJson, limit: number): void {
+  if (json.maxBytes <= limit) return;
+  const bytes = Buffer.byteLength(stringifyJson(json.value, json.hasNegativeZero));
+  if (bytes > limit) throw new PayloadTooLargeError(type, bytes, limit);
+}
+
+function prepareMetadata(context: PrepareContext, type: string, metadata: Metadata): JsonObject {
+  for (const name of STANDARD_NAMES) {
+    const value = metadata[name];
+    if (value !== undefined && typeof value !== 'string') throw invalidMetadata(type, name, 'must be a string');
+  }
+  const checked = checkJson(validated(context.metadataSchema, type, metadata));
+  if ('reason' in checked) throw invalidMetadata(type, checked.path, checked.reason);
+  if (checked.hasNegativeZero) throw invalidMetadata(type, '', 'holds -0');
+  checkSize(METADATA, checked, context.maxPayloadBytes);
+  return asObject(type, checked);
+}
+
+/** The schema sees the user's own names only, and the standard ones pass beside it. */
+function validated(schema: StandardSchema | undefined, type: string, metadata: Metadata): unknown {
+  if (schema === undefined) return metadata;
+  const own: Record<string, unknown> = {};
+  const standard: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(metadata)) {
+    if (STANDARD_NAMES.includes(name)) standard[name] = value;
+    else if (value !== undefined) own[name] = value;
+  }
+  const result = schema['~standard'].validate(own);
+  if (result instanceof Promise) throw new InvalidArgumentError('metadata', 'its schema is asynchronous');
+  if (result.issues !== undefined) {
+    const [first] = result.issues;
+    throw invalidMetadata(type, formatPath(first?.path), first?.message ?? 'is refused by its schema');
+  }
+  return { ...standard, ...(typeof result.value === 'object' ? result.value : {}) };
+}
+
+function asObject(type: string, { value }: CheckedJson): JsonObject {
+  if (typeof value === 'object' && value !== null && !isArray(value)) return value;
+  throw invalidMetadata(type, '', 'is not an object');
+}
+
+function isArray(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,61 @@
+import { InvalidArgumentError } from '../errors.ts';
+import type { Direction } from '../storage/event-storage.ts';
+
+/**
+ * Where to stop, inclusive: at a version of the stream, a position of the log, or a recorded time. In a stream, time is
+ * a prefix; in the whole log it is everything before the first event that was recorded later.
+ */
+export type Until =
+  | { readonly version: number }
+  | { readonly position: number }
+  | { readonly time: Date };
+
+/** {@link Until} taken apart. */
+export interface UntilParts {
+  readonly untilVersion: number | undefined;
+  readonly untilPosition: number | undefined;
+  readonly untilTime: number | undefined;
+}
+
+/** Checks `until`; exactly one of its keys must be given. */
+export function checkUntil(until: Until | undefined, allowed: readonly ('version' | 'position' | 'time')[]): UntilParts {
+  const parts = { untilVersion: undefined, untilPosition: undefined, untilTime: undefined };
+  if (until === undefined) return parts;
+  const keys = Object.keys(until);
+  const [key] = keys;
+  if (keys.length !== 1 || !allowed.some((name) => name === key)) {
+    throw new InvalidArgumentError('until', `give exactly one of ${allowed.join(', ')}`);
+  }
+  if ('version' in until) return { ...parts, untilVersion: checkWhole('until.version', until.version, 0) };
+  if ('position' in until) return { ...parts, untilPosition: checkWhole('until.position', until.position, 0) };
+  return { ...parts, untilTime: checkTime(until.time) };
+}
+
+function checkTime(time: Date): number {
+  if (time instanceof Date && !Number.isNaN(time.getTime())) return time.getTime();
+  throw new InvalidArgumentError('until.time', 'is not a valid Date');
+}
+
+/** A safe whole number from `minimum`. */
+export function checkWhole(name: string, value: number, minimum: number): number {
+  if (Number.isSafeInteger(value) && value >= minimum) return value;
+  throw new InvalidArgumentError(name, `${String(value)} is not a whole number from ${minimum}`);
+}
+
+/** `'forwards'` unless told otherwise. */
+export function checkDirection(direction: Direction | undefined): Direction {
+  if (direction === undefined || direction === 'forwards' || direction === 'backwards') return direction ?? 'forwards';
+  throw new InvalidArgumentError('direction', `${String(direction)} is neither 'forwards' nor 'backwards'`);
+}
+
+/** A filter list: absent, or at least one non-empty string. */
+export function checkList(name: string, values: readonly string[] | undefined): readonly string[] | undefined {
+  if (values === undefined) return undefined;
+  if (!Array.isArray(values) || values.length === 0) {
+    throw new InvalidArgumentError(name, 'is empty. Leave it out to read everything.');
+  }
+  if (values.some((value) => typeof value !== 'string' || value === '')) {
+    throw new InvalidArgumentError(name, 'holds an empty or missing name');
+  }
+  return values;
+}

@@ -1,0 +1,160 @@
+import { LogRewoundError } from '../errors.ts';
+import type {
+  EventStorage,
+  FeedBound,
+  LogFilter,
+  LogPageQuery,
+  RecordedEvent,
+  StreamPageQuery,
+} from '../storage/event-storage.ts';
+
+/** How much to read. */
+export interface PageLimits {
+  readonly limit: number | undefined;
+  readonly pageSize: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The events of a stream, in pages. */
+export async function* streamPages(
+  storage: EventStorage,
+  query: Omit<StreamPageQuery, 'limit'>,
+  limits: PageLimits,
+): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+  let { fromVersion, untilVersion } = query;
+  let left = limits.limit ?? Infinity;
+  while (left > 0) {
+    limits.signal?.throwIfAborted();
+    const limit = Math.min(left, limits.pageSize);
+    const page = await storage.readStreamPage({ ...query, fromVersion, untilVersion, limit }, { signal: limits.signal });
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < limit) return;
+    left -= page.length;
+    if (query.direction === 'forwards') fromVersion = last.streamVersion + 1;
+    else untilVersion = last.streamVersion - 1;
+  }
+}
+
+/** The log between two positions, in pages. */
+export async function* logPages(
+  storage: EventStorage,
+  query: Omit<LogPageQuery, 'limit'>,
+  limits: PageLimits & { readonly incarnation: string },
+): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+  let { after, upTo } = query;
+  let left = limits.limit ?? Infinity;
+  while (left > 0 && after < upTo) {
+    limits.signal?.throwIfAborted();
+    const limit = Math.min(left, limits.pageSize);
+    const page = await storage.readLogPage({ ...query, after, upTo, limit }, { signal: limits.signal });
+    if (page.incarnation !== undefined && page.incarnation !== limits.incarnation) throw new IncarnationChanged();
+    if (page.events.length > 0) yield page.events;
+    const last = page.events.at(-1);
+    if (last === undefined || page.events.length < limit) return;
+    left -= page.events.length;
+    if (query.direction === 'forwards') after = last.globalPosition;
+    else upTo = last.globalPosition - 1;
+  }
+}
+
+/** The server crashed between the bound and a page: what the bound said is worth nothing any more. */
+export class IncarnationChanged extends Error {}
+
+/** Everything up to the bound of now; when the server restarts meanwhile, goes on after the last event it read. */
+export async function* boundedLogPages(
+  storage: EventStorage,
+  query: Omit<LogPageQuery, 'limit'> & { readonly untilTime: number | undefined },
+  limits: PageLimits,
+): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+  let { after, upTo } = query;
+  let left = limits.limit ?? Infinity;
+  for (;;) {
+    const bound = await storage.readBound({ signal: limits.signal });
+    const end = await endOf(storage, Math.min(upTo, bound.position), query.untilTime);
+    try {
+      const pages = logPages(storage, { ...query, after, upTo: end }, { ...limits, limit: left, incarnation: bound.incarnation });
+      for await (const page of pages) {
+        yield page;
+        left -= page.length;
+        const last = page.at(-1)?.globalPosition ?? 0;
+        if (query.direction === 'forwards') after = last;
+        else upTo = last - 1;
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof IncarnationChanged)) throw error;
+    }
+  }
+}
+
+function endOf(storage: EventStorage, upTo: number, untilTime: number | undefined): Promise<number> | number {
+  return untilTime === undefined ? upTo : storage.positionAt(new Date(untilTime), upTo);
+}
+
+/** What {@link followLog} follows. */
+export interface FollowQuery {
+  readonly after: number | 'end';
+  readonly filter: LogFilter;
+  readonly pageSize: number;
+  readonly signal: AbortSignal;
+  /** Whether an error is a lost connection: then the subscription waits for the database instead of failing. */
+  readonly isTransient: (error: unknown) => boolean;
+}
+
+/**
+ * The log from a position on, for ever: catches up, then follows.
+ *
+ * Where nothing matches the filter, the cursor moves with the bound, so that a poll looks at new positions only. The
+ * cursor falls back to the last event really read when the server was restarted: positions of rolled-back appends may
+ * then be handed out a second time.
+ */
+export async function* followLog(
+  storage: EventStorage,
+  query: FollowQuery,
+): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+  const { signal } = query;
+  let bound = await storage.waitForBound({ after: -1, incarnation: undefined, signal });
+  let lastRead = query.after === 'end' ? await lastVisible(storage, bound) : query.after;
+  checkNotRewound(lastRead, bound);
+  let cursor = lastRead;
+  for (;;) {
+    try {
+      const pages = logPages(
+        storage,
+        { after: cursor, upTo: bound.position, filter: query.filter, direction: 'forwards' },
+        { limit: undefined, pageSize: query.pageSize, signal, incarnation: bound.incarnation },
+      );
+      for await (const page of pages) {
+        yield page;
+        lastRead = page.at(-1)?.globalPosition ?? lastRead;
+        cursor = lastRead;
+      }
+      cursor = Math.max(cursor, bound.position);
+    } catch (error) {
+      if (!(error instanceof IncarnationChanged || query.isTransient(error))) throw error;
+    }
+    const next = await storage.waitForBound({ after: cursor, incarnation: bound.incarnation, signal });
+    if (next.incarnation !== bound.incarnation) {
+      checkNotRewound(lastRead, next);
+      cursor = lastRead;
+    }
+    bound = next;
+  }
+}
+
+/** The end as an event, not as a bound: an event that was committed keeps its position over any restart. */
+async function lastVisible(storage: EventStorage, bound: FeedBound): Promise<number> {
+  const page = await storage.readLogPage({
+    after: 0,
+    upTo: bound.position,
+    filter: { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined },
+    direction: 'backwards',
+    limit: 1,
+  });
+  return page.events[0]?.globalPosition ?? 0;
+}
+
+function checkNotRewound(after: number, bound: FeedBound): void {
+  if (after > bound.head) throw new LogRewoundError(after, bound.head);
+}

@@ -1,0 +1,20 @@
+import type { Metadata } from '../metadata.ts';
+import type { RecordedEvent } from '../storage/event-storage.ts';
+import type { StoredEvent } from './categories.ts';
+
+/** The reader's form of a recorded event. It is frozen; `recordedAt` is the reader's own copy. */
+export function toStoredEvent(event: RecordedEvent, data: unknown): StoredEvent {
+  const metadata: Metadata = event.metadata;
+  return Object.freeze({
+    id: event.id,
+    type: event.type,
+    data,
+    metadata,
+    streamName: event.streamName,
+    category: event.category,
+    streamVersion: event.streamVersion,
+    globalPosition: event.globalPosition,
+    recordedAt: new Date(event.recordedAt),
+    schemaVersion: event.schemaVersion,
+  });
+}
