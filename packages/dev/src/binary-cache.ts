@@ -1,23 +1,12 @@
-import { randomUUID } from "node:crypto";
-import {
-  chmod,
-  copyFile,
-  lstat,
-  mkdir,
-  readFile,
-  readdir,
-  rename,
-  rm,
-  stat,
-  symlink,
-} from "node:fs/promises";
-import { constants } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, dirname, join, relative } from "node:path";
+import { randomUUID } from 'node:crypto';
+import { chmod, copyFile, lstat, mkdir, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
 
-import type { Symlink } from "./binaries.ts";
-import { errorCode } from "./error-code.ts";
-import { PostgresBinariesNotFoundError } from "./errors.ts";
+import type { Symlink } from './binaries.ts';
+import { errorCode } from './error-code.ts';
+import { PostgresBinariesNotFoundError } from './errors.ts';
 
 interface CacheOptions {
   readonly packageDir: string;
@@ -32,10 +21,10 @@ interface CacheOptions {
  */
 export async function copyToCache(options: CacheOptions): Promise<string> {
   const { packageDir, works } = options;
-  const files = await listFiles(join(packageDir, "native"));
+  const files = await listFiles(join(packageDir, 'native'));
   const key = `${basename(packageDir)}-${await packageVersion(packageDir)}`;
   const refusals: string[] = [];
-  for (const parent of new Set(["/var/tmp", tmpdir()])) {
+  for (const parent of new Set([tmpdir(), '/var/tmp'])) {
     const base = join(parent, `mink-dev-${process.geteuid?.() ?? 0}`);
     const refusal = await prepareBase(base);
     if (refusal !== undefined) {
@@ -43,13 +32,13 @@ export async function copyToCache(options: CacheOptions): Promise<string> {
       continue;
     }
     const target = join(base, key);
-    if (!(await isComplete(target, files)) || !(await works(target)))
-      await replaceCopy(target, options, files);
+    if (!(await isComplete(target, files)) || !(await works(target))) await replaceCopy(target, options, files);
     if (await works(target)) return target;
-    refusals.push(`the copy in "${target}" does not run`);
+    refusals.push(`a copy in "${base}" does not run`);
+    await rm(target, { recursive: true, force: true });
   }
-  const problem = `those in "${packageDir}" cannot be used where they are, and ${refusals.join("; ")}`;
-  throw new PostgresBinariesNotFoundError({ binDir: join(packageDir, "native", "bin"), problem });
+  const problem = `those in "${packageDir}" cannot be used where they are, and ${refusals.join('; ')}`;
+  throw new PostgresBinariesNotFoundError({ binDir: join(packageDir, 'native', 'bin'), problem });
 }
 
 /** Why the directory must not be used, such as that another account made it; undefined when it is fine. */
@@ -57,13 +46,11 @@ async function prepareBase(base: string): Promise<string | undefined> {
   try {
     const parent = await stat(dirname(base));
     // Without the sticky bit anybody could exchange our directory for another.
-    if ((parent.mode & 0o022) !== 0 && (parent.mode & 0o1000) === 0)
-      return `others can replace "${base}"`;
+    if ((parent.mode & 0o022) !== 0 && (parent.mode & 0o1000) === 0) return `others can replace "${base}"`;
     const made = await makeDirectory(base);
     if (made) await chmod(base, 0o755);
     const found = await lstat(base);
-    if (!found.isDirectory() || found.uid !== process.geteuid?.())
-      return `"${base}" belongs to another account`;
+    if (!found.isDirectory() || found.uid !== process.geteuid?.()) return `"${base}" belongs to another account`;
     if ((found.mode & 0o022) !== 0) return `"${base}" is writable by others`;
     return undefined;
   } catch (error) {
@@ -76,7 +63,7 @@ async function makeDirectory(path: string): Promise<boolean> {
     await mkdir(path, { mode: 0o700 });
     return true;
   } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 }
@@ -88,7 +75,7 @@ async function replaceCopy(target: string, options: CacheOptions, files: Files):
     await copyPackage(options, files, draft);
     await moveAside(target);
     await rename(draft, target).catch((error: unknown) => {
-      if (errorCode(error) !== "ENOTEMPTY" && errorCode(error) !== "EEXIST") throw error;
+      if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
     });
   } finally {
     await rm(draft, { recursive: true, force: true });
@@ -101,29 +88,25 @@ async function moveAside(target: string): Promise<void> {
   try {
     await rename(target, old);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return;
+    if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
   await rm(old, { recursive: true, force: true });
 }
 
-async function copyPackage(
-  { packageDir, symlinks }: CacheOptions,
-  files: Files,
-  draft: string,
-): Promise<void> {
+async function copyPackage({ packageDir, symlinks }: CacheOptions, files: Files, draft: string): Promise<void> {
   await mkdir(draft);
   await chmod(draft, 0o755);
-  for (const directory of ["", ...files.directories]) {
-    const path = join(draft, "native", directory);
+  for (const directory of ['', ...files.directories]) {
+    const path = join(draft, 'native', directory);
     await mkdir(path);
     // The umask may have taken permissions away that the server's account needs.
     await chmod(path, 0o755);
   }
   for (const file of files.sizes.keys()) {
-    const copy = join(draft, "native", file);
-    await copyFile(join(packageDir, "native", file), copy, constants.COPYFILE_FICLONE);
-    await chmod(copy, dirname(file) === "bin" ? 0o755 : 0o644);
+    const copy = join(draft, 'native', file);
+    await copyFile(join(packageDir, 'native', file), copy, constants.COPYFILE_FICLONE);
+    await chmod(copy, dirname(file) === 'bin' ? 0o755 : 0o644);
   }
   for (const { source, target } of symlinks) {
     await symlink(relative(dirname(target), source), join(draft, target));
@@ -145,21 +128,21 @@ async function listFiles(root: string): Promise<Files> {
     if (entry.isFile()) sizes.set(relative(root, path), (await lstat(path)).size);
   }
   // Parents before children.
-  return { directories: directories.sort(), sizes };
+  return { directories: directories.toSorted(), sizes };
 }
 
 async function isComplete(target: string, { sizes }: Files): Promise<boolean> {
   try {
-    const copy = await listFiles(join(target, "native"));
+    const copy = await listFiles(join(target, 'native'));
     return [...sizes].every(([file, size]) => copy.sizes.get(file) === size);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }
 
 async function packageVersion(packageDir: string): Promise<string> {
-  const value: unknown = JSON.parse(await readFile(join(packageDir, "package.json"), "utf8"));
-  if (typeof value !== "object" || value === null || !("version" in value)) return "unknown";
-  return typeof value.version === "string" ? value.version : "unknown";
+  const value: unknown = JSON.parse(await readFile(join(packageDir, 'package.json'), 'utf8'));
+  if (typeof value !== 'object' || value === null || !('version' in value)) return 'unknown';
+  return typeof value.version === 'string' ? value.version : 'unknown';
 }

@@ -1,13 +1,13 @@
-import type { ChildProcess } from "node:child_process";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import type { FileHandle } from "node:fs/promises";
-import { open, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { FileHandle } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
-import type { Account } from "./account.ts";
-import { PostgresStartError } from "./errors.ts";
-import { postgresEnvironment } from "./postgres-environment.ts";
+import type { Account } from './account.ts';
+import { PostgresStartError } from './errors.ts';
+import { postgresEnvironment } from './postgres-environment.ts';
 
 export interface ProcessExit {
   readonly code: number | null;
@@ -18,6 +18,7 @@ export interface ClusterProcess {
   readonly pid: number;
   /** Resolves when the process has ended; never rejects. */
   readonly exited: Promise<ProcessExit>;
+  isRunning(): boolean;
   /** Does nothing when the process has ended. */
   kill(signal: NodeJS.Signals): void;
 }
@@ -36,30 +37,35 @@ export interface ClusterProgram {
  * this process, which then stops the server in order.
  */
 export async function startClusterProcess(
-  program: "initdb" | "postgres",
+  program: 'initdb' | 'postgres',
   args: readonly string[],
   options: ClusterProgram,
 ): Promise<ClusterProcess> {
   const { binDir, account, cluster, log } = options;
-  const logFile = await open(log, "a");
+  const logFile = await open(log, 'a');
   const directory = await openDirectory(cluster, account);
   try {
-    const dataDirectory = directory === undefined ? cluster : "/proc/self/fd/3";
-    const child = spawn(join(binDir, program), ["-D", dataDirectory, ...args], {
-      cwd: "/",
+    const dataDirectory = directory === undefined ? cluster : '/proc/self/fd/3';
+    const child = spawn(join(binDir, program), ['-D', dataDirectory, ...args], {
+      cwd: '/',
       detached: true,
       env: postgresEnvironment(),
-      stdio: ["ignore", logFile.fd, logFile.fd, directory?.fd ?? "ignore"],
+      stdio: ['ignore', logFile.fd, logFile.fd, directory?.fd ?? 'ignore'],
       ...account,
     });
     const exited = exitOf(child);
-    await once(child, "spawn");
-    return { pid: child.pid ?? 0, exited, kill: (signal) => void child.kill(signal) };
+    await once(child, 'spawn');
+    return {
+      pid: child.pid ?? 0,
+      exited,
+      isRunning: () => child.exitCode === null && child.signalCode === null,
+      kill: (signal) => void child.kill(signal),
+    };
   } catch (cause) {
     throw new PostgresStartError({
       dataDir: cluster,
       problem: `${binDir}/${program} cannot be run`,
-      log: "",
+      log: '',
       cause,
     });
   } finally {
@@ -70,25 +76,22 @@ export async function startClusterProcess(
 
 /** The last lines of a log, for an error message. */
 export async function logTail(log: string): Promise<string> {
-  const text = await readFile(log, "utf8").catch(() => "");
-  return text.trimEnd().split("\n").slice(-20).join("\n");
+  const text = await readFile(log, 'utf8').catch(() => '');
+  return text.trimEnd().split('\n').slice(-20).join('\n');
 }
 
 /**
  * Another account may be unable to reach the cluster by its path, below a private home directory for
  * instance. It can through a descriptor that we opened: Linux then checks the directory itself only.
  */
-async function openDirectory(
-  cluster: string,
-  account: Account | undefined,
-): Promise<FileHandle | undefined> {
-  return account === undefined || process.platform !== "linux" ? undefined : open(cluster, "r");
+async function openDirectory(cluster: string, account: Account | undefined): Promise<FileHandle | undefined> {
+  return account === undefined || process.platform !== 'linux' ? undefined : open(cluster, 'r');
 }
 
 function exitOf(child: ChildProcess): Promise<ProcessExit> {
   return new Promise((resolve) => {
-    child.once("exit", (code, signal) => resolve({ code, signal }));
+    child.once('exit', (code, signal) => resolve({ code, signal }));
     // Not started at all; the `spawn` that is waited for reports why.
-    child.once("error", () => resolve({ code: null, signal: null }));
+    child.once('error', () => resolve({ code: null, signal: null }));
   });
 }

@@ -1,12 +1,12 @@
-import { connect } from "node:net";
+import { connect } from 'node:net';
 
 /** What a server said to a connection attempt, and to a statement if one was sent. */
 export type Answer =
-  | { status: "ok" }
+  | { status: 'ok' }
   /** It answered with an error: a SQLSTATE such as 57P03 (still starting) or 3D000 (no such database). */
-  | { status: "refused"; sqlState: string }
+  | { status: 'refused'; sqlState: string }
   /** Nobody listens, or the connection broke or timed out. */
-  | { status: "unreachable" };
+  | { status: 'unreachable' };
 
 /**
  * Connects as `postgres` and runs one statement, in as much of PostgreSQL's protocol as that needs, so
@@ -22,36 +22,32 @@ export function ask(options: {
 }): Promise<Answer> {
   return new Promise((resolve) => {
     const { port, database, statement, timeoutMs } = options;
-    const socket = connect({ host: "127.0.0.1", port });
+    const socket = connect({ host: '127.0.0.1', port });
     let received = Buffer.alloc(0);
     let sent = statement === undefined;
     let sqlState: string | undefined;
     const finish = () => {
       socket.destroy();
-      resolve(sqlState === undefined ? { status: "unreachable" } : { status: "refused", sqlState });
+      resolve(sqlState === undefined ? { status: 'unreachable' } : { status: 'refused', sqlState });
     };
     socket.setTimeout(timeoutMs, finish);
-    socket.on("error", finish);
+    socket.on('error', finish);
     // After an error during startup the server closes; after one in a statement it is ready again.
-    socket.on("close", finish);
-    socket.on("connect", () => socket.write(startupMessage(database)));
-    socket.on("data", (chunk) => {
+    socket.on('close', finish);
+    socket.on('connect', () => socket.write(startupMessage(database)));
+    socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
-      for (
-        let message = takeMessage(received);
-        message !== undefined;
-        message = takeMessage(received)
-      ) {
+      for (let message = takeMessage(received); message !== undefined; message = takeMessage(received)) {
         received = message.rest;
-        if (message.type === "E") sqlState = errorField(message.body, "C") ?? "XX000";
-        if (message.type !== "Z") continue;
+        if (message.type === 'E') sqlState = errorField(message.body, 'C') ?? 'XX000';
+        if (message.type !== 'Z') continue;
         if (sqlState !== undefined) return finish();
         if (sent) {
-          resolve({ status: "ok" });
+          resolve({ status: 'ok' });
           return finish();
         }
         sent = true;
-        socket.write(queryMessage(statement ?? ""));
+        socket.write(queryMessage(statement ?? ''));
       }
     });
   });
@@ -64,14 +60,12 @@ export function quoteIdentifier(name: string): string {
 
 function startupMessage(database: string): Buffer {
   const version = Buffer.from([0, 3, 0, 0]);
-  const parameters = Buffer.from(
-    `user\0postgres\0database\0${database}\0client_encoding\0UTF8\0\0`,
-  );
+  const parameters = Buffer.from(`user\0postgres\0database\0${database}\0client_encoding\0UTF8\0\0`);
   return withLength(Buffer.concat([version, parameters]));
 }
 
 function queryMessage(statement: string): Buffer {
-  return Buffer.concat([Buffer.from("Q"), withLength(Buffer.from(`${statement}\0`))]);
+  return Buffer.concat([Buffer.from('Q'), withLength(Buffer.from(`${statement}\0`))]);
 }
 
 function withLength(body: Buffer): Buffer {
@@ -80,14 +74,12 @@ function withLength(body: Buffer): Buffer {
   return Buffer.concat([length, body]);
 }
 
-function takeMessage(
-  bytes: Buffer,
-): { type: string; body: Buffer; rest: Buffer<ArrayBuffer> } | undefined {
+function takeMessage(bytes: Buffer): { type: string; body: Buffer; rest: Buffer<ArrayBuffer> } | undefined {
   if (bytes.length < 5) return undefined;
   const end = 1 + bytes.readInt32BE(1);
   if (bytes.length < end) return undefined;
   return {
-    type: bytes.toString("latin1", 0, 1),
+    type: bytes.toString('latin1', 0, 1),
     body: bytes.subarray(5, end),
     rest: Buffer.from(bytes.subarray(end)),
   };
@@ -95,8 +87,8 @@ function takeMessage(
 
 function errorField(body: Buffer, field: string): string | undefined {
   return body
-    .toString("utf8")
-    .split("\0")
+    .toString('utf8')
+    .split('\0')
     .find((part) => part.startsWith(field))
     ?.slice(1);
 }

@@ -10,7 +10,7 @@ export abstract class MinkDevError extends Error {
 
 /** An option has a value that cannot work. Nothing was started or written. */
 export class InvalidPostgresOptionError extends MinkDevError {
-  readonly code = "INVALID_POSTGRES_OPTION";
+  readonly code = 'INVALID_POSTGRES_OPTION';
   readonly option: string;
 
   constructor(option: string, problem: string) {
@@ -21,7 +21,7 @@ export class InvalidPostgresOptionError extends MinkDevError {
 
 /** The data directory is in use: its owner, in this or another process, is alive. */
 export class PostgresAlreadyRunningError extends MinkDevError {
-  readonly code = "POSTGRES_ALREADY_RUNNING";
+  readonly code = 'POSTGRES_ALREADY_RUNNING';
   readonly dataDir: string;
   /** The server's process, or that of its owner while there is no server yet. */
   readonly pid: number;
@@ -37,12 +37,12 @@ export class PostgresAlreadyRunningError extends MinkDevError {
     port: number | undefined;
   }) {
     const { dataDir, serverPid, ownerPid, port } = facts;
-    const server = serverPid === undefined ? "is being started" : `is running (pid ${serverPid})`;
-    const where = port === undefined ? "" : ` on port ${port}`;
-    const owner = ownerPid === undefined ? "by hand" : `by process ${ownerPid}`;
+    const server = serverPid === undefined ? 'is being started' : `is running (pid ${serverPid})`;
+    const where = port === undefined ? '' : ` on port ${port}`;
+    const owner = ownerPid === undefined ? 'by hand' : `by process ${ownerPid}`;
     super(
       `A PostgreSQL in "${dataDir}" ${server}${where}, started ${owner}. ` +
-        "Use that one, stop it, or choose another dataDir.",
+        'Use that one, stop it, or choose another dataDir.',
     );
     this.dataDir = dataDir;
     this.pid = serverPid ?? ownerPid ?? 0;
@@ -53,13 +53,13 @@ export class PostgresAlreadyRunningError extends MinkDevError {
 
 /** The port that was asked for is taken by another program. */
 export class PortInUseError extends MinkDevError {
-  readonly code = "PORT_IN_USE";
+  readonly code = 'PORT_IN_USE';
   readonly port: number;
 
   constructor(port: number, options?: { cause?: unknown }) {
     super(
       `Port ${port} on 127.0.0.1 is in use by another program. ` +
-        "Stop that program, give another port, or leave the port out to get a free one.",
+        'Stop that program, give another port, or leave the port out to get a free one.',
       options,
     );
     this.port = port;
@@ -68,13 +68,13 @@ export class PortInUseError extends MinkDevError {
 
 /** `initdb` or the server failed; `log` holds the last lines of what it said. */
 export class PostgresStartError extends MinkDevError {
-  readonly code = "POSTGRES_START_FAILED";
+  readonly code = 'POSTGRES_START_FAILED';
   readonly dataDir: string;
   readonly log: string;
 
   constructor(facts: { dataDir: string; problem: string; log: string; cause?: unknown }) {
     const { dataDir, problem, log, cause } = facts;
-    const lines = log === "" ? "It logged nothing." : `The last lines of its log:\n${log}`;
+    const lines = log === '' ? 'It logged nothing.' : `The last lines of its log:\n${log}`;
     super(`PostgreSQL in "${dataDir}" did not start: ${problem}. ${lines}`, { cause });
     this.dataDir = dataDir;
     this.log = log;
@@ -83,7 +83,7 @@ export class PostgresStartError extends MinkDevError {
 
 /** No PostgreSQL binaries that run on this machine, or under the account they must run as. */
 export class PostgresBinariesNotFoundError extends MinkDevError {
-  readonly code = "POSTGRES_BINARIES_NOT_FOUND";
+  readonly code = 'POSTGRES_BINARIES_NOT_FOUND';
   readonly platform: string;
   /** Where they were looked for, when a directory was found at all. */
   readonly binDir: string | undefined;
@@ -92,7 +92,7 @@ export class PostgresBinariesNotFoundError extends MinkDevError {
     const platform = `${process.platform}-${process.arch}`;
     super(
       `No usable PostgreSQL binaries for ${platform}: ${facts.problem}. Install PostgreSQL and give ` +
-        "its `pg_config --bindir` as binDir, or use a database from elsewhere.",
+        'its `pg_config --bindir` as binDir, or use a database from elsewhere.',
       { cause: facts.cause },
     );
     this.platform = platform;
@@ -102,7 +102,7 @@ export class PostgresBinariesNotFoundError extends MinkDevError {
 
 /** The data directory was made by another major version; PostgreSQL cannot read it. */
 export class DataDirVersionError extends MinkDevError {
-  readonly code = "DATA_DIR_VERSION";
+  readonly code = 'DATA_DIR_VERSION';
   readonly dataDir: string;
   readonly dataVersion: string;
   readonly serverVersion: string;
@@ -121,13 +121,13 @@ export class DataDirVersionError extends MinkDevError {
 
 /** The directory holds files this package did not make, so it is not touched. */
 export class ForeignDataDirError extends MinkDevError {
-  readonly code = "FOREIGN_DATA_DIR";
+  readonly code = 'FOREIGN_DATA_DIR';
   readonly dataDir: string;
 
   constructor(dataDir: string, found: string) {
     super(
       `"${dataDir}" holds ${found} and was not made by @mink/dev, so it is left alone. ` +
-        "Choose a directory that is empty or does not exist yet.",
+        'Choose a directory that is empty or does not exist yet.',
     );
     this.dataDir = dataDir;
   }

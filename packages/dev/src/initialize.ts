@@ -1,12 +1,12 @@
-import { rm } from "node:fs/promises";
+import { rm } from 'node:fs/promises';
 
-import type { Account } from "./account.ts";
-import type { PostgresBinaries } from "./binaries.ts";
-import { logTail, startClusterProcess } from "./cluster-process.ts";
-import { createClusterDraft, publishCluster } from "./data-dir.ts";
-import { PostgresStartError } from "./errors.ts";
-import { layout } from "./layout.ts";
-import { startWatchdog } from "./watchdog.ts";
+import type { Account } from './account.ts';
+import type { PostgresBinaries } from './binaries.ts';
+import { logTail, startClusterProcess } from './cluster-process.ts';
+import { createClusterDraft, publishCluster } from './data-dir.ts';
+import { PostgresStartError } from './errors.ts';
+import { layout } from './layout.ts';
+import { startWatchdog } from './watchdog.ts';
 
 export interface InitializeOptions {
   readonly dataDir: string;
@@ -25,13 +25,13 @@ export async function initialize(options: InitializeOptions): Promise<void> {
   const { log } = layout(dataDir);
   const draft = await createClusterDraft(dataDir, account);
   try {
-    const initdb = await startClusterProcess("initdb", initdbArguments(options), {
+    const initdb = await startClusterProcess('initdb', initdbArguments(options), {
       binDir: binaries.binDir,
       account,
       cluster: draft,
       log,
     });
-    const watchdog = startWatchdog({ pid: initdb.pid, signal: "KILL", temporaryDir });
+    const watchdog = startWatchdog({ pid: initdb.pid, signal: 'KILL', temporaryDir });
     const { code, signal } = await initdb.exited;
     watchdog.dismiss();
     if (code !== 0) {
@@ -46,15 +46,15 @@ export async function initialize(options: InitializeOptions): Promise<void> {
 }
 
 function initdbArguments({ binaries, temporaryDir }: InitializeOptions): string[] {
-  const [major] = binaries.version.split(".");
+  const [major] = binaries.version.split('.');
   return [
-    "--username=postgres",
-    "--auth=trust",
-    "--encoding=UTF8",
+    '--username=postgres',
+    '--auth=trust',
+    '--encoding=UTF8',
     // No locale of the machine is used: sorting and case are the same everywhere. Since 17 PostgreSQL
     // brings a locale that knows the case of all letters, not of ASCII only.
-    "--no-locale",
-    ...(Number(major) >= 17 ? ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] : []),
-    ...(temporaryDir === undefined ? [] : ["--no-sync"]),
+    '--no-locale',
+    ...(Number(major) >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []),
+    ...(temporaryDir === undefined ? [] : ['--no-sync']),
   ];
 }

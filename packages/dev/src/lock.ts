@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 
-import { errorCode } from "./error-code.ts";
-import { processIdentity } from "./process-identity.ts";
+import { errorCode } from './error-code.ts';
+import { processIdentity } from './process-identity.ts';
 
 /** Who holds the lock: `identity` tells the process apart from a later one with the same pid. */
 interface Holder {
@@ -13,8 +13,7 @@ interface Holder {
 
 export type LockResult =
   /** `afterCrash`: the former holder ended without giving the lock back. */
-  | { status: "acquired"; afterCrash: boolean; release: () => Promise<void> }
-  | { status: "held"; pid: number };
+  { status: 'acquired'; afterCrash: boolean; release: () => Promise<void> } | { status: 'held'; pid: number };
 
 /**
  * Takes the lock file at `path` for this process, unless a living process holds it. At most one holder
@@ -24,25 +23,24 @@ export type LockResult =
 export async function acquireLock(path: string): Promise<LockResult> {
   const nonce = randomUUID();
   const draft = `${path}.draft-${nonce}`;
-  const identity = (await processIdentity(process.pid)) ?? "";
+  const identity = (await processIdentity(process.pid)) ?? '';
   // Written aside and linked: nobody ever reads a half-written lock.
   await writeFile(draft, JSON.stringify({ pid: process.pid, identity, nonce } satisfies Holder), {
-    flag: "wx",
+    flag: 'wx',
   });
   const release = () => rm(path, { force: true });
   try {
     for (;;) {
-      if (await linkIfAbsent(draft, path))
-        return { status: "acquired", afterCrash: false, release };
+      if (await linkIfAbsent(draft, path)) return { status: 'acquired', afterCrash: false, release };
       const holder = await readHolder(path);
       if (holder === undefined) continue;
-      if (await isAlive(holder)) return { status: "held", pid: holder.pid };
+      if (await isAlive(holder)) return { status: 'held', pid: holder.pid };
       const claim = await acquireLock(`${path}.${holder.nonce}`);
-      if (claim.status === "held") return claim;
+      if (claim.status === 'held') return claim;
       try {
         if ((await readHolder(path))?.nonce === holder.nonce) {
           await rename(draft, path);
-          return { status: "acquired", afterCrash: true, release };
+          return { status: 'acquired', afterCrash: true, release };
         }
       } finally {
         await claim.release();
@@ -58,7 +56,7 @@ async function linkIfAbsent(draft: string, path: string): Promise<boolean> {
     await link(draft, path);
     return true;
   } catch (error) {
-    if (errorCode(error) === "EEXIST") return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 }
@@ -70,23 +68,22 @@ async function isAlive(holder: Holder): Promise<boolean> {
 async function readHolder(path: string): Promise<Holder | undefined> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readFile(path, 'utf8');
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   // Unreadable after a power failure: nobody who holds it is alive.
-  return parseHolder(text) ?? { pid: 0, identity: "none", nonce: "unreadable" };
+  return parseHolder(text) ?? { pid: 0, identity: 'none', nonce: 'unreadable' };
 }
 
 function parseHolder(text: string): Holder | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null) return undefined;
-    if (!("pid" in value) || !("identity" in value) || !("nonce" in value)) return undefined;
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (!('pid' in value) || !('identity' in value) || !('nonce' in value)) return undefined;
     const { pid, identity, nonce } = value;
-    if (typeof pid !== "number" || typeof identity !== "string" || typeof nonce !== "string")
-      return undefined;
+    if (typeof pid !== 'number' || typeof identity !== 'string' || typeof nonce !== 'string') return undefined;
     return { pid, identity, nonce };
   } catch {
     return undefined;

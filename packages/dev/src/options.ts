@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
+import { resolve } from 'node:path';
 
-import { InvalidPostgresOptionError } from "./errors.ts";
+import { InvalidPostgresOptionError } from './errors.ts';
 
 export interface PostgresOptions {
   /**
@@ -44,21 +44,21 @@ export interface ResolvedOptions {
   readonly startTimeoutMs: number;
 }
 
-const defaults = { port: 0, database: "mink", startTimeoutMs: 60_000 };
+const defaults = { port: 0, database: 'mink', startTimeoutMs: 60_000 };
 
 // The URL, the readiness check and the reading of the log depend on these.
 const reservedSettings = new Set([
-  "config_file",
-  "data_directory",
-  "external_pid_file",
-  "hba_file",
-  "lc_messages",
-  "listen_addresses",
-  "log_destination",
-  "log_line_prefix",
-  "logging_collector",
-  "port",
-  "unix_socket_directories",
+  'config_file',
+  'data_directory',
+  'external_pid_file',
+  'hba_file',
+  'lc_messages',
+  'listen_addresses',
+  'log_destination',
+  'log_line_prefix',
+  'logging_collector',
+  'port',
+  'unix_socket_directories',
 ]);
 
 /** Fills in defaults and rejects, with InvalidPostgresOptionError, what cannot work. */
@@ -67,20 +67,17 @@ export function resolveOptions(options: PostgresOptions): ResolvedOptions {
   const port = options.port ?? defaults.port;
   const database = options.database ?? defaults.database;
   const startTimeoutMs = options.startTimeoutMs ?? defaults.startTimeoutMs;
-  if (dataDir === "" || dataDir.includes("\0")) {
-    throw new InvalidPostgresOptionError("dataDir", "must be the path of a directory");
+  if (dataDir === '' || dataDir.includes('\0')) {
+    throw new InvalidPostgresOptionError('dataDir', 'must be the path of a directory');
   }
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new InvalidPostgresOptionError("port", `must be an integer from 0 to 65535, not ${port}`);
+    throw new InvalidPostgresOptionError('port', `must be an integer from 0 to 65535, not ${port}`);
   }
-  if (database === "" || database.includes("\0") || Buffer.byteLength(database) > 63) {
-    throw new InvalidPostgresOptionError("database", "must be a name of 1 to 63 bytes");
+  if (database === '' || database.includes('\0') || Buffer.byteLength(database) > 63) {
+    throw new InvalidPostgresOptionError('database', 'must be a name of 1 to 63 bytes');
   }
   if (!Number.isFinite(startTimeoutMs) || startTimeoutMs <= 0) {
-    throw new InvalidPostgresOptionError(
-      "startTimeoutMs",
-      "must be a positive number of milliseconds",
-    );
+    throw new InvalidPostgresOptionError('startTimeoutMs', 'must be a positive number of milliseconds');
   }
   checkSettings(settings);
   return {
@@ -95,17 +92,11 @@ export function resolveOptions(options: PostgresOptions): ResolvedOptions {
 
 function checkSettings(settings: Record<string, string>): void {
   for (const [name, value] of Object.entries(settings)) {
-    if (!/^[a-z_][a-z0-9_.]*$/i.test(name) || value.includes("\0")) {
-      throw new InvalidPostgresOptionError(
-        "settings",
-        `holds "${name}", which is no setting's name or value`,
-      );
+    if (!/^[a-z_][a-z0-9_.]*$/i.test(name) || value.includes('\0')) {
+      throw new InvalidPostgresOptionError('settings', `holds "${name}", which is no setting's name or value`);
     }
     if (reservedSettings.has(name.toLowerCase())) {
-      throw new InvalidPostgresOptionError(
-        "settings",
-        `must not hold "${name}": startPostgres decides it`,
-      );
+      throw new InvalidPostgresOptionError('settings', `must not hold "${name}": startPostgres decides it`);
     }
   }
 }

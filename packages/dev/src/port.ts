@@ -1,7 +1,7 @@
-import { createServer } from "node:net";
-import { once } from "node:events";
+import { createServer } from 'node:net';
+import { once } from 'node:events';
 
-import { errorCode } from "./error-code.ts";
+import { errorCode } from './error-code.ts';
 
 /** Whether a server could listen on the port right now. Anybody may take it a moment later. */
 export async function isPortFree(port: number): Promise<boolean> {
@@ -10,7 +10,7 @@ export async function isPortFree(port: number): Promise<boolean> {
     return true;
   } catch (error) {
     // Anything else, such as a privileged port, PostgreSQL reports better.
-    return errorCode(error) !== "EADDRINUSE";
+    return errorCode(error) !== 'EADDRINUSE';
   }
 }
 
@@ -20,12 +20,11 @@ export async function freePort(): Promise<number> {
 
 async function listenBriefly(port: number): Promise<number> {
   const server = createServer();
-  server.listen({ host: "127.0.0.1", port });
-  await once(server, "listening");
+  server.listen({ host: '127.0.0.1', port });
+  await once(server, 'listening');
   const address = server.address();
   server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string")
-    throw new Error("The listening socket has no port.");
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('The listening socket has no port.');
   return address.port;
 }

@@ -4,5 +4,5 @@
  */
 export function postgresEnvironment(): Record<string, string | undefined> {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(PG|LC_|LANG|TZ)/.test(name));
-  return { ...Object.fromEntries(inherited), LC_ALL: "C", TZ: "UTC" };
+  return { ...Object.fromEntries(inherited), LC_ALL: 'C', TZ: 'UTC' };
 }

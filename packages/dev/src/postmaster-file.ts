@@ -1,8 +1,8 @@
-import { readFile, realpath, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, realpath, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
-import { errorCode } from "./error-code.ts";
-import { isServerOf, processIdentity } from "./process-identity.ts";
+import { errorCode } from './error-code.ts';
+import { isServerOf, processIdentity } from './process-identity.ts';
 
 /** What a server writes to `postmaster.pid` in its data directory. */
 export interface PostmasterFile {
@@ -15,12 +15,12 @@ export interface PostmasterFile {
 // Source: src/include/utils/pidfile.h; the same lines since PostgreSQL 10.
 export async function readPostmasterFile(cluster: string): Promise<PostmasterFile | undefined> {
   try {
-    const lines = (await readFile(join(cluster, "postmaster.pid"), "utf8")).split("\n");
+    const lines = (await readFile(join(cluster, 'postmaster.pid'), 'utf8')).split('\n');
     const [pid, port] = [Number(lines[0]), Number(lines[3])];
     if (!Number.isInteger(pid) || pid <= 0) return undefined;
-    return { pid, port: port > 0 ? port : undefined, ready: lines[7]?.trim() === "ready" };
+    return { pid, port: port > 0 ? port : undefined, ready: lines[7]?.trim() === 'ready' };
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -42,7 +42,7 @@ export async function liveServer(cluster: string): Promise<PostmasterFile | unde
 export async function disownStalePid(cluster: string): Promise<void> {
   const file = await readPostmasterFile(cluster);
   if (file === undefined || (await processIdentity(file.pid)) === undefined) return;
-  const path = join(cluster, "postmaster.pid");
-  const lines = (await readFile(path, "utf8")).split("\n");
-  await writeFile(path, [String(process.pid), ...lines.slice(1)].join("\n"));
+  const path = join(cluster, 'postmaster.pid');
+  const lines = (await readFile(path, 'utf8')).split('\n');
+  await writeFile(path, [String(process.pid), ...lines.slice(1)].join('\n'));
 }

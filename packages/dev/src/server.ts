@@ -1,21 +1,21 @@
-import { rename } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
+import { rename } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
-import type { Account } from "./account.ts";
-import type { PostgresBinaries } from "./binaries.ts";
-import type { ClusterProcess } from "./cluster-process.ts";
-import { logTail, startClusterProcess } from "./cluster-process.ts";
-import { ask, quoteIdentifier } from "./connection.ts";
-import { rememberedPort } from "./data-dir.ts";
-import { errorCode } from "./error-code.ts";
-import { PortInUseError, PostgresStartError } from "./errors.ts";
-import { layout } from "./layout.ts";
-import type { ResolvedOptions } from "./options.ts";
-import { freePort, isPortFree } from "./port.ts";
-import { readPostmasterFile } from "./postmaster-file.ts";
-import { shutDown } from "./shutdown.ts";
-import type { Watchdog } from "./watchdog.ts";
-import { startWatchdog } from "./watchdog.ts";
+import type { Account } from './account.ts';
+import type { PostgresBinaries } from './binaries.ts';
+import type { ClusterProcess } from './cluster-process.ts';
+import { logTail, startClusterProcess } from './cluster-process.ts';
+import { ask, quoteIdentifier } from './connection.ts';
+import { rememberedPort } from './data-dir.ts';
+import { errorCode } from './error-code.ts';
+import { PortInUseError, PostgresStartError } from './errors.ts';
+import { layout } from './layout.ts';
+import type { ResolvedOptions } from './options.ts';
+import { freePort, isPortFree } from './port.ts';
+import { readPostmasterFile } from './postmaster-file.ts';
+import { shutDown } from './shutdown.ts';
+import type { Watchdog } from './watchdog.ts';
+import { startWatchdog } from './watchdog.ts';
 
 export interface LaunchOptions {
   readonly options: ResolvedOptions;
@@ -31,9 +31,7 @@ export interface Server {
   readonly watchdog: Watchdog;
 }
 
-type Attempt =
-  | { status: "ready"; server: Server }
-  | { status: "exited"; log: string; problem: string };
+type Attempt = { status: 'ready'; server: Server } | { status: 'exited'; log: string; problem: string };
 
 const pollMs = 20;
 const portAttempts = 5;
@@ -47,7 +45,7 @@ export async function launch(launchOptions: LaunchOptions): Promise<Server> {
   let port = await choosePort(options);
   for (let portsTaken = 0; ;) {
     const attempt = await tryPort(launchOptions, { port, deadline });
-    if (attempt.status === "ready") return attempt.server;
+    if (attempt.status === 'ready') return attempt.server;
     if (stillEnding.test(attempt.log) && Date.now() < deadline) {
       await delay(pollMs);
       continue;
@@ -78,39 +76,36 @@ async function tryPort(
 ): Promise<Attempt> {
   const { cluster, log } = layout(options.dataDir);
   await keepPreviousLog(options.dataDir);
-  const server = await startClusterProcess("postgres", serverArguments(options, port), {
+  const server = await startClusterProcess('postgres', serverArguments(options, port), {
     binDir: binaries.binDir,
     account,
     cluster,
     log,
   });
-  const watchdog = startWatchdog({ pid: server.pid, signal: "INT", temporaryDir });
-  let outcome: "ready" | "timeout" | "exited" | undefined;
+  const watchdog = startWatchdog({ pid: server.pid, signal: 'INT', temporaryDir });
+  let outcome: 'ready' | 'timeout' | 'exited' | undefined;
   try {
     outcome = await becomeReady(server, { cluster, port, deadline, database: options.database });
   } finally {
-    if (outcome !== "ready") {
+    if (outcome !== 'ready') {
       await stopChild(server);
       watchdog.dismiss();
     }
   }
-  if (outcome === "ready") return { status: "ready", server: { process: server, port, watchdog } };
-  const { code, signal } = await server.exited;
+  if (outcome === 'ready') return { status: 'ready', server: { process: server, port, watchdog } };
   const tail = await logTail(log);
-  if (outcome === "exited")
-    return {
-      status: "exited",
-      problem: `it ended with ${signal ?? `exit code ${code}`}`,
-      log: tail,
-    };
-  const problem = `it did not answer within ${options.startTimeoutMs} ms`;
-  throw new PostgresStartError({ dataDir: options.dataDir, problem, log: tail });
+  if (outcome === 'timeout') {
+    const problem = `it did not answer within ${options.startTimeoutMs} ms`;
+    throw new PostgresStartError({ dataDir: options.dataDir, problem, log: tail });
+  }
+  const { code, signal } = await server.exited;
+  return { status: 'exited', problem: `it ended with ${signal ?? `exit code ${code}`}`, log: tail };
 }
 
 /** Fast shutdown, then harder; resolves when the process has ended or after the ladder's last step. */
 export async function stopChild(server: ClusterProcess): Promise<void> {
   await shutDown({
-    kill: server.kill,
+    kill: (signal) => server.kill(signal),
     waitUntilGone: async (timeoutMs) => {
       const timer = new AbortController();
       const late = delay(timeoutMs, false, { signal: timer.signal }).catch(() => false);
@@ -124,32 +119,27 @@ export async function stopChild(server: ClusterProcess): Promise<void> {
 function serverArguments(options: ResolvedOptions, port: number): string[] {
   const settings = {
     ...options.settings,
-    listen_addresses: "127.0.0.1",
+    listen_addresses: '127.0.0.1',
     port: String(port),
     // No socket file: its path has a length limit and its directory would need care.
-    unix_socket_directories: "",
-    lc_messages: "C",
+    unix_socket_directories: '',
+    lc_messages: 'C',
     // With the SQLSTATE, by which this package reads the log.
-    log_line_prefix: "%m [%p] %e ",
+    log_line_prefix: '%m [%p] %e ',
   };
-  return Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
 async function becomeReady(
   server: ClusterProcess,
   target: { cluster: string; port: number; database: string; deadline: number },
-): Promise<"ready" | "timeout" | "exited"> {
-  let exited = false;
-  void server.exited.then(() => {
-    exited = true;
-  });
-  while (!exited) {
-    if (Date.now() > target.deadline) return "timeout";
-    if ((await isListening(server, target.cluster)) && (await ensureDatabase(target)))
-      return "ready";
+): Promise<'ready' | 'timeout' | 'exited'> {
+  while (server.isRunning()) {
+    if (Date.now() > target.deadline) return 'timeout';
+    if ((await isListening(server, target.cluster)) && (await ensureDatabase(target))) return 'ready';
     await delay(pollMs);
   }
-  return "exited";
+  return 'exited';
 }
 
 /** By the server's own word: another one could listen on the port that ours did not get. */
@@ -159,26 +149,20 @@ async function isListening(server: ClusterProcess, cluster: string): Promise<boo
 }
 
 /** True when a connection to the database has succeeded; creates the database when it is missing. */
-async function ensureDatabase({
-  port,
-  database,
-}: {
-  port: number;
-  database: string;
-}): Promise<boolean> {
+async function ensureDatabase({ port, database }: { port: number; database: string }): Promise<boolean> {
   const timeoutMs = 5_000;
   const answer = await ask({ port, database, timeoutMs });
-  if (answer.status !== "refused") return answer.status === "ok";
-  const missing = "3D000";
+  if (answer.status !== 'refused') return answer.status === 'ok';
+  const missing = '3D000';
   if (answer.sqlState !== missing) return false;
   const statement = `create database ${quoteIdentifier(database)}`;
-  await ask({ port, database: "postgres", statement, timeoutMs: 60_000 });
+  await ask({ port, database: 'postgres', statement, timeoutMs: 60_000 });
   return false;
 }
 
 async function keepPreviousLog(dataDir: string): Promise<void> {
   const { log, previousLog } = layout(dataDir);
   await rename(log, previousLog).catch((error: unknown) => {
-    if (errorCode(error) !== "ENOENT") throw error;
+    if (errorCode(error) !== 'ENOENT') throw error;
   });
 }

@@ -1,13 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay } from 'node:timers/promises';
 
-import { liveServer } from "./postmaster-file.ts";
+import { liveServer } from './postmaster-file.ts';
 
 // Fast shutdown: transactions are rolled back, everything is written. Then immediate: the next start
 // recovers from the log. Then whatever ends a process.
 const ladder = [
-  ["SIGINT", 20_000],
-  ["SIGQUIT", 5_000],
-  ["SIGKILL", 5_000],
+  ['SIGINT', 20_000],
+  ['SIGQUIT', 5_000],
+  ['SIGKILL', 5_000],
 ] as const;
 
 /** Stops a server, ever less politely: it takes 30 seconds at most. */

@@ -1,20 +1,20 @@
-import { stat } from "node:fs/promises";
+import { stat } from 'node:fs/promises';
 
-import type { Account } from "./account.ts";
-import { serverAccount } from "./account.ts";
-import { findBinaries } from "./binaries.ts";
-import type { ProcessExit } from "./cluster-process.ts";
-import { checkVersion, claimDataDir, clusterVersion, giveTo, rememberPort } from "./data-dir.ts";
-import { PostgresAlreadyRunningError } from "./errors.ts";
-import { initialize } from "./initialize.ts";
-import { layout } from "./layout.ts";
-import { acquireLock } from "./lock.ts";
-import type { PostgresOptions, ResolvedOptions } from "./options.ts";
-import { resolveOptions } from "./options.ts";
-import { disownStalePid, liveServer } from "./postmaster-file.ts";
-import type { Server } from "./server.ts";
-import { launch, stopChild } from "./server.ts";
-import { shutDownOrphan } from "./shutdown.ts";
+import type { Account } from './account.ts';
+import { serverAccount } from './account.ts';
+import { findBinaries } from './binaries.ts';
+import type { ProcessExit } from './cluster-process.ts';
+import { checkVersion, claimDataDir, clusterVersion, giveTo, rememberPort } from './data-dir.ts';
+import { PostgresAlreadyRunningError } from './errors.ts';
+import { initialize } from './initialize.ts';
+import { layout } from './layout.ts';
+import { acquireLock } from './lock.ts';
+import type { PostgresOptions, ResolvedOptions } from './options.ts';
+import { resolveOptions } from './options.ts';
+import { disownStalePid, liveServer } from './postmaster-file.ts';
+import type { Server } from './server.ts';
+import { launch, stopChild } from './server.ts';
+import { shutDownOrphan } from './shutdown.ts';
 
 export interface RunningPostgres {
   /** For any client, with the database in it; the user is the superuser `postgres`, without password. */
@@ -82,7 +82,7 @@ export async function startIn(
 async function lockDataDir(dataDir: string): Promise<() => Promise<void>> {
   const { cluster, lock } = layout(dataDir);
   const result = await acquireLock(lock);
-  if (result.status === "held") {
+  if (result.status === 'held') {
     const server = await liveServer(cluster);
     throw new PostgresAlreadyRunningError({
       dataDir,
@@ -110,10 +110,7 @@ async function lockDataDir(dataDir: string): Promise<() => Promise<void>> {
   }
 }
 
-async function prepareAndLaunch(
-  options: ResolvedOptions,
-  temporaryDir: string | undefined,
-): Promise<Server> {
+async function prepareAndLaunch(options: ResolvedOptions, temporaryDir: string | undefined): Promise<Server> {
   const { dataDir, binDir } = options;
   // Looked at again under the lock: another process may have made the cluster meanwhile.
   const account = await serverAccount(dataDir);
@@ -126,8 +123,14 @@ async function prepareAndLaunch(
     if (account !== undefined) await adoptFromRoot(layout(dataDir).cluster, account);
   }
   const server = await launch({ options, binaries, account, temporaryDir });
-  await rememberPort(dataDir, server.port);
-  return server;
+  try {
+    await rememberPort(dataDir, server.port);
+    return server;
+  } catch (error) {
+    await stopChild(server.process);
+    server.watchdog.dismiss();
+    throw error;
+  }
 }
 
 async function adoptFromRoot(cluster: string, account: Account): Promise<void> {

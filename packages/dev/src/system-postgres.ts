@@ -1,10 +1,10 @@
-import { execFile } from "node:child_process";
-import { access, constants, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { execFile } from 'node:child_process';
+import { access, constants, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 
-import type { PostgresBinaries } from "./binaries.ts";
-import { serverVersion } from "./binaries.ts";
+import type { PostgresBinaries } from './binaries.ts';
+import { serverVersion } from './binaries.ts';
 
 const run = promisify(execFile);
 
@@ -19,12 +19,12 @@ export async function findSystemPostgres(): Promise<PostgresBinaries | undefined
   const installed = await Promise.all((await installedBinDirs()).map(usableBinaries));
   return installed
     .filter((binaries) => binaries !== undefined)
-    .sort((a, b) => Number.parseFloat(b.version) - Number.parseFloat(a.version))[0];
+    .toSorted((a, b) => Number.parseFloat(b.version) - Number.parseFloat(a.version))[0];
 }
 
 async function pgConfigBinDir(): Promise<string | undefined> {
   try {
-    return (await run("pg_config", ["--bindir"])).stdout.trim();
+    return (await run('pg_config', ['--bindir'])).stdout.trim();
   } catch {
     // Not installed; it often comes with the client library only.
     return undefined;
@@ -32,10 +32,10 @@ async function pgConfigBinDir(): Promise<string | undefined> {
 }
 
 async function installedBinDirs(): Promise<string[]> {
-  const debian = await subdirectories("/usr/lib/postgresql", /^\d+$/);
-  const redHat = await subdirectories("/usr", /^pgsql-\d+$/);
-  const homebrew = await subdirectories("/opt/homebrew/opt", /^postgresql(@\d+)?$/);
-  return [...debian, ...redHat, ...homebrew].map((directory) => join(directory, "bin"));
+  const debian = await subdirectories('/usr/lib/postgresql', /^\d+$/);
+  const redHat = await subdirectories('/usr', /^pgsql-\d+$/);
+  const homebrew = await subdirectories('/opt/homebrew/opt', /^postgresql(@\d+)?$/);
+  return [...debian, ...redHat, ...homebrew].map((directory) => join(directory, 'bin'));
 }
 
 async function subdirectories(parent: string, pattern: RegExp): Promise<string[]> {
@@ -45,10 +45,10 @@ async function subdirectories(parent: string, pattern: RegExp): Promise<string[]
 
 async function usableBinaries(binDir: string): Promise<PostgresBinaries | undefined> {
   try {
-    await access(join(binDir, "initdb"), constants.X_OK);
+    await access(join(binDir, 'initdb'), constants.X_OK);
   } catch {
     return undefined;
   }
   const version = await serverVersion(binDir, undefined);
-  return typeof version === "string" ? { binDir, version } : undefined;
+  return typeof version === 'string' ? { binDir, version } : undefined;
 }

@@ -115,7 +115,12 @@ export class MemoryStorage implements EventStorage {
     return stream === undefined ? undefined : toInfo(stream);
   }
 
-  async listStreams({ category, prefix = '', afterStreamName, limit }: ListStreamsQuery): Promise<readonly StreamInfo[]> {
+  async listStreams({
+    category,
+    prefix = '',
+    afterStreamName,
+    limit,
+  }: ListStreamsQuery): Promise<readonly StreamInfo[]> {
     this.#checkOpen();
     return [...this.#streams.values()]
       .filter(
@@ -200,7 +205,9 @@ export class MemoryStorage implements EventStorage {
     const known = found.find(({ recorded }) => recorded.length > 0);
     if (known === undefined) return undefined;
     const isRepeat = found.every(({ entry, recorded }) => isSameAppend(entry.events, recorded));
-    const commits = new Set(found.flatMap(({ recorded }) => recorded.map((event) => this.#commits[event.globalPosition - 1])));
+    const commits = new Set(
+      found.flatMap(({ recorded }) => recorded.map((event) => this.#commits[event.globalPosition - 1])),
+    );
     const [commit] = commits;
     const size = writing.reduce((sum, { events }) => sum + events.length, 0);
     if (!isRepeat || commits.size !== 1 || commit?.size !== size) {
@@ -246,7 +253,10 @@ interface Range {
   readonly matches: (event: RecordedEvent) => boolean;
 }
 
-function takeForwards(events: readonly RecordedEvent[], { first, end, limit, matches }: Range): readonly RecordedEvent[] {
+function takeForwards(
+  events: readonly RecordedEvent[],
+  { first, end, limit, matches }: Range,
+): readonly RecordedEvent[] {
   const page: RecordedEvent[] = [];
   for (let index = first; index < end && page.length < limit; index += 1) {
     const event = events[index];
@@ -255,7 +265,10 @@ function takeForwards(events: readonly RecordedEvent[], { first, end, limit, mat
   return page;
 }
 
-function takeBackwards(events: readonly RecordedEvent[], { first, end, limit, matches }: Range): readonly RecordedEvent[] {
+function takeBackwards(
+  events: readonly RecordedEvent[],
+  { first, end, limit, matches }: Range,
+): readonly RecordedEvent[] {
   const page: RecordedEvent[] = [];
   for (let index = end - 1; index >= first && page.length < limit; index -= 1) {
     const event = events[index];

@@ -37,7 +37,9 @@ await store.appendMany([
   // @ts-expect-error event of another category
   { streamName: 'Order-1', events: [cartEvents.CartOpened({ at: '' })] },
 ]);
-interface State { readonly count: number }
+interface State {
+  readonly count: number;
+}
 const order = defineDecider({
   category: 'Order',
   events: orderEvents,

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../errors.ts';
 import { deepFreeze } from '../deep-freeze.ts';
-import { codecFor, codecsOf, type AnyEvents, type EventOf } from '../events/define-events.ts';
+import { codecFor, type AnyEvents, type EventOf } from '../events/define-events.ts';
+import type { Anything, ReturnsState } from './evolve-type.ts';
 import { checkFold, evolveOnce, initialStateOf, type Fold } from './decider.ts';
 import { streamName } from '../stream-name.ts';
 
@@ -68,7 +69,10 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
    */
   protected apply(event: Event): void {
     if (this.#saving) {
-      throw new InvalidArgumentError('apply', `${this.#fold.category} "${this.id}" is being saved; await the save first`);
+      throw new InvalidArgumentError(
+        'apply',
+        `${this.#fold.category} "${this.id}" is being saved; await the save first`,
+      );
     }
     const { data } = codecFor(this.#fold.category, this.#fold.events, event.type).encode(event.data);
     this.#state = evolveOnce(this.#fold, this.state, { type: event.type, data });
@@ -137,15 +141,18 @@ export interface AnyAggregate {
  * }
  * await store.execute(Order, '42', (order) => order.confirm());
  */
-export function Aggregate<const Category extends string, E extends AnyEvents, State>(definition: {
-  readonly category: Category;
-  readonly events: E;
-  readonly initialState: () => State;
-  readonly evolve: (state: NoInfer<State>, event: EventOf<E>) => NoInfer<State>;
-}): AggregateClass<Category, E, State> {
+export function Aggregate<const Category extends string, E extends AnyEvents, State, const Next extends Anything>(
+  definition: {
+    readonly category: Category;
+    readonly events: E;
+    readonly initialState: () => State;
+    readonly evolve: (state: State, event: EventOf<E>) => Next;
+  } & ReturnsState<Next, State>,
+): AggregateClass<Category, E, State> {
   checkFold(definition);
-  codecsOf(definition.events);
-  const fold: Fold<Category, E, State> = Object.freeze({ ...definition });
+  const frozen: unknown = Object.freeze({ ...definition });
+  // ReturnsState has checked that `Next` is a `State`; TypeScript does not carry that over.
+  const fold = frozen as Fold<Category, E, State>;
   return class extends AggregateBase<State, EventOf<E>> {
     static readonly definition = fold;
 

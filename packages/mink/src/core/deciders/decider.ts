@@ -1,6 +1,7 @@
 import { EvolveFailedError, InvalidArgumentError } from '../errors.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import type { AnyEvents, EventMapOf, EventOf } from '../events/define-events.ts';
+import type { Anything, ReturnsState } from './evolve-type.ts';
 import { checkCategory } from '../store/event-registry.ts';
 
 /** How the state of one entity follows from its events. */
@@ -12,7 +13,11 @@ export interface Fold<Category extends string, E extends AnyEvents, State> {
 }
 
 /** Pure decision logic over the events of a category. */
-export interface Decider<Category extends string, E extends AnyEvents, State, Command> extends Fold<Category, E, State> {
+export interface Decider<Category extends string, E extends AnyEvents, State, Command> extends Fold<
+  Category,
+  E,
+  State
+> {
   decide(command: Command, state: State): EventOf<E> | readonly EventOf<E>[];
 }
 
@@ -32,16 +37,26 @@ export interface Decider<Category extends string, E extends AnyEvents, State, Co
  * });
  * await store.execute(order, '42', { type: 'ConfirmOrder' });
  */
-export function defineDecider<const Category extends string, E extends AnyEvents, State, Command>(definition: {
-  readonly category: Category;
-  readonly events: E;
-  readonly initialState: () => State;
-  readonly evolve: (state: NoInfer<State>, event: EventOf<E>) => NoInfer<State>;
-  readonly decide: (command: Command, state: NoInfer<State>) => EventOf<E> | readonly EventOf<E>[];
-}): Decider<Category, E, State, Command> {
+export function defineDecider<
+  const Category extends string,
+  E extends AnyEvents,
+  State,
+  Command,
+  const Next extends Anything,
+>(
+  definition: {
+    readonly category: Category;
+    readonly events: E;
+    readonly initialState: () => State;
+    readonly evolve: (state: State, event: EventOf<E>) => Next;
+    readonly decide: (command: Command, state: State) => EventOf<E> | readonly EventOf<E>[];
+  } & ReturnsState<Next, State>,
+): Decider<Category, E, State, Command> {
   checkFold(definition);
   if (typeof definition.decide !== 'function') throw new InvalidArgumentError('decide', 'is not a function');
-  return Object.freeze({ ...definition });
+  const decider: unknown = Object.freeze({ ...definition });
+  // ReturnsState has checked that `Next` is a `State`; TypeScript does not carry that over.
+  return decider as Decider<Category, E, State, Command>;
 }
 
 /** Refuses a definition that lacks a part. */
@@ -51,7 +66,8 @@ export function checkFold(definition: {
   readonly evolve: unknown;
 }): void {
   checkCategory(definition.category);
-  if (typeof definition.initialState !== 'function') throw new InvalidArgumentError('initialState', 'is not a function');
+  if (typeof definition.initialState !== 'function')
+    throw new InvalidArgumentError('initialState', 'is not a function');
   if (typeof definition.evolve !== 'function') throw new InvalidArgumentError('evolve', 'is not a function');
 }
 

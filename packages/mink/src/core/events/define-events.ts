@@ -95,7 +95,10 @@ const MAX_TYPE_LENGTH = 256;
 export function checkEventType(type: string): void {
   if (typeof type !== 'string' || type === '') throw new InvalidArgumentError('event type', 'is empty');
   if (type.length > MAX_TYPE_LENGTH) {
-    throw new InvalidArgumentError('event type', `"${type.slice(0, 40)}…" is longer than ${MAX_TYPE_LENGTH} characters`);
+    throw new InvalidArgumentError(
+      'event type',
+      `"${type.slice(0, 40)}…" is longer than ${MAX_TYPE_LENGTH} characters`,
+    );
   }
   const problem = textProblem(type);
   if (problem !== undefined) throw new InvalidArgumentError('event type', `${JSON.stringify(type)}: ${problem}`);
@@ -109,6 +112,7 @@ export function codecsOf(events: AnyEvents): ReadonlyMap<string, EventCodec> {
 /** The codec of one event type. Throws {@link UnknownEventTypeError}. */
 export function codecFor(category: string, events: AnyEvents, type: string): EventCodec {
   const codec = codecsOf(events).get(type);
-  if (codec === undefined) throw new UnknownEventTypeError(category, String(type), { known: [...codecsOf(events).keys()] });
+  if (codec === undefined)
+    throw new UnknownEventTypeError(category, String(type), { known: [...codecsOf(events).keys()] });
   return codec;
 }

@@ -133,7 +133,11 @@ function nativeTwoWay(type: string, schema: TwoWaySchema): TwoWays {
     throw new InvalidEventDataError(type, result.error.issues.map(toIssue), { where });
   };
   return {
-    encode: (data) => run(guarded(type, 'cannot be encoded by its schema', () => schema.safeEncode(data)), ''),
+    encode: (data) =>
+      run(
+        guarded(type, 'cannot be encoded by its schema', () => schema.safeEncode(data)),
+        '',
+      ),
     decode: (stored, where) =>
       run(
         guarded(type, 'cannot be decoded by its schema', () => schema.safeDecode(stored)),

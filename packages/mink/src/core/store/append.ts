@@ -1,11 +1,23 @@
-import { ConcurrencyConflictError, IdempotencyMismatchError, InvalidArgumentError, NoEventsError, StreamClosedError } from '../errors.ts';
+import {
+  ConcurrencyConflictError,
+  IdempotencyMismatchError,
+  InvalidArgumentError,
+  NoEventsError,
+  StreamClosedError,
+} from '../errors.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
 import type { AppendCommandEntry, AppendOutcome, EventStorage, RecordedEvent } from '../storage/event-storage.ts';
 import { parseStreamName } from '../stream-name.ts';
 import type { StoredEvent } from './categories.ts';
 import type { EventRegistry } from './event-registry.ts';
-import { hasGivenIds, prepareEvents, type PrepareContext, type PreparedWithData, type UncheckedEvent } from './prepare-events.ts';
+import {
+  hasGivenIds,
+  prepareEvents,
+  type PrepareContext,
+  type PreparedWithData,
+  type UncheckedEvent,
+} from './prepare-events.ts';
 import { toStoredEvent } from './stored-event.ts';
 
 /** What appending needs of a store. */
@@ -81,7 +93,10 @@ function checkEntries(
   const checked = entries.map((entry) => {
     const { category } = parseStreamName(entry.streamName);
     if (names.has(entry.streamName)) {
-      throw new InvalidArgumentError('entries', `stream "${entry.streamName}" comes twice; put its events into one entry`);
+      throw new InvalidArgumentError(
+        'entries',
+        `stream "${entry.streamName}" comes twice; put its events into one entry`,
+      );
     }
     names.add(entry.streamName);
     return checkEntry(context, category, entry, metadata);
@@ -97,7 +112,10 @@ function checkEntry(
   metadata: Metadata | undefined,
 ): CheckedEntry {
   if (events === undefined && expectedVersion === undefined) {
-    throw new InvalidArgumentError('entries', `stream "${streamName}" has neither events nor an expectedVersion to check`);
+    throw new InvalidArgumentError(
+      'entries',
+      `stream "${streamName}" has neither events nor an expectedVersion to check`,
+    );
   }
   const request = { streamName, category, registry: context.registry, metadata };
   const prepared = events === undefined ? [] : prepareEvents(context, events, request);

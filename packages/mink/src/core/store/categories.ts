@@ -14,7 +14,8 @@ export type UntypedCategories = Readonly<Record<string, UntypedEvents>>;
 export type CategoryName<C extends Categories> = keyof C & string;
 
 /** The stream names of a store: `Order-${string}` for a category `Order`. */
-export type StreamNameOf<C extends Categories> = string extends CategoryName<C> ? string : `${CategoryName<C>}-${string}`;
+export type StreamNameOf<C extends Categories> =
+  string extends CategoryName<C> ? string : `${CategoryName<C>}-${string}`;
 
 type EventMapIn<C extends Categories, K> = C extends UntypedCategories
   ? EventMap

@@ -22,7 +22,15 @@ import type {
 import { createRegistry, createUntypedRegistry, type UnknownEventsPolicy } from './event-registry.ts';
 import { EventSequence } from './event-sequence.ts';
 import { checkExpectation, executeDecider, saveAggregate, type ExecuteOptions, type ExecuteResult } from './execute.ts';
-import { checkBelongs, existing, loadAggregate, loadState, type Loaded, type LoadContext, type LoadOptions } from './load.ts';
+import {
+  checkBelongs,
+  existing,
+  loadAggregate,
+  loadState,
+  type Loaded,
+  type LoadContext,
+  type LoadOptions,
+} from './load.ts';
 import { boundedLogPages, followLog, streamPages } from './read-pages.ts';
 import { checkDirection, checkList, checkUntil, checkWhole } from './read-options.ts';
 import type {
@@ -147,10 +155,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
    * The log, up to the bound of the moment the reading begins: everything in it that will ever be there, in the order
    * of `globalPosition`, nothing left out and nothing twice.
    */
-  readAll<
-    const K extends CategoryName<C> = CategoryName<C>,
-    const T extends EventTypeIn<C, K> = EventTypeIn<C, K>,
-  >(options: ReadAllOptions<K, T> = {}): EventSequence<Extract<StoredEventIn<C, K, Meta>, { readonly type: T }>> {
+  readAll<const K extends CategoryName<C> = CategoryName<C>, const T extends EventTypeIn<C, K> = EventTypeIn<C, K>>(
+    options: ReadAllOptions<K, T> = {},
+  ): EventSequence<Extract<StoredEventIn<C, K, Meta>, { readonly type: T }>> {
     this.#checkOpen();
     const { untilPosition, untilTime } = checkUntil(options.until, ['position', 'time']);
     const query = {
@@ -174,10 +181,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
    * @example
    * for await (const event of store.subscribe({ categories: ['Order'], after: checkpoint, signal })) await handle(event);
    */
-  subscribe<
-    const K extends CategoryName<C> = CategoryName<C>,
-    const T extends EventTypeIn<C, K> = EventTypeIn<C, K>,
-  >(options: SubscribeOptions<K, T> = {}): EventSequence<Extract<StoredEventIn<C, K, Meta>, { readonly type: T }>> {
+  subscribe<const K extends CategoryName<C> = CategoryName<C>, const T extends EventTypeIn<C, K> = EventTypeIn<C, K>>(
+    options: SubscribeOptions<K, T> = {},
+  ): EventSequence<Extract<StoredEventIn<C, K, Meta>, { readonly type: T }>> {
     this.#checkOpen();
     const after = options.after === 'end' ? 'end' : checkWhole('after', options.after ?? 0, 0);
     const filter = checkFilter(options);

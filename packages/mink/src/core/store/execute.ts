@@ -88,7 +88,11 @@ export async function saveAggregate(
       return { streamName: name, streamVersion, state, events: [], globalPosition: undefined };
     }
     const scoped = scopedTo(context, definition);
-    const append = prepareAppend(scoped, [{ streamName: name, events, expectedVersion: aggregate.version }], options.metadata);
+    const append = prepareAppend(
+      scoped,
+      [{ streamName: name, events, expectedVersion: aggregate.version }],
+      options.metadata,
+    );
     const { streams, globalPosition } = await sendAppend(scoped, append, options.signal);
     const [stream] = streams;
     savedVersion = stream?.streamVersion;
@@ -110,7 +114,10 @@ export function checkExpectation(name: string, expected: ExpectedVersion | undef
   throw new ConcurrencyConflictError(name, expected, actual);
 }
 
-function scopedTo(context: AppendContext, definition: { readonly category: string; readonly events: AnyEvents }): AppendContext {
+function scopedTo(
+  context: AppendContext,
+  definition: { readonly category: string; readonly events: AnyEvents },
+): AppendContext {
   return { ...context, registry: createCategoryRegistry(definition.category, definition.events) };
 }
 
@@ -120,10 +127,15 @@ export function decidedEvents(decided: unknown): readonly UncheckedEvent[] {
   return events.map((event) => {
     if (isEvent(event)) return event;
     const hint = event instanceof Promise ? ' decide must not be asynchronous: fetch what it needs before.' : '';
-    throw new InvalidArgumentError('decide', `returned something that is not { type, data } or an array of them.${hint}`);
+    throw new InvalidArgumentError(
+      'decide',
+      `returned something that is not { type, data } or an array of them.${hint}`,
+    );
   });
 }
 
 function isEvent(value: unknown): value is UncheckedEvent {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'data' in value;
+  return (
+    typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'data' in value
+  );
 }

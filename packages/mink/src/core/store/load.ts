@@ -46,15 +46,24 @@ export interface AnyFold<State> {
 }
 
 /** Refuses a fold over other events than the store has for that category: it would misread them. */
-export function checkBelongs(context: LoadContext, definition: { readonly category: string; readonly events: AnyEvents }): void {
+export function checkBelongs(
+  context: LoadContext,
+  definition: { readonly category: string; readonly events: AnyEvents },
+): void {
   const { categories } = context;
   if (categories === undefined) return;
   const { category, events } = definition;
   if (!Object.hasOwn(categories, category)) {
-    throw new InvalidArgumentError('category', `the store has no category "${category}", only ${Object.keys(categories).join(', ')}`);
+    throw new InvalidArgumentError(
+      'category',
+      `the store has no category "${category}", only ${Object.keys(categories).join(', ')}`,
+    );
   }
   if (categories[category] !== events) {
-    throw new InvalidArgumentError('category', `"${category}" has other events in the store than here; use one defineEvents for both`);
+    throw new InvalidArgumentError(
+      'category',
+      `"${category}" has other events in the store than here; use one defineEvents for both`,
+    );
   }
 }
 

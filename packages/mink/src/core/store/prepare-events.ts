@@ -75,7 +75,10 @@ export function hasGivenIds(events: readonly UncheckedEvent[]): boolean {
   const given = events.filter((event) => event.id !== undefined);
   if (given.length === 0) return false;
   if (given.length < events.length) {
-    throw new InvalidArgumentError('events', 'some have an id and some do not. Give ids to all events of an append, or to none.');
+    throw new InvalidArgumentError(
+      'events',
+      'some have an id and some do not. Give ids to all events of an append, or to none.',
+    );
   }
   const ids = new Set(given.map((event) => event.id?.toLowerCase()));
   if (ids.size < given.length) throw new InvalidArgumentError('events', 'two of them have the same id');

@@ -5,10 +5,7 @@ import type { Direction } from '../storage/event-storage.ts';
  * Where to stop, inclusive: at a version of the stream, a position of the log, or a recorded time. In a stream, time is
  * a prefix; in the whole log it is everything before the first event that was recorded later.
  */
-export type Until =
-  | { readonly version: number }
-  | { readonly position: number }
-  | { readonly time: Date };
+export type Until = { readonly version: number } | { readonly position: number } | { readonly time: Date };
 
 /** {@link Until} taken apart. */
 export interface UntilParts {
@@ -18,7 +15,10 @@ export interface UntilParts {
 }
 
 /** Checks `until`; exactly one of its keys must be given. */
-export function checkUntil(until: Until | undefined, allowed: readonly ('version' | 'position' | 'time')[]): UntilParts {
+export function checkUntil(
+  until: Until | undefined,
+  allowed: readonly ('version' | 'position' | 'time')[],
+): UntilParts {
   const parts = { untilVersion: undefined, untilPosition: undefined, untilTime: undefined };
   if (until === undefined) return parts;
   const keys = Object.keys(until);

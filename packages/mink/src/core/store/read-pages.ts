@@ -26,7 +26,10 @@ export async function* streamPages(
   while (left > 0) {
     limits.signal?.throwIfAborted();
     const limit = Math.min(left, limits.pageSize);
-    const page = await storage.readStreamPage({ ...query, fromVersion, untilVersion, limit }, { signal: limits.signal });
+    const page = await storage.readStreamPage(
+      { ...query, fromVersion, untilVersion, limit },
+      { signal: limits.signal },
+    );
     if (page.length > 0) yield page;
     const last = page.at(-1);
     if (last === undefined || page.length < limit) return;
@@ -73,7 +76,11 @@ export async function* boundedLogPages(
     const bound = await storage.readBound({ signal: limits.signal });
     const end = await endOf(storage, Math.min(upTo, bound.position), query.untilTime);
     try {
-      const pages = logPages(storage, { ...query, after, upTo: end }, { ...limits, limit: left, incarnation: bound.incarnation });
+      const pages = logPages(
+        storage,
+        { ...query, after, upTo: end },
+        { ...limits, limit: left, incarnation: bound.incarnation },
+      );
       for await (const page of pages) {
         yield page;
         left -= page.length;

@@ -10,7 +10,13 @@ export function isSameAppend(events: readonly PreparedEvent[], recorded: readonl
     events.length === recorded.length &&
     events.every((event, index) => {
       const first = recorded[index];
-      return first?.id === event.id && first.type === event.type && sameJson(first.data, event.data);
+      const before = recorded[index - 1]?.globalPosition ?? 0;
+      return (
+        first?.id === event.id &&
+        first.type === event.type &&
+        first.globalPosition > before &&
+        sameJson(first.data, event.data)
+      );
     })
   );
 }

@@ -1,0 +1,176 @@
+import { Pool, type PoolConfig } from 'pg';
+import { InvalidArgumentError, StoreClosedError, checkWhole } from '../core/index.ts';
+import { isConnectionLoss, toDatabaseError, unavailable } from './database-errors.ts';
+
+/** The part of a `pg.Pool` that mink uses; bring your own by shape. */
+export interface PoolLike {
+  connect(): Promise<PoolClientLike>;
+}
+
+/** The part of a `pg.PoolClient` that mink uses. */
+export interface PoolClientLike {
+  query(query: QueryConfig): Promise<{ readonly rows: unknown[] }>;
+  release(error?: Error | boolean): void;
+}
+
+/** A query as `pg` takes it. */
+export interface QueryConfig {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: unknown[];
+  readonly rowMode: 'array';
+  readonly types: { getTypeParser(): (value: string) => string };
+}
+
+/** How to reach the database: a pool of your own, or a URL and the size of the pool to make. */
+export interface ConnectionOptions {
+  /** A `pg.Pool` of your own. It stays open when the store is closed. Handle its 'error' event. */
+  readonly pool?: PoolLike | undefined;
+  /** `postgres://user:password@host:5432/database`. */
+  readonly url?: string | undefined;
+  /**
+   * Most connections the store opens.
+   * @defaultValue 10
+   */
+  readonly maxConnections?: number | undefined;
+  /**
+   * Connections that stay open when idle.
+   * @defaultValue 0
+   */
+  readonly minConnections?: number | undefined;
+  /**
+   * Milliseconds after which an idle connection above `minConnections` is closed.
+   * @defaultValue 10_000
+   */
+  readonly maxIdleTime?: number | undefined;
+  /**
+   * Milliseconds to wait for a connection, whether the server is slow or all connections are busy.
+   * @defaultValue 10_000
+   */
+  readonly connectTimeout?: number | undefined;
+  /**
+   * Whether statements are prepared under a name. `'unnamed'` costs planning time and works behind every pooler.
+   * @defaultValue 'named'
+   */
+  readonly prepare?: 'named' | 'unnamed' | undefined;
+}
+
+/** A statement: its text is constant, its values are parameters. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** A row as text, column by column: parsing is ours, whatever type parsers the application has set. */
+export type Row = readonly (string | null)[];
+
+/** A connection in use. */
+export interface Session {
+  /** Runs one statement. Throws a typed error. */
+  run(statement: Statement): Promise<readonly Row[]>;
+  /** Runs statements without parameters, several at once. */
+  runScript(sql: string): Promise<void>;
+}
+
+/** The database behind a store. */
+export interface Database {
+  run(statement: Statement): Promise<readonly Row[]>;
+  /** A connection for several statements; it is thrown away if `work` fails. */
+  withSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Thrown when the connection broke after the statement was sent: whether it took effect is unknown. */
+export class ConnectionLostError extends Error {}
+
+const asText = { getTypeParser: () => (value: string) => value };
+
+/** Opens nothing yet; connections are made when they are needed. */
+export function createDatabase(options: ConnectionOptions): Database {
+  const { pool, close } = options.pool === undefined ? ownPool(options) : { pool: options.pool, close: noop };
+  const named = (options.prepare ?? 'named') === 'named';
+  let closing: Promise<void> | undefined;
+
+  async function withSession<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    if (closing !== undefined) throw new StoreClosedError();
+    const client = await connect(pool);
+    let failure: Error | undefined;
+    try {
+      return await work(sessionOn(client, named));
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+      throw error;
+    } finally {
+      client.release(failure);
+    }
+  }
+
+  return {
+    run: (statement) => withSession((session) => session.run(statement)),
+    withSession,
+    close: () => (closing ??= close()),
+  };
+}
+
+async function noop(): Promise<void> {
+  // A pool that was brought belongs to whoever brought it.
+}
+
+async function connect(pool: PoolLike): Promise<PoolClientLike> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}
+
+function sessionOn(client: PoolClientLike, named: boolean): Session {
+  const query = async (config: Omit<QueryConfig, 'rowMode' | 'types'>): Promise<readonly Row[]> => {
+    try {
+      const { rows } = await client.query({ ...config, rowMode: 'array', types: asText });
+      // `rowMode: 'array'` and the text parser above make every row an array of text and null.
+      return rows as readonly Row[];
+    } catch (error) {
+      if (isConnectionLoss(error)) throw new ConnectionLostError('the connection was lost', { cause: error });
+      throw toDatabaseError(error);
+    }
+  };
+  return {
+    run: ({ name, text, values }) => query({ ...(named ? { name } : {}), text, values: [...values] }),
+    runScript: async (sql) => {
+      await query({ text: sql, values: [] });
+    },
+  };
+}
+
+function ownPool(options: ConnectionOptions): { readonly pool: PoolLike; readonly close: () => Promise<void> } {
+  const { url, maxConnections = 10, minConnections = 0, maxIdleTime = 10_000, connectTimeout = 10_000 } = options;
+  checkUrl(url);
+  checkWhole('maxConnections', maxConnections, 1);
+  checkWhole('minConnections', minConnections, 0);
+  if (minConnections > maxConnections) {
+    throw new InvalidArgumentError('minConnections', `${minConnections} is above maxConnections (${maxConnections})`);
+  }
+  const config: PoolConfig = {
+    connectionString: url,
+    max: maxConnections,
+    min: minConnections,
+    idleTimeoutMillis: checkWhole('maxIdleTime', maxIdleTime, 0),
+    connectionTimeoutMillis: checkWhole('connectTimeout', connectTimeout, 0),
+  };
+  const pool = new Pool(config);
+  // An idle connection that breaks is replaced when it is needed; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  return { pool, close: () => pool.end() };
+}
+
+function checkUrl(url: string | undefined): void {
+  const hint = 'Give a URL such as postgres://user:password@localhost:5432/database, or a pool.';
+  if (url === undefined || url === '') throw new InvalidArgumentError('url', `is missing. ${hint}`);
+  if (!URL.canParse(url)) throw new InvalidArgumentError('url', `is not a URL. ${hint}`);
+  const { protocol } = new URL(url);
+  if (protocol !== 'postgres:' && protocol !== 'postgresql:') {
+    throw new InvalidArgumentError('url', `begins with "${protocol}". ${hint}`);
+  }
+}

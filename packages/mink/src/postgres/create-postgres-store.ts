@@ -1,0 +1,65 @@
+import {
+  checkWhole,
+  createEventStore,
+  InvalidArgumentError,
+  type Categories,
+  type EventStorage,
+  type EventStore,
+  type Metadata,
+  type StoreOptions,
+  type UntypedCategories,
+} from '../core/index.ts';
+import { createDatabase, type ConnectionOptions } from './connection.ts';
+import { PostgresStorage } from './postgres-storage.ts';
+import { schemaName } from './schema-name.ts';
+
+/** Options of the PostgreSQL storage. */
+export interface PostgresStorageOptions extends ConnectionOptions {
+  /**
+   * The schema that holds the log. One schema is one store.
+   * @defaultValue 'mink'
+   */
+  readonly schema?: string | undefined;
+  /**
+   * Whether the first call brings the schema up to date. With `'never'`, run `mink migrate` before a deployment; a schema
+   * that is behind is a `SchemaVersionError`.
+   * @defaultValue 'auto'
+   */
+  readonly migrate?: 'auto' | 'never' | undefined;
+  /**
+   * Milliseconds between two looks at the log while a subscription waits. Appends of this process are seen at once.
+   * @defaultValue 100
+   */
+  readonly pollInterval?: number | undefined;
+}
+
+const DEFAULT_POLL_INTERVAL = 100;
+
+/** The storage alone, for `createEventStore`. */
+export function createPostgresStorage(options: PostgresStorageOptions): EventStorage {
+  const { migrate = 'auto', pollInterval = DEFAULT_POLL_INTERVAL } = options;
+  if (migrate !== 'auto' && migrate !== 'never') {
+    throw new InvalidArgumentError('migrate', `${String(migrate)} is neither 'auto' nor 'never'`);
+  }
+  return new PostgresStorage({
+    database: createDatabase(options),
+    schema: schemaName(options.schema),
+    migrate,
+    pollInterval: checkWhole('pollInterval', pollInterval, 1),
+  });
+}
+
+/**
+ * A store on PostgreSQL 14 or later. Nothing is connected until the first call; the schema is created or migrated then.
+ *
+ * Guarantees: an append is durable when its promise resolves, under PostgreSQL's own settings; nothing that was appended
+ * is lost, and no reader skips an event, however writers interleave, crash or roll back.
+ *
+ * @example
+ * const store = createPostgresStore({ url: process.env.DATABASE_URL, categories: { Order: orderEvents } });
+ */
+export function createPostgresStore<C extends Categories = UntypedCategories, Meta = Metadata>(
+  options: StoreOptions<C, Meta> & PostgresStorageOptions,
+): EventStore<C, Meta> {
+  return createEventStore(createPostgresStorage(options), options);
+}

@@ -1,0 +1,213 @@
+import {
+  AppendOutcomeUnknownError,
+  isSameAppend,
+  type AppendCommand,
+  type AppendOutcome,
+  type EventStorage,
+  type FeedBound,
+  type ListStreamsQuery,
+  type LogPage,
+  type LogPageQuery,
+  type RecordedEvent,
+  type StorageCallOptions,
+  type StreamInfo,
+  type StreamPageQuery,
+  type WaitForBound,
+} from '../core/index.ts';
+import { ConnectionLostError, type Database, type Row, type Statement } from './connection.ts';
+import { unavailable } from './database-errors.ts';
+import { Feed } from './feed.ts';
+import { checkCompatible, checkMigrated, migrate, schemaStatus } from './migrate.ts';
+import { createAppendQuery, parseAppendAnswers, type AppendAnswer } from './queries/append.ts';
+import { EVENT_WIDTH, toRecordedEvent } from './queries/event-row.ts';
+import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
+import { readLogQuery } from './queries/read-log.ts';
+import { readStreamQuery } from './queries/read-stream.ts';
+import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
+import type { SchemaName } from './schema-name.ts';
+
+/** What a PostgreSQL storage needs to know. */
+export interface PostgresStorageSettings {
+  readonly database: Database;
+  readonly schema: SchemaName;
+  readonly migrate: 'auto' | 'never';
+  readonly pollInterval: number;
+}
+
+const MAX_BACKOFF = 5_000;
+
+/** The storage contract on PostgreSQL 14 and later. The rules behind it are in docs/decisions. */
+export class PostgresStorage implements EventStorage {
+  readonly #database: Database;
+  readonly #schema: SchemaName;
+  readonly #migrate: 'auto' | 'never';
+  readonly #appendQuery: (commands: readonly AppendCommand[]) => Statement;
+  readonly #feed: Feed;
+  #ready: Promise<void> | undefined;
+
+  constructor({ database, schema, migrate: migrating, pollInterval }: PostgresStorageSettings) {
+    this.#database = database;
+    this.#schema = schema;
+    this.#migrate = migrating;
+    this.#appendQuery = createAppendQuery(schema);
+    this.#feed = new Feed({ readBound: () => this.readBound(), pollInterval, maxBackoff: MAX_BACKOFF });
+  }
+
+  async append(command: AppendCommand, options: StorageCallOptions = {}): Promise<AppendOutcome> {
+    await this.#whenReady();
+    options.signal?.throwIfAborted();
+    const [answer] = await this.#send([command]);
+    if (answer === undefined) throw new Error('the append function gave no answer');
+    if (answer.outcome === 'appended') this.#feed.wake();
+    return this.#toOutcome(command, answer);
+  }
+
+  async readStreamPage(query: StreamPageQuery): Promise<readonly RecordedEvent[]> {
+    const rows = await this.#read(readStreamQuery(this.#schema, query));
+    return rows.map(toRecordedEvent);
+  }
+
+  async readLogPage(query: LogPageQuery): Promise<LogPage> {
+    const rows = await this.#read(readLogQuery(this.#schema, query));
+    return { events: rows.map(toRecordedEvent), incarnation: rows[0]?.[EVENT_WIDTH] ?? undefined };
+  }
+
+  async readBound(): Promise<FeedBound> {
+    const [row = []] = await this.#read(feedBoundQuery(this.#schema));
+    return toFeedBound(row);
+  }
+
+  waitForBound(seen: WaitForBound): Promise<FeedBound> {
+    return this.#feed.waitForBound(seen);
+  }
+
+  async positionAt(time: Date, upTo: number): Promise<number> {
+    const [row] = await this.#read(positionAtQuery(this.#schema, time, upTo));
+    return Number(row?.[0]);
+  }
+
+  async streamInfo(streamName: string): Promise<StreamInfo | undefined> {
+    const [row] = await this.#read(streamInfoQuery(this.#schema, streamName));
+    return row === undefined ? undefined : toStreamInfo(row);
+  }
+
+  async listStreams(query: ListStreamsQuery): Promise<readonly StreamInfo[]> {
+    const rows = await this.#read(listStreamsQuery(this.#schema, query));
+    return rows.map(toStreamInfo);
+  }
+
+  async close(): Promise<void> {
+    this.#feed.close();
+    await this.#database.close();
+  }
+
+  /** Checks, and unless told otherwise migrates, the schema: once, before the first statement. */
+  #whenReady(): Promise<void> {
+    this.#ready ??= this.#prepare().catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async #prepare(): Promise<void> {
+    const status = await schemaStatus(this.#database, this.#schema);
+    checkCompatible(status);
+    if (status.databaseVersion >= status.codeVersion) return;
+    if (this.#migrate === 'never') checkMigrated(status);
+    else await migrate(this.#database, this.#schema);
+  }
+
+  async #read(statement: Statement): Promise<readonly Row[]> {
+    await this.#whenReady();
+    try {
+      return await this.#database.run(statement);
+    } catch (error) {
+      if (error instanceof ConnectionLostError) throw unavailable(error.cause);
+      throw error;
+    }
+  }
+
+  async #send(commands: readonly AppendCommand[]): Promise<readonly AppendAnswer[]> {
+    try {
+      const [row] = await this.#database.run(this.#appendQuery(commands));
+      return parseAppendAnswers(commands, row);
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) throw error;
+      const entries = commands.flatMap((command) => command.entries);
+      throw new AppendOutcomeUnknownError(
+        entries.map(({ streamName }) => streamName),
+        entries.flatMap(({ events }) => events.map(({ id }) => id)),
+        error.cause,
+      );
+    }
+  }
+
+  async #toOutcome(command: AppendCommand, answer: AppendAnswer): Promise<AppendOutcome> {
+    const { entries } = command;
+    const { outcome, culprit = entries[0], versions } = answer;
+    const streamName = culprit?.streamName ?? '';
+    const at = culprit === undefined ? 0 : entries.indexOf(culprit);
+    switch (outcome) {
+      case 'appended':
+        return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
+      case 'repeated':
+        return this.#toRepeated(command, answer);
+      case 'conflict':
+        return { status: 'conflict', streamName, actualVersion: versions[at] ?? 0 };
+      case 'mismatch':
+        return { status: 'mismatch', streamName, eventIds: knownIds(command, answer) };
+      case 'closed': {
+        const info = await this.streamInfo(streamName);
+        return { status: 'closed', streamName, state: info?.state === 'archived' ? 'archived' : 'tombstoned' };
+      }
+    }
+  }
+
+  /** The events are in the log: whether they are the same ones can be told without a lock. */
+  async #toRepeated(command: AppendCommand, { positions, versions }: AppendAnswer): Promise<AppendOutcome> {
+    const rows = await this.#read(eventsAtQuery(this.#schema, positions));
+    const recorded = rows.map(toRecordedEvent);
+    let next = 0;
+    const entries = command.entries.map(({ events }, index) => {
+      const own = recorded.slice(next, next + events.length);
+      next += events.length;
+      return { streamVersion: own.at(-1)?.streamVersion ?? versions[index] ?? 0, events: own };
+    });
+    const different = command.entries.findIndex(
+      ({ events }, index) => !isSameAppend(events, entries[index]?.events ?? []),
+    );
+    if (different === -1) return { status: 'appended', repeated: true, entries };
+    const { streamName = '', events = [] } = command.entries[different] ?? {};
+    return { status: 'mismatch', streamName, eventIds: events.map(({ id }) => id) };
+  }
+}
+
+function toAppendedEntries(
+  { entries }: AppendCommand,
+  { positions, versions, recordedAt }: AppendAnswer,
+): readonly { readonly streamVersion: number; readonly events: readonly RecordedEvent[] }[] {
+  let next = 0;
+  return entries.map(({ streamName, category, events }, index) => {
+    const before = versions[index] ?? 0;
+    const recorded = events.map((event, offset): RecordedEvent => ({
+      id: event.id,
+      type: event.type,
+      schemaVersion: event.schemaVersion,
+      data: event.data,
+      metadata: event.metadata,
+      streamName,
+      category,
+      streamVersion: before + offset + 1,
+      globalPosition: positions[next + offset] ?? 0,
+      recordedAt,
+    }));
+    next += events.length;
+    return { streamVersion: before + events.length, events: recorded };
+  });
+}
+
+function knownIds({ entries }: AppendCommand, { positions }: AppendAnswer): readonly string[] {
+  const ids = entries.flatMap(({ events }) => events.map(({ id }) => id));
+  return ids.filter((_, index) => (positions[index] ?? 0) > 0);
+}

@@ -1,0 +1,31 @@
+import type { JsonObject, JsonValue, RecordedEvent } from '../../core/index.ts';
+import type { Row } from '../connection.ts';
+
+/** The columns of an event, in the order that {@link toRecordedEvent} reads them. */
+export const EVENT_COLUMNS = `
+  e.global_position, e.stream_version, e.event_id, e.type, e.schema_version, e.stream_name, e.category,
+  (date_part('epoch', e.recorded_at) * 1000)::bigint, e.data, e.metadata`;
+
+/** Number of columns in {@link EVENT_COLUMNS}. */
+export const EVENT_WIDTH = 10;
+
+/** An event from its row. */
+export function toRecordedEvent(row: Row): RecordedEvent {
+  return {
+    globalPosition: Number(row[0]),
+    streamVersion: Number(row[1]),
+    id: row[2] ?? '',
+    type: row[3] ?? '',
+    schemaVersion: Number(row[4]),
+    streamName: row[5] ?? '',
+    category: row[6] ?? '',
+    recordedAt: Number(row[7]),
+    data: parse<JsonValue>(row[8]),
+    metadata: parse<JsonObject>(row[9]),
+  };
+}
+
+/** What append wrote is what is read: JSON, with an object as metadata. */
+function parse<T extends JsonValue>(text: string | null | undefined): T {
+  return JSON.parse(text ?? 'null') as T;
+}
