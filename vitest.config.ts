@@ -1,2 +1,27 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-export default defineConfig({ resolve: { conditions: ['source'] }, ssr: { resolve: { conditions: ['source'] } }, test: {} });
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    // Tests run on the source, whatever was built; the global setup ignores export conditions, so these are aliases.
+    alias: [
+      { find: /^mink$/u, replacement: source('packages/mink/src/index.ts') },
+      { find: /^mink\/(?<entry>\w+)$/u, replacement: source('packages/mink/src/$1/index.ts') },
+      { find: /^@mink\/dev$/u, replacement: source('packages/dev/src/index.ts') },
+    ],
+  },
+  test: {
+    include: ['packages/*/{src,test}/**/*.test.ts', 'examples/*/{src,test}/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: ['packages/mink/test/support/global-setup.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    coverage: {
+      provider: 'v8',
+      include: ['packages/mink/src/**/*.ts'],
+      exclude: ['**/*.test.ts', '**/*.generated.ts'],
+      reporter: ['text-summary', 'json-summary'],
+    },
+  },
+});

@@ -32,7 +32,7 @@ export async function copyToCache(options: CacheOptions): Promise<string> {
       continue;
     }
     const target = join(base, key);
-    if (!(await isComplete(target, files)) || !(await works(target))) await replaceCopy(target, options, files);
+    if (!(await isComplete(target, files))) await replaceCopy(target, options, files);
     if (await works(target)) return target;
     refusals.push(`a copy in "${base}" does not run`);
     await rm(target, { recursive: true, force: true });
@@ -73,6 +73,8 @@ async function replaceCopy(target: string, options: CacheOptions, files: Files):
   const draft = `${target}.new-${process.pid}-${randomUUID()}`;
   try {
     await copyPackage(options, files, draft);
+    // Looked at again: by now another process may have put a good copy there, and use it.
+    if (await isComplete(target, files)) return;
     await moveAside(target);
     await rename(draft, target).catch((error: unknown) => {
       if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;

@@ -1,4 +1,4 @@
-import { chown, lchown, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, lchown, mkdir, open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Account } from './account.ts';
@@ -39,6 +39,13 @@ export async function createClusterDraft(dataDir: string, account: Account | und
 /** From here on the cluster exists. Fails when there is one already. */
 export async function publishCluster(draft: string, dataDir: string): Promise<void> {
   await rename(draft, layout(dataDir).cluster);
+  // Whatever is committed later must not be lost with the name of its directory in a power failure.
+  const parent = await open(dataDir, 'r');
+  try {
+    await parent.sync();
+  } finally {
+    await parent.close();
+  }
 }
 
 /** The major version that made the cluster; undefined when there is no cluster yet. */

@@ -1,11 +1,22 @@
-import { chmodSync, chownSync, cpSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import { startPostgres } from '../src/index.ts';
-import { privateDirectory } from './support/directory.ts';
+import { makeTemplate, privateDirectory } from './support/directory.ts';
 import { compile, startOwner } from './support/owner.ts';
 import { query } from './support/query.ts';
 
@@ -63,11 +74,23 @@ async function runsThere(
 }
 
 describe.skipIf(!root)('root', () => {
+  let home: string;
+  let installed: ReturnType<typeof install>;
+  let template: Awaited<ReturnType<typeof makeTemplate>>;
+  beforeAll(async () => {
+    // Mode 0700: the account of the server cannot get there.
+    home = mkdtempSync(join(tmpdir(), 'mink-dev-home-'));
+    installed = install(home);
+    template = await makeTemplate();
+  });
+  afterAll(() => {
+    rmSync(home, { recursive: true });
+    template.remove();
+  });
+
   test('runs the server as another account, below a directory that account cannot enter', async () => {
-    const home = privateDirectory();
     const cache = privateDirectory();
     chmodSync(cache, 0o755);
-    const installed = install(home);
     const how = { env: { ...process.env, TMPDIR: cache } };
     for (let run = 0; run < 2; run += 1) {
       const { serverUid } = await runsThere(installed, { dataDir: join(home, 'postgres'), how });
@@ -80,12 +103,10 @@ describe.skipIf(!root)('root', () => {
   });
 
   test('repairs a copy of the binaries that lost files', async () => {
-    const home = privateDirectory();
     const cache = privateDirectory();
     chmodSync(cache, 0o755);
-    const installed = install(home);
     const options = {
-      dataDir: join(home, 'postgres'),
+      dataDir: template.copy(),
       how: { env: { ...process.env, TMPDIR: cache } },
     };
     await runsThere(installed, options);
@@ -101,15 +122,14 @@ describe.skipIf(!root)('root', () => {
   test.each(['a directory of another account', 'a symbolic link'])(
     'does not trust %s in place of its copy',
     async (kind) => {
-      const home = privateDirectory();
       const cache = privateDirectory();
       chmodSync(cache, 0o755);
       const prepared = join(cache, kind === 'a symbolic link' ? 'elsewhere' : 'mink-dev-0');
       mkdirSync(prepared);
       chownSync(prepared, nobody.uid, nobody.gid);
       if (kind === 'a symbolic link') symlinkSync(prepared, join(cache, 'mink-dev-0'));
-      await runsThere(install(home), {
-        dataDir: join(home, 'postgres'),
+      await runsThere(installed, {
+        dataDir: template.copy(),
         how: { env: { ...process.env, TMPDIR: cache } },
       });
       expect(readdirSync(prepared)).toEqual([]);
@@ -117,13 +137,11 @@ describe.skipIf(!root)('root', () => {
   );
 
   test('adopts a cluster that was copied by root', async () => {
-    const home = privateDirectory();
-    const first = await startPostgres({ dataDir: join(home, 'first') });
-    await first.stop();
-    cpSync(join(home, 'first'), join(home, 'second'), { recursive: true });
-    const second = await startPostgres({ dataDir: join(home, 'second') });
-    expect(await query(second.url, 'select 1')).toEqual([[1]]);
-    await second.stop();
+    const dataDir = template.copy();
+    expect(statSync(join(dataDir, 'data')).uid).toBe(0);
+    const postgres = await startPostgres({ dataDir });
+    expect(await query(postgres.url, 'select 1')).toEqual([[1]]);
+    await postgres.stop();
   });
 });
 

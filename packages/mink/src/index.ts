@@ -1,1 +1,40 @@
-export * from './core/index.ts';
+export {
+  Aggregate,
+  causedBy,
+  codec,
+  createEventStore,
+  createUuidV7Generator,
+  currentMetadata,
+  defineDecider,
+  defineEvents,
+  EventSequence,
+  EventStore,
+  parseStreamName,
+  partitionKey,
+  payload,
+  streamName,
+  withMetadata,
+} from './core/index.ts';
+export {
+  AppendOutcomeUnknownError,
+  ConcurrencyConflictError,
+  DatabaseError,
+  DatabaseUnavailableError,
+  EvolveFailedError,
+  IdempotencyMismatchError,
+  InvalidArgumentError,
+  InvalidEventDataError,
+  InvalidStreamNameError,
+  LogRewoundError,
+  MinkError,
+  NoEventsError,
+  PayloadTooLargeError,
+  SchemaVersionError,
+  StoreClosedError,
+  StreamClosedError,
+  StreamNotFoundError,
+  UnknownEventTypeError,
+} from './core/index.ts';
+// For storages of your own: what the two built-in ones use, too.
+export { isSameAppend, meetsExpectation, stringifyJson } from './core/index.ts';
+export type * from './core/index.ts';

@@ -1,12 +1,19 @@
-export { Aggregate } from './deciders/aggregate.ts';
-export type { AggregateBase, AggregateClass, AnyAggregate, AnyAggregateClass } from './deciders/aggregate.ts';
-export { defineDecider } from './deciders/decider.ts';
+export { Aggregate, internals } from './deciders/aggregate.ts';
+export type {
+  AggregateBase,
+  AggregateClass,
+  AggregateDefinition,
+  AnyAggregate,
+  AnyAggregateClass,
+  UncommittedEvent,
+} from './deciders/aggregate.ts';
+export { defineDecider, evolveOnce, initialStateOf } from './deciders/decider.ts';
 export type { Decider, Fold } from './deciders/decider.ts';
 export { deepFreeze } from './deep-freeze.ts';
 export * from './errors.ts';
 export { codec, payload } from './events/event-schema.ts';
 export type { DataOf, EventSchema, PayloadCodec, PayloadMarker } from './events/event-schema.ts';
-export { defineEvents } from './events/define-events.ts';
+export { codecFor, defineEvents } from './events/define-events.ts';
 export type {
   AnyEvents,
   DefineEventsOptions,
@@ -17,7 +24,7 @@ export type {
   Events,
   NewEvent,
 } from './events/define-events.ts';
-export type { StandardSchema } from './events/standard-schema.ts';
+export type { StandardIssue, StandardResult, StandardSchema, TwoWaySchema } from './events/standard-schema.ts';
 export { meetsExpectation } from './expected-version.ts';
 export type { ExpectedVersion } from './expected-version.ts';
 export { stringifyJson } from './json.ts';
@@ -41,6 +48,7 @@ export type {
 export type { UnknownEventsPolicy } from './store/event-registry.ts';
 export { EventSequence } from './store/event-sequence.ts';
 export { createEventStore, EventStore } from './store/event-store.ts';
+export { decidedEvents } from './store/execute.ts';
 export type { ExecuteOptions, ExecuteResult } from './store/execute.ts';
 export type { Loaded, LoadOptions } from './store/load.ts';
 export type {
@@ -53,8 +61,10 @@ export type {
   StoreOptions,
   SubscribeOptions,
 } from './store/options.ts';
+export type { UncheckedEvent } from './store/prepare-events.ts';
 export { checkWhole } from './store/read-options.ts';
 export type { Until } from './store/read-options.ts';
 export { isSameAppend } from './store/same-append.ts';
 export { parseStreamName, partitionKey, streamName } from './stream-name.ts';
+export { typed } from './typed.ts';
 export { createUuidV7Generator } from './uuid.ts';

@@ -44,7 +44,6 @@ export function createUuidV7Generator(now: () => number): () => string {
     const at = used;
     used += 8;
     const byte = (offset: number): number => pool[at + offset] ?? 0;
-    const hex = (value: number): string => HEX[value & 0xff] ?? '';
 
     advance((byte(0) << 8) | byte(1));
     const high = Math.floor(milliseconds / 0x1_0000_0000);
@@ -56,4 +55,8 @@ export function createUuidV7Generator(now: () => number): () => string {
       `${hex(byte(2))}${hex(byte(3))}${hex(byte(4))}${hex(byte(5))}${hex(byte(6))}${hex(byte(7))}`
     );
   };
+}
+
+function hex(value: number): string {
+  return HEX[value & 0xff] ?? '';
 }

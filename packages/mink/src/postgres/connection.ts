@@ -1,5 +1,5 @@
 import { Pool, type PoolConfig } from 'pg';
-import { InvalidArgumentError, StoreClosedError, checkWhole } from '../core/index.ts';
+import { InvalidArgumentError, StoreClosedError, checkWhole, typed } from '../core/index.ts';
 import { isConnectionLoss, toDatabaseError, unavailable } from './database-errors.ts';
 
 /** The part of a `pg.Pool` that mink uses; bring your own by shape. */
@@ -130,7 +130,7 @@ function sessionOn(client: PoolClientLike, named: boolean): Session {
     try {
       const { rows } = await client.query({ ...config, rowMode: 'array', types: asText });
       // `rowMode: 'array'` and the text parser above make every row an array of text and null.
-      return rows as readonly Row[];
+      return typed<readonly Row[]>(rows);
     } catch (error) {
       if (isConnectionLoss(error)) throw new ConnectionLostError('the connection was lost', { cause: error });
       throw toDatabaseError(error);

@@ -4,6 +4,7 @@ import { codecFor, type AnyEvents, type EventOf } from '../events/define-events.
 import type { Anything, ReturnsState } from './evolve-type.ts';
 import { checkFold, evolveOnce, initialStateOf, type Fold } from './decider.ts';
 import { streamName } from '../stream-name.ts';
+import { typed } from '../typed.ts';
 
 /** An event that was applied and not saved yet. */
 export interface UncommittedEvent {
@@ -120,6 +121,7 @@ export interface AnyAggregate {
   readonly id: string;
   readonly version: number;
   readonly state: unknown;
+  readonly uncommittedEvents: readonly UncommittedEvent[];
   readonly [internals]: AggregateInternals;
 }
 
@@ -150,9 +152,8 @@ export function Aggregate<const Category extends string, E extends AnyEvents, St
   } & ReturnsState<Next, State>,
 ): AggregateClass<Category, E, State> {
   checkFold(definition);
-  const frozen: unknown = Object.freeze({ ...definition });
-  // ReturnsState has checked that `Next` is a `State`; TypeScript does not carry that over.
-  const fold = frozen as Fold<Category, E, State>;
+  // ReturnsState has checked that `Next` is a `State`.
+  const fold = typed<Fold<Category, E, State>>(Object.freeze({ ...definition }));
   return class extends AggregateBase<State, EventOf<E>> {
     static readonly definition = fold;
 

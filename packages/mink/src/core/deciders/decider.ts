@@ -3,6 +3,7 @@ import { deepFreeze } from '../deep-freeze.ts';
 import type { AnyEvents, EventMapOf, EventOf } from '../events/define-events.ts';
 import type { Anything, ReturnsState } from './evolve-type.ts';
 import { checkCategory } from '../store/event-registry.ts';
+import { typed } from '../typed.ts';
 
 /** How the state of one entity follows from its events. */
 export interface Fold<Category extends string, E extends AnyEvents, State> {
@@ -54,9 +55,8 @@ export function defineDecider<
 ): Decider<Category, E, State, Command> {
   checkFold(definition);
   if (typeof definition.decide !== 'function') throw new InvalidArgumentError('decide', 'is not a function');
-  const decider: unknown = Object.freeze({ ...definition });
-  // ReturnsState has checked that `Next` is a `State`; TypeScript does not carry that over.
-  return decider as Decider<Category, E, State, Command>;
+  // ReturnsState has checked that `Next` is a `State`.
+  return typed(Object.freeze({ ...definition }));
 }
 
 /** Refuses a definition that lacks a part. */

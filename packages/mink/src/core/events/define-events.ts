@@ -1,6 +1,7 @@
 import { InvalidArgumentError, UnknownEventTypeError } from '../errors.ts';
 import type { Metadata } from '../metadata.ts';
 import { textProblem } from '../stream-name.ts';
+import { typed } from '../typed.ts';
 import { eventCodec, type DataOf, type EventCodec, type EventSchema } from './event-schema.ts';
 import type { StandardSchema, TwoWaySchema } from './standard-schema.ts';
 
@@ -84,9 +85,7 @@ export function defineEvents<S extends Readonly<Record<string, EventSchema>>>(
     table.set(type, eventCodec(type, schema, options.validateOnRead ?? false));
     creators[type] = (data) => ({ type, data });
   }
-  const definition: unknown = Object.freeze(Object.assign(creators, { [codecs]: table }));
-  // The creators were made from the keys of `schemas`; TypeScript cannot follow a loop over them.
-  return definition as Events<{ readonly [T in keyof S & string]: DataOf<S[T]> }>;
+  return typed(Object.freeze(Object.assign(creators, { [codecs]: table })));
 }
 
 const MAX_TYPE_LENGTH = 256;

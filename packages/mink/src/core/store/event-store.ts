@@ -43,6 +43,7 @@ import type {
   SubscribeOptions,
 } from './options.ts';
 import { toStoredEvent } from './stored-event.ts';
+import { typed } from '../typed.ts';
 
 const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
 const DEFAULT_PAGE_SIZE = 1_000;
@@ -190,7 +191,6 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     const { pageSize } = this.#limits(options);
     const { storage } = this.#context;
     const closing = this.#closing.signal;
-    const isTransient = (error: unknown): boolean => error instanceof DatabaseUnavailableError;
     return this.#sequence(async function* () {
       const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
       if (signal.aborted) return;
@@ -413,10 +413,7 @@ function isAggregateClass(target: unknown): target is AnyAggregateClass {
   return typeof target === 'function' && 'definition' in target;
 }
 
-/**
- * The one place where untyped results get their public type: the registry has checked every event against the schemas
- * that the type was inferred from.
- */
-function typed<T>(value: unknown): T {
-  return value as T;
+/** A subscription waits for a database that is away. */
+function isTransient(error: unknown): boolean {
+  return error instanceof DatabaseUnavailableError;
 }

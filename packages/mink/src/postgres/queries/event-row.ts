@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue, RecordedEvent } from '../../core/index.ts';
+import { typed, type JsonObject, type JsonValue, type RecordedEvent } from '../../core/index.ts';
 import type { Row } from '../connection.ts';
 
 /** The columns of an event, in the order that {@link toRecordedEvent} reads them. */
@@ -20,12 +20,7 @@ export function toRecordedEvent(row: Row): RecordedEvent {
     streamName: row[5] ?? '',
     category: row[6] ?? '',
     recordedAt: Number(row[7]),
-    data: parse<JsonValue>(row[8]),
-    metadata: parse<JsonObject>(row[9]),
+    data: typed<JsonValue>(JSON.parse(row[8] ?? 'null')),
+    metadata: typed<JsonObject>(JSON.parse(row[9] ?? '{}')),
   };
-}
-
-/** What append wrote is what is read: JSON, with an object as metadata. */
-function parse<T extends JsonValue>(text: string | null | undefined): T {
-  return JSON.parse(text ?? 'null') as T;
 }

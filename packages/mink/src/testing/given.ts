@@ -1,0 +1,207 @@
+import { AssertionError, deepStrictEqual } from 'node:assert';
+import {
+  codecFor,
+  deepFreeze,
+  evolveOnce,
+  initialStateOf,
+  internals,
+  InvalidArgumentError,
+  MinkError,
+  decidedEvents,
+  type AnyAggregate,
+  type AnyAggregateClass,
+  type AnyEvents,
+  type Decider,
+  type EventOf,
+  type UncheckedEvent,
+} from '../core/index.ts';
+
+/** An event without what the store adds. */
+interface PlainEvent {
+  readonly type: string;
+  readonly data: unknown;
+}
+
+/** What to expect of an error: its class, its stable code, or a check of your own. */
+export type ExpectedError = string | (abstract new (...parameters: never) => Error) | ((error: unknown) => void);
+
+/** What the decision came to. */
+export interface Then<Event, State, Done> {
+  /** Exactly these events were decided, in this order. */
+  then(events: readonly Event[]): Done;
+  /** Nothing was decided. */
+  thenNothing(): Done;
+  /** The command was refused with this error. */
+  thenThrows(expected: ExpectedError): Done;
+  /** The state afterwards is this, or passes this check. */
+  thenState(expected: State | ((state: State) => void)): Done;
+}
+
+interface Decided {
+  readonly events: readonly PlainEvent[];
+  readonly state: unknown;
+}
+
+type Outcome = { readonly decided: Decided } | { readonly error: unknown };
+
+/** Where events belong. */
+interface Definition {
+  readonly category: string;
+  readonly events: AnyEvents;
+}
+
+/**
+ * Given what has happened, when a command comes, then this is decided. Payloads go through their schemas, as in a store.
+ * Fails with an AssertionError that any test runner shows with its difference.
+ *
+ * @example
+ * given(order, [orderEvents.OrderCreated({ customerId: 'c-1' })])
+ *   .when({ type: 'confirm' })
+ *   .thenThrows(OrderEmptyError);
+ *
+ * given(Order, [orderEvents.OrderCreated({ customerId: 'c-1' })])
+ *   .when((order) => order.addItem('SKU-1', 2, 25))
+ *   .then([orderEvents.ItemAdded({ sku: 'SKU-1', quantity: 2, price: 25 })]);
+ */
+export function given<K extends string, E extends AnyEvents, State, Command>(
+  decider: Decider<K, E, State, Command>,
+  events: readonly EventOf<E>[],
+): { when(command: NoInfer<Command>): Then<EventOf<E>, State, void> };
+export function given<A extends AnyAggregate>(
+  aggregate: AnyAggregateClass<A>,
+  events: readonly A['uncommittedEvents'][number][],
+  options?: { readonly id?: string | undefined },
+): {
+  when<R>(
+    work: (aggregate: A) => R,
+  ): Then<A['uncommittedEvents'][number], A['state'], R extends Promise<unknown> ? Promise<void> : void>;
+};
+export function given(
+  target: Decider<string, AnyEvents, unknown, unknown> | AnyAggregateClass,
+  events: readonly PlainEvent[],
+  options: { readonly id?: string | undefined } = {},
+): unknown {
+  const when = (work: unknown): Then<PlainEvent, unknown, unknown> => {
+    if (typeof target !== 'function') return thenOn(target, decide(target, events, work));
+    if (typeof work !== 'function') throw new InvalidArgumentError('when', 'is not a function of the aggregate');
+    const run = (aggregate: AnyAggregate): unknown => work(aggregate);
+    return thenOn(target.definition, act(target, { events, id: options.id ?? 'test', run }));
+  };
+  return { when };
+}
+
+function decide(
+  decider: Decider<string, AnyEvents, unknown, unknown>,
+  history: readonly PlainEvent[],
+  command: unknown,
+): Outcome {
+  const fold = (state: unknown, event: PlainEvent): unknown => evolveOnce(decider, state, event);
+  const state = deepFreeze(normalize(decider, history).reduce(fold, initialStateOf(decider)));
+  return attempt(() => {
+    const events = normalize(decider, decidedEvents(decider.decide(command, state)));
+    return { events, state: deepFreeze(events.reduce(fold, state)) };
+  });
+}
+
+function act(
+  aggregateClass: AnyAggregateClass,
+  given: { readonly events: readonly PlainEvent[]; readonly id: string; readonly run: (it: AnyAggregate) => unknown },
+): Outcome | Promise<Outcome> {
+  const { definition } = aggregateClass;
+  const aggregate = new aggregateClass(given.id);
+  for (const [index, event] of normalize(definition, given.events).entries()) {
+    aggregate[internals].replay(event, index + 1);
+  }
+  const collect = (): Decided => ({
+    events: normalize(definition, aggregate.uncommittedEvents),
+    state: aggregate.state,
+  });
+  try {
+    const result = given.run(aggregate);
+    if (!(result instanceof Promise)) return { decided: collect() };
+    return result.then(
+      () => ({ decided: collect() }),
+      (error: unknown) => ({ error }),
+    );
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Payloads as every reader sees them. */
+function normalize({ category, events }: Definition, list: readonly UncheckedEvent[]): readonly PlainEvent[] {
+  return list.map(({ type, data }) => ({ type, data: codecFor(category, events, type).encode(data).data }));
+}
+
+function attempt(work: () => Decided): Outcome {
+  try {
+    return { decided: work() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function thenOn(definition: Definition, outcome: Outcome | Promise<Outcome>): Then<PlainEvent, unknown, unknown> {
+  const check = (assertion: (outcome: Outcome) => void): unknown =>
+    outcome instanceof Promise ? outcome.then(assertion) : assertion(outcome);
+  const compare = (expected: readonly PlainEvent[]): unknown =>
+    check((actual) => deepStrictEqual(decidedOf(actual).events, normalize(definition, expected)));
+  return {
+    // oxlint-disable-next-line unicorn/no-thenable -- the word everybody knows; awaiting it says what is wrong
+    then: (expected) => {
+      if (!Array.isArray(expected)) {
+        throw new InvalidArgumentError(
+          'then',
+          'takes the expected events. Do not await given().when(): end it with .then([…])',
+        );
+      }
+      return compare(expected);
+    },
+    thenNothing: () => compare([]),
+    thenThrows: (expected) => check((actual) => checkError(actual, expected)),
+    thenState: (expected) =>
+      check((actual) => {
+        const { state } = decidedOf(actual);
+        if (typeof expected === 'function') expected(state);
+        else deepStrictEqual(state, expected);
+      }),
+  };
+}
+
+function decidedOf(outcome: Outcome): Decided {
+  if ('error' in outcome) throw outcome.error;
+  return outcome.decided;
+}
+
+function checkError(outcome: Outcome, expected: ExpectedError): void {
+  if ('decided' in outcome) {
+    const types = outcome.decided.events.map(({ type }) => type).join(', ');
+    throw new AssertionError({
+      message: `Expected an error, but the decision was: ${types === '' ? 'nothing' : types}`,
+    });
+  }
+  const { error } = outcome;
+  if (typeof expected === 'string') {
+    const code = error instanceof MinkError || hasCode(error) ? error.code : undefined;
+    if (code !== expected) throw mismatch(error, `the code ${expected}`);
+  } else if (isErrorClass(expected)) {
+    if (!(error instanceof expected)) throw mismatch(error, expected.name);
+  } else {
+    expected(error);
+  }
+}
+
+function mismatch(error: unknown, expected: string): AssertionError {
+  const actual = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new AssertionError({ message: `Expected ${expected}, got ${actual}`, actual: error, expected });
+}
+
+function hasCode(error: unknown): error is { readonly code: unknown } {
+  return typeof error === 'object' && error !== null && 'code' in error;
+}
+
+function isErrorClass(
+  expected: Exclude<ExpectedError, string>,
+): expected is abstract new (...parameters: never) => Error {
+  return expected.prototype instanceof Error || Object.is(expected, Error);
+}
