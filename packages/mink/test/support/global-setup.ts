@@ -26,7 +26,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       binDir,
       database: TEMPLATE,
       durable: false,
-      settings: { max_connections: '200' },
+      settings: { max_connections: '200', max_prepared_transactions: '10' },
     });
     running.push(server);
     await using migrator = createMigrator({ url: server.url });
