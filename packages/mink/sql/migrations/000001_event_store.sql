@@ -145,7 +145,12 @@ create function :schema.append_v1(
   out versions bigint[],
   out positions bigint[],
   out times bigint[]
-) language plpgsql volatile as $function$
+) language plpgsql volatile
+-- A session keeps the plans of its first calls, made when the tables were empty: they must suit a log of any size.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $function$
 #variable_conflict use_column
 declare
   flag constant text := 'mink.floor_' || :schema.floor_namespace();

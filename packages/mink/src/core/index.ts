@@ -39,6 +39,7 @@ export type {
   CategoryOf,
   EventTypeIn,
   NewEventFor,
+  OfType,
   StoredEvent,
   StoredEventFields,
   StoredEventIn,

@@ -104,6 +104,7 @@ class Checker {
       );
     }
     if (Object.getOwnPropertySymbols(value).length > 0) throw new NotJson(path, 'has a symbol as a key');
+    this.maxBytes += 2;
     const copy: Record<string, JsonValue> = {};
     for (const [key, item] of Object.entries(value)) {
       if (item === undefined) continue;

@@ -24,7 +24,7 @@ export function createUuidV7Generator(now: () => number): () => string {
   let counter = 0;
 
   function advance(random: number): void {
-    const current = now();
+    const current = Math.floor(now());
     if (current > milliseconds) {
       milliseconds = current;
       counter = random & 0x7ff;

@@ -11,6 +11,8 @@ export interface PoolLike {
 export interface PoolClientLike {
   query(query: QueryConfig): Promise<{ readonly rows: unknown[] }>;
   release(error?: Error | boolean): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /** A query as `pg` takes it. */
@@ -57,7 +59,8 @@ export interface ConnectionOptions {
 
 /** A statement: its text is constant, its values are parameters. */
 export interface Statement {
-  readonly name: string;
+  /** To prepare it under; undefined for one that is planned anew each time. */
+  readonly name: string | undefined;
   readonly text: string;
   readonly values: readonly unknown[];
 }
@@ -95,6 +98,8 @@ export function createDatabase(options: ConnectionOptions): Database {
   async function withSession<T>(work: (session: Session) => Promise<T>): Promise<T> {
     if (closing !== undefined) throw new StoreClosedError();
     const client = await connect(pool);
+    // A connection that breaks also emits an event, which would end the process if nobody listened.
+    client.on('error', ignore);
     let failure: Error | undefined;
     try {
       return await work(sessionOn(client, named));
@@ -102,6 +107,7 @@ export function createDatabase(options: ConnectionOptions): Database {
       failure = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
+      if (failure === undefined) client.off('error', ignore);
       client.release(failure);
     }
   }
@@ -111,6 +117,10 @@ export function createDatabase(options: ConnectionOptions): Database {
     withSession,
     close: () => (closing ??= close()),
   };
+}
+
+function ignore(): void {
+  // The statement under way is rejected with the same error.
 }
 
 async function noop(): Promise<void> {
@@ -137,7 +147,8 @@ function sessionOn(client: PoolClientLike, named: boolean): Session {
     }
   };
   return {
-    run: ({ name, text, values }) => query({ ...(named ? { name } : {}), text, values: [...values] }),
+    run: ({ name, text, values }) =>
+      query({ ...(named && name !== undefined ? { name } : {}), text, values: [...values] }),
     runScript: async (sql) => {
       await query({ text: sql, values: [] });
     },
@@ -161,7 +172,7 @@ function ownPool(options: ConnectionOptions): { readonly pool: PoolLike; readonl
   };
   const pool = new Pool(config);
   // An idle connection that breaks is replaced when it is needed; without a listener it would end the process.
-  pool.on('error', () => undefined);
+  pool.on('error', ignore);
   return { pool, close: () => pool.end() };
 }
 

@@ -44,7 +44,10 @@ describePostgres('the database guards the log', (databases) => {
     await rejects(client.query('select * from mink.feed_bound_v1()'), { code: 'MK003' });
     await client.query('rollback');
     await client.end();
-    await runSql(url, `alter database ${new URL(url).pathname.slice(1)} set default_transaction_isolation to serializable`);
+    await runSql(
+      url,
+      `alter database ${new URL(url).pathname.slice(1)} set default_transaction_isolation to serializable`,
+    );
     await using store = createPostgresStore({ url });
     await rejects(store.append('Note-1', [event]), { code: 'DATABASE_ERROR', sqlState: 'MK003' });
   });

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { createPostgresStore } from '../../src/postgres/index.ts';
 import { readLogQuery } from '../../src/postgres/queries/read-log.ts';
 import { readStreamQuery } from '../../src/postgres/queries/read-stream.ts';
-import { listStreamsQuery } from '../../src/postgres/queries/streams.ts';
+import { listStreamsQuery, streamInfoQuery } from '../../src/postgres/queries/streams.ts';
 import { schemaName } from '../../src/postgres/schema-name.ts';
 import type { Statement } from '../../src/postgres/connection.ts';
 import { describePostgres, openClient, runSql } from '../support/databases.ts';
@@ -14,8 +14,10 @@ const wholeStream = { fromVersion: 1, untilVersion: undefined, untilPosition: un
 
 describePostgres('every default index serves the query it is for', (databases) => {
   let url = '';
+  let emptyUrl = '';
 
   beforeAll(async () => {
+    emptyUrl = await databases.create();
     url = await databases.create();
     await using store = createPostgresStore({ url });
     for (let category = 0; category < 20; category += 1) {
@@ -30,12 +32,14 @@ describePostgres('every default index serves the query it is for', (databases) =
   });
 
   /** The plan that every later execution uses: generic, as prepared. */
-  async function plan({ text, values }: Statement): Promise<string> {
-    const client = await openClient(url);
+  async function plan({ text, values }: Statement, database = url): Promise<string> {
+    const client = await openClient(database);
     try {
       await client.query('set plan_cache_mode = force_generic_plan');
       await client.query(`prepare probe as ${text}`);
-      const literals = values.map((value) => (Array.isArray(value) ? `array['${value.join("','")}']` : `'${String(value)}'`));
+      const literals = values.map((value) =>
+        Array.isArray(value) ? `array['${value.join("','")}']` : `'${String(value)}'`,
+      );
       const { rows } = await client.query<{ 'QUERY PLAN': string }>(`explain execute probe(${literals.join(', ')})`);
       return rows.map((row) => row['QUERY PLAN']).join('\n');
     } finally {
@@ -54,7 +58,13 @@ describePostgres('every default index serves the query it is for', (databases) =
 
   test('the log is read by position, also where a type filter matches nothing', async () => {
     for (const types of [undefined, ['Never']]) {
-      const query = { after: 100, upTo: 20_000, filter: { ...noFilter, types }, direction: 'forwards' as const, limit: 100 };
+      const query = {
+        after: 100,
+        upTo: 20_000,
+        filter: { ...noFilter, types },
+        direction: 'forwards' as const,
+        limit: 100,
+      };
       const text = await plan(readLogQuery(schema, query));
       expect(text).toContain('events_pkey');
       ok(!/Seq Scan|Sort/u.test(text), text);
@@ -89,12 +99,52 @@ describePostgres('every default index serves the query it is for', (databases) =
       await client.query("select brin_summarize_new_values('mink.events_recorded_at')");
       await client.query('set enable_seqscan = off; set enable_indexscan = off; set enable_indexonlyscan = off');
       const { rows } = await client.query<{ 'QUERY PLAN': string }>(
-        "explain select min(global_position) from mink.events where recorded_at > now() and global_position < 10000",
+        'explain select min(global_position) from mink.events where recorded_at > now() and global_position < 10000',
       );
       expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('events_recorded_at');
     } finally {
       await client.end();
     }
+  });
+
+  test('plans that were made while the log was empty suit a large one, too', async () => {
+    const filters = [noFilter, { ...noFilter, categories: ['A', 'B'] }, { ...noFilter, types: ['T'] }];
+    const statements = [
+      readStreamQuery(schema, {
+        streamName: 'A-1',
+        ...wholeStream,
+        types: undefined,
+        direction: 'forwards',
+        limit: 1000,
+      }),
+      ...filters.map((filter) =>
+        readLogQuery(schema, { after: 0, upTo: 20_000, filter, direction: 'forwards' as const, limit: 1000 }),
+      ),
+      streamInfoQuery(schema, 'A-1'),
+    ];
+    for (const statement of statements) {
+      const text = await plan(statement, emptyUrl);
+      ok(!/Seq Scan/u.test(text), text);
+    }
+    await using store = createPostgresStore({ url: emptyUrl, maxConnections: 1 });
+    for (let n = 0; n < 100; n += 1) await store.append(`New-${n}`, [{ type: 'Opened', data: {} }]);
+    for (let n = 0; n < 100; n += 1)
+      await store.appendMany([{ streamName: `New-${n}`, events: [{ type: 'Changed', data: {} }] }]);
+    await store.close();
+    await expect
+      .poll(async () => {
+        const [row] = await runSql(
+          emptyUrl,
+          "select n_tup_ins::int as inserted, seq_scan::int as scans from pg_stat_user_tables where schemaname = 'mink' and relname = 'streams'",
+        );
+        return row;
+      })
+      .toMatchObject({ inserted: 100, scans: expect.any(Number) });
+    const [row] = await runSql(
+      emptyUrl,
+      "select seq_tup_read::int as read from pg_stat_user_tables where relname = 'streams'",
+    );
+    ok(Number(row?.['read']) < 200, `${String(row?.['read'])} rows of streams were read one by one`);
   });
 
   test('ids are looked up by (stream, event id), and appending uses no other access path', async () => {

@@ -159,7 +159,8 @@ describePostgres('the bound of the log', (databases) => {
     const stop = new AbortController();
     const delivered: number[] = [];
     const reading = (async () => {
-      for await (const event of store.subscribe({ pageSize: 7, signal: stop.signal })) delivered.push(event.globalPosition);
+      for await (const event of store.subscribe({ pageSize: 7, signal: stop.signal }))
+        delivered.push(event.globalPosition);
     })();
     const naiveReader = (async () => {
       const client = await connect(url);
@@ -190,8 +191,14 @@ describePostgres('the bound of the log', (databases) => {
     await expect.poll(() => delivered.length, { timeout: 10_000 }).toBe(committed.size);
     stop.abort();
     await Promise.all([reading, naiveReader]);
-    deepStrictEqual(delivered, [...committed].toSorted((left, right) => left - right));
-    ok(naive.length < committed.size, `control: a naive cursor must lose events (it read ${naive.length} of ${committed.size})`);
+    deepStrictEqual(
+      delivered,
+      [...committed].toSorted((left, right) => left - right),
+    );
+    ok(
+      naive.length < committed.size,
+      `control: a naive cursor must lose events (it read ${naive.length} of ${committed.size})`,
+    );
   });
 });
 

@@ -71,3 +71,12 @@ export type StoredEventIn<C extends Categories, K extends string, Meta> = C exte
   : K extends CategoryName<C>
     ? StoredEvent<EventMapOf<C[K]>, K, Meta>
     : never;
+
+/** The events of a union whose type is one of `T`; where types are plain strings, all of them. */
+export type OfType<Event, T extends string> = Event extends { readonly type: infer Own }
+  ? string extends Own
+    ? Event
+    : Own extends T
+      ? Event
+      : never
+  : never;

@@ -24,7 +24,10 @@ export class EventSequence<E> implements AsyncIterable<E> {
   /** All events in memory. */
   async toArray(): Promise<E[]> {
     const events: E[] = [];
-    for await (const page of this.#pages()) events.push(...page);
+    for await (const page of this.#pages()) {
+      // Not push(...page): a large page has more events than a call may have arguments.
+      for (const event of page) events.push(event);
+    }
     return events;
   }
 

@@ -14,6 +14,7 @@ import type {
   CategoryOf,
   EventTypeIn,
   NewEventFor,
+  OfType,
   StoredEvent,
   StoredEventIn,
   StreamNameOf,
@@ -122,7 +123,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   >(
     streamName: N,
     options: ReadStreamOptions<T> = {},
-  ): EventSequence<Extract<StoredEventIn<C, CategoryOf<N>, Meta>, { readonly type: T }>> {
+  ): EventSequence<OfType<StoredEventIn<C, CategoryOf<N>, Meta>, T>> {
     this.#checkOpen();
     parseStreamName(streamName);
     const query = {
@@ -143,7 +144,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   >(
     streamName: N,
     options: ReadStreamOptions<T> = {},
-  ): EventSequence<Extract<StoredEventIn<C, CategoryOf<N>, Meta>, { readonly type: T }>> {
+  ): EventSequence<OfType<StoredEventIn<C, CategoryOf<N>, Meta>, T>> {
     const sequence = this.readStream<N, T>(streamName, options);
     const { storage } = this.#context;
     return new EventSequence(async function* () {
@@ -158,7 +159,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
    */
   readAll<const K extends CategoryName<C> = CategoryName<C>, const T extends EventTypeIn<C, K> = EventTypeIn<C, K>>(
     options: ReadAllOptions<K, T> = {},
-  ): EventSequence<Extract<StoredEventIn<C, K, Meta>, { readonly type: T }>> {
+  ): EventSequence<OfType<StoredEventIn<C, K, Meta>, T>> {
     this.#checkOpen();
     const { untilPosition, untilTime } = checkUntil(options.until, ['position', 'time']);
     const query = {
@@ -184,7 +185,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
    */
   subscribe<const K extends CategoryName<C> = CategoryName<C>, const T extends EventTypeIn<C, K> = EventTypeIn<C, K>>(
     options: SubscribeOptions<K, T> = {},
-  ): EventSequence<Extract<StoredEventIn<C, K, Meta>, { readonly type: T }>> {
+  ): EventSequence<OfType<StoredEventIn<C, K, Meta>, T>> {
     this.#checkOpen();
     const after = options.after === 'end' ? 'end' : checkWhole('after', options.after ?? 0, 0);
     const filter = checkFilter(options);

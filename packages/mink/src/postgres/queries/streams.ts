@@ -15,7 +15,10 @@ export function streamInfoQuery(schema: SchemaName, streamName: string): Stateme
   return { ...inSchema(schema, 'stream_info', sql), values: [streamName] };
 }
 
-/** One page of streams, in the order of the primary key; a category is a range of names in it. */
+/**
+ * One page of streams, in the order of the primary key; a category is a range of names in it. Planned anew each time: a
+ * plan made while there were no streams would be kept, and read them all.
+ */
 export function listStreamsQuery(schema: SchemaName, query: ListStreamsQuery): Statement {
   const { category, prefix, afterStreamName, limit } = query;
   const values: unknown[] = [limit];
@@ -32,7 +35,7 @@ export function listStreamsQuery(schema: SchemaName, query: ListStreamsQuery): S
     where ${conditions.join('\n      and ')}
     order by s.stream_name
     limit $1`;
-  return { ...inSchema(schema, 'list_streams', sql), values };
+  return { ...inSchema(schema, 'list_streams', sql), name: undefined, values };
 }
 
 /** A stream from its row. */

@@ -1,0 +1,64 @@
+import { createPostgresStore } from 'mink/postgres';
+import { loadConfig, type Config } from './config-file.ts';
+import type { Context, GlobalOptions } from './context.ts';
+import { NoDatabaseError } from './errors.ts';
+import type { ReadableStore } from './readable-store.ts';
+
+export const DEFAULT_SCHEMA = 'mink';
+const MAX_CONNECTIONS = 2;
+
+/** A database and the schema in it. */
+export interface Target {
+  readonly url: string;
+  readonly schema: string;
+}
+
+/** Works with the store that the options, the environment or the config file name, and closes it. */
+export async function withStore<T>(
+  context: Context,
+  options: GlobalOptions,
+  work: (store: ReadableStore) => Promise<T>,
+): Promise<T> {
+  const store = await openStore(context, options);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The database that the options, the environment or the config file name, in this order. */
+export async function findTarget(context: Context, options: GlobalOptions): Promise<Target> {
+  return targetOf(context, options, await configFor(context, options));
+}
+
+/**
+ * The config's store knows types and upcasters; but it is another store than one that is asked for with an option. One
+ * of our own reads everything as it is stored, and never changes the schema.
+ */
+async function openStore(context: Context, options: GlobalOptions): Promise<ReadableStore> {
+  const config = await configFor(context, options);
+  const asked = options.url !== undefined || options.schema !== undefined;
+  if (config?.store !== undefined && !asked) return config.store;
+  const target = targetOf(context, options, config);
+  return createPostgresStore({ ...target, migrate: 'never', maxConnections: MAX_CONNECTIONS });
+}
+
+async function configFor({ cwd }: Context, { url, schema, config }: GlobalOptions): Promise<Config | undefined> {
+  const needed = config !== undefined || url === undefined || schema === undefined;
+  return needed ? loadConfig(cwd, config) : undefined;
+}
+
+function targetOf({ env }: Context, options: GlobalOptions, config: Config | undefined): Target {
+  const fromEnvironment = env['DATABASE_URL'] === '' ? undefined : env['DATABASE_URL'];
+  const url = options.url ?? fromEnvironment ?? config?.url;
+  if (url === undefined) throw new NoDatabaseError(problemOf(config));
+  return { url, schema: options.schema ?? config?.schema ?? DEFAULT_SCHEMA };
+}
+
+function problemOf(config: Config | undefined): string | undefined {
+  if (config?.path === undefined) return undefined;
+  const missing =
+    config.store === undefined ? 'exports no "url"' : 'exports a store, but no "url", which is needed here';
+  return `No database is given, and "${config.path}" ${missing}.`;
+}

@@ -1,0 +1,12 @@
+import type { Writable } from 'node:stream';
+
+/** What the program gets from the process it runs in. Tests give their own. */
+export interface Io {
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where relative paths and the config file are looked for. */
+  readonly cwd: string;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addDevCommand } from './commands/dev.ts';
+import { addEventsCommand } from './commands/events.ts';
+import { addMigrateCommand } from './commands/migrate.ts';
+import { addStreamCommand } from './commands/stream.ts';
+import { addStreamsCommand } from './commands/streams.ts';
+import type { Context } from './context.ts';
+import { EXIT } from './exit-codes.ts';
+import { describeFailure } from './failure.ts';
+import { InterruptedError } from './interrupt.ts';
+import type { Io } from './io.ts';
+import { parseText } from './option-values.ts';
+import { Output, OutputClosedError } from './output.ts';
+
+const HELP_WIDTH = 100;
+
+const EXAMPLES = `
+Examples:
+  mink dev                                   start a PostgreSQL for development
+  mink migrate                               bring the schema up to date
+  mink streams --category Order              what is in the store
+  mink stream Order-42                       the events of a stream
+  mink events --follow --after end           watch the log
+
+The database: --url, else DATABASE_URL, else "url" of the config file.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+`;
+
+/** Runs one command line. Resolves with the exit code when everything is written and closed; never rejects. */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  const { env, cwd, signal } = io;
+  const context: Context = { stdout: new Output(io.stdout), stderr: new Output(io.stderr), env, cwd, signal };
+  const help: string[] = [];
+  try {
+    await buildProgram(context, (text) => help.push(text)).parseAsync(args, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    return await conclude(error, { context, json: wantsJson(args), help: help.join('') }).catch(unwritable);
+  }
+}
+
+interface Ending {
+  readonly context: Context;
+  readonly json: boolean;
+  readonly help: string;
+}
+
+async function conclude(error: unknown, { context, json, help }: Ending): Promise<number> {
+  const { stdout, stderr, env, signal } = context;
+  if (error instanceof OutputClosedError) return EXIT.ok;
+  if (error instanceof InterruptedError || (signal.aborted && error === signal.reason)) return EXIT.interrupted;
+  if (error instanceof CommanderError && error.exitCode === EXIT.ok) {
+    await stdout.write(help);
+    return EXIT.ok;
+  }
+  if (error instanceof CommanderError && help !== '' && !json) {
+    await stderr.write(help);
+    return EXIT.usage;
+  }
+  const { text, exitCode } = describeFailure(error, { json, debug: env['MINK_DEBUG'] === '1' });
+  await stderr.write(text);
+  return exitCode;
+}
+
+/** The message itself cannot be written; a reader that went away is no error, even here. */
+function unwritable(error: unknown): number {
+  return error instanceof OutputClosedError ? EXIT.ok : EXIT.failed;
+}
+
+/** Before the options are parsed, as their errors are in JSON, too. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end === -1 ? args.length : end).includes('--json');
+}
+
+function buildProgram(context: Context, writeHelp: (text: string) => void): Command {
+  const program = new Command('mink')
+    .description('Event sourcing with mink: development database, migrations, streams, events.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .option('--url <url>', 'PostgreSQL to connect to (default: DATABASE_URL, then the config file)', parseText)
+    .option('--schema <name>', 'schema of the store (default: the config file, then "mink")', parseText)
+    .option('--config <path>', 'config file (default: mink.config.{js,mjs,ts} of this directory)', parseText)
+    .option('--json', 'results and errors as JSON')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: writeHelp,
+      writeErr: writeHelp,
+      outputError: () => undefined,
+      getOutHelpWidth: () => HELP_WIDTH,
+      getErrHelpWidth: () => HELP_WIDTH,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText('after', EXAMPLES);
+  addDevCommand(program, context);
+  addMigrateCommand(program, context);
+  addStreamsCommand(program, context);
+  addStreamCommand(program, context);
+  addEventsCommand(program, context);
+  return program;
+}
+
+function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  if (typeof manifest !== 'object' || manifest === null || !('version' in manifest)) return 'unknown';
+  return String(manifest.version);
+}

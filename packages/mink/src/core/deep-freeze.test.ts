@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest';
+import { deepFreeze } from './deep-freeze.ts';
+
+describe('deepFreeze', () => {
+  test('freezes plain objects and arrays all the way down, and returns the same value', () => {
+    const value = { list: [{ tags: ['a'] }], nested: { map: Object.assign(Object.create(null), { a: { b: 1 } }) } };
+    expect(deepFreeze(value)).toBe(value);
+    expect(() => value.list.push({ tags: [] })).toThrow(TypeError);
+    expect(() => value.list[0]?.tags.push('b')).toThrow(TypeError);
+    expect(Object.isFrozen(value.nested.map.a)).toBe(true);
+  });
+
+  test('goes below an object that its owner froze only on the surface', () => {
+    const value = Object.freeze({ items: ['a'] });
+    deepFreeze(value);
+    expect(() => value.items.push('b')).toThrow(TypeError);
+  });
+
+  test('goes below a frozen object that is found inside another', () => {
+    const inner = Object.freeze({ items: ['a'] });
+    deepFreeze({ inner });
+    expect(() => inner.items.push('b')).toThrow(TypeError);
+  });
+
+  test('does not walk again what it froze before', () => {
+    let walked = 0;
+    const value = {
+      get counted() {
+        walked += 1;
+        return 1;
+      },
+    };
+    deepFreeze(value);
+    deepFreeze({ value });
+    expect(walked).toBe(1);
+  });
+
+  test('leaves instances of classes, dates, maps and bytes as they are', () => {
+    class Money {
+      amount = 1;
+    }
+    const value = { money: new Money(), at: new Date(0), map: new Map([[1, { a: 1 }]]), bytes: new Uint8Array(2) };
+    deepFreeze(value);
+    value.money.amount = 2;
+    value.at.setTime(5);
+    value.map.set(2, { a: 2 });
+    value.bytes[0] = 1;
+    expect(value).toEqual({
+      money: { amount: 2 },
+      at: new Date(5),
+      map: new Map([
+        [1, { a: 1 }],
+        [2, { a: 2 }],
+      ]),
+      bytes: new Uint8Array([1, 0]),
+    });
+  });
+
+  test.each([undefined, null, 1, 'x', 1n, true, Symbol.iterator])('gives %s back', (value) => {
+    expect(deepFreeze(value)).toBe(value);
+  });
+
+  test('ends on a cycle', () => {
+    const value: { self?: unknown } = {};
+    value.self = value;
+    expect(Object.isFrozen(deepFreeze(value))).toBe(true);
+  });
+});

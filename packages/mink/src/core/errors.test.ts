@@ -1,0 +1,180 @@
+import { describe, expect, test } from 'vitest';
+import * as errors from './errors.ts';
+import { MinkError } from './errors.ts';
+
+const cause = new Error('socket hang up');
+
+/** One of each, with the code that must never change and what its message must say. */
+const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
+  [
+    new errors.InvalidArgumentError('pageSize', '0 is not a whole number from 1'),
+    'INVALID_ARGUMENT',
+    ['pageSize', '0'],
+  ],
+  [
+    new errors.InvalidStreamNameError('Order', 'it has no "-"'),
+    'INVALID_STREAM_NAME',
+    ['"Order"', 'no "-"', 'Use "Category-id"'],
+  ],
+  [new errors.NoEventsError('Order-1'), 'NO_EVENTS', ['Order-1', 'Give at least one']],
+  [
+    new errors.UnknownEventTypeError('Order', 'Gone', { known: ['Placed', 'Paid'], globalPosition: 9 }),
+    'UNKNOWN_EVENT_TYPE',
+    ['"Gone"', 'position 9', '"Order"', 'Placed, Paid', 'defineEvents', "unknownEvents: 'skip'"],
+  ],
+  [
+    new errors.InvalidEventDataError('Placed', [
+      { path: 'items[2].price', reason: 'is a bigint' },
+      { path: '', reason: 'is odd' },
+    ]),
+    'INVALID_EVENT_DATA',
+    ['"Placed"', 'items[2].price: is a bigint; is odd'],
+  ],
+  [new errors.PayloadTooLargeError('Placed', 11, 10), 'PAYLOAD_TOO_LARGE', ['"Placed"', '11', '10', 'maxPayloadBytes']],
+  [
+    new errors.ConcurrencyConflictError('Cart-42', 5, 7),
+    'CONCURRENCY_CONFLICT',
+    ['Stream "Cart-42" is at version 7, expected version 5. Reload it and decide again.'],
+  ],
+  [
+    new errors.IdempotencyMismatchError('Cart-42', ['id-1', 'id-2']),
+    'IDEMPOTENCY_MISMATCH',
+    ['Cart-42', 'id-1, id-2', 'Use new ids for new events'],
+  ],
+  [new errors.StreamNotFoundError('Cart-42'), 'STREAM_NOT_FOUND', ['"Cart-42" does not exist', 'Check']],
+  [new errors.StreamClosedError('Cart-42', 'archived'), 'STREAM_CLOSED', ['"Cart-42" is archived', 'Use a new stream']],
+  [
+    new errors.EvolveFailedError('Cart', 'Opened', new TypeError('read only')),
+    'EVOLVE_FAILED',
+    ['"Cart"', '"Opened"', 'read only', 'must return a new state'],
+  ],
+  [new errors.LogRewoundError(9, 3), 'LOG_REWOUND', ['after position 9', 'ends at 3', 'rebuild this consumer']],
+  [
+    new errors.AppendOutcomeUnknownError(['Cart-1', 'Cart-2'], ['id-1'], cause),
+    'APPEND_OUTCOME_UNKNOWN',
+    ['Cart-1, Cart-2', 'may or may not', 'same ids'],
+  ],
+  [new errors.DatabaseUnavailableError('no route', { cause }), 'DATABASE_UNAVAILABLE', ['no route']],
+  [new errors.DatabaseError('denied', '42501', cause), 'DATABASE_ERROR', ['denied']],
+  [
+    new errors.SchemaVersionError('run mink migrate', { schema: 'mink', databaseVersion: 3 }),
+    'SCHEMA_VERSION',
+    ['run mink migrate'],
+  ],
+  [new errors.StoreClosedError(), 'STORE_CLOSED', ['closed', 'Create a new one']],
+];
+
+const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[] = [
+  [new errors.InvalidArgumentError('limit', 'x', { cause }), { argument: 'limit', cause }],
+  [new errors.InvalidStreamNameError('x', 'y'), { streamName: 'x', reason: 'y' }],
+  [
+    new errors.UnknownEventTypeError('Order', 'Gone', { known: [] }),
+    { category: 'Order', eventType: 'Gone', globalPosition: undefined },
+  ],
+  [
+    new errors.InvalidEventDataError(
+      'Placed',
+      [
+        { path: 'a', reason: 'b' },
+        { path: 'c', reason: 'd' },
+      ],
+      { cause },
+    ),
+    {
+      eventType: 'Placed',
+      path: 'a',
+      reason: 'b',
+      issues: [
+        { path: 'a', reason: 'b' },
+        { path: 'c', reason: 'd' },
+      ],
+      cause,
+    },
+  ],
+  [new errors.PayloadTooLargeError('Placed', 11, 10), { eventType: 'Placed', bytes: 11, maxPayloadBytes: 10 }],
+  [
+    new errors.ConcurrencyConflictError('A-1', 'any', 2),
+    { streamName: 'A-1', expectedVersion: 'any', actualVersion: 2 },
+  ],
+  [new errors.IdempotencyMismatchError('A-1', ['x']), { streamName: 'A-1', eventIds: ['x'] }],
+  [new errors.StreamClosedError('A-1', 'tombstoned'), { streamName: 'A-1', state: 'tombstoned' }],
+  [new errors.EvolveFailedError('A', 'B', cause), { category: 'A', eventType: 'B', cause }],
+  [new errors.LogRewoundError(9, 3), { after: 9, head: 3 }],
+  [new errors.AppendOutcomeUnknownError(['A-1'], ['x'], cause), { streamNames: ['A-1'], eventIds: ['x'], cause }],
+  [new errors.DatabaseError('m', '42501', cause), { sqlState: '42501', cause }],
+  [new errors.SchemaVersionError('m', { schema: 's', databaseVersion: 3 }), { schema: 's', databaseVersion: 3 }],
+];
+
+describe('every error', () => {
+  test('of the module is in this list', () => {
+    const classes = Object.values(errors).filter((value) => value !== MinkError);
+    expect(all.map(([error]) => error.constructor.name).toSorted()).toEqual(classes.map(({ name }) => name).toSorted());
+  });
+
+  test('has a code of its own', () => {
+    expect(new Set(all.map(([, code]) => code)).size).toBe(all.length);
+  });
+
+  test.each(all)('%s keeps its code', (error, code) => {
+    expect(error.code).toBe(code);
+    expect(code).toMatch(/^[A-Z]+(?:_[A-Z]+)*$/u);
+  });
+
+  test.each(all)('%s is a MinkError that carries the name of its class', (error) => {
+    expect(error).toBeInstanceOf(MinkError);
+    expect(error).toBeInstanceOf(Error);
+    expect(error.name).toBe(error.constructor.name);
+    expect(String(error)).toBe(`${error.name}: ${error.message}`);
+  });
+
+  test.each(all)('%s links to its section of the docs', (error, code) => {
+    expect(error.docs).toBe(`docs/errors.md#${code.toLowerCase()}`);
+  });
+
+  test.each(all)('%s says what happened, to which thing, and what to do', (error, _code, parts) => {
+    for (const part of parts) expect(error.message).toContain(part);
+  });
+
+  test.each(facts)('%s carries its facts as fields', (error, fields) => {
+    expect(error).toMatchObject(fields);
+  });
+});
+
+describe('messages', () => {
+  test.each([
+    ['any', 1, 'is at version 1, expected any version'],
+    ['no_stream', 1, 'is at version 1, expected no stream of that name'],
+    [0, 1, 'is at version 1, expected no stream of that name'],
+    ['stream_exists', 0, 'does not exist, expected an existing stream'],
+    [3, 0, 'does not exist, expected version 3'],
+  ] as const)('a conflict over %s at version %d reads "%s"', (expected, actual, text) => {
+    expect(new errors.ConcurrencyConflictError('A-1', expected, actual).message).toBe(
+      `Stream "A-1" ${text}. Reload it and decide again.`,
+    );
+  });
+
+  test('an unknown type in a category without types says so', () => {
+    expect(new errors.UnknownEventTypeError('Order', 'Gone', { known: [] }).message).toContain(
+      'which has no event types',
+    );
+  });
+
+  test('invalid data without an issue has an empty path and reason', () => {
+    expect(new errors.InvalidEventDataError('Placed', [])).toMatchObject({ path: '', reason: '' });
+  });
+
+  test('the hint at frozen state comes with a TypeError only, and anything thrown has a reason', () => {
+    expect(new errors.EvolveFailedError('A', 'B', new Error('no rate')).message).toBe(
+      'evolve of "A" failed on event "B": no rate.',
+    );
+    expect(new errors.EvolveFailedError('A', 'B', 'text').message).toContain('failed on event "B": text');
+  });
+
+  test('an error class of your own has its own name and docs', () => {
+    class OrderClosedError extends MinkError {
+      readonly code = 'ORDER_CLOSED';
+    }
+    const error = new OrderClosedError('closed', { cause });
+    expect([error.name, error.docs, error.cause]).toEqual(['OrderClosedError', 'docs/errors.md#order_closed', cause]);
+  });
+});
