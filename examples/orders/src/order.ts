@@ -77,7 +77,7 @@ export const order = defineDecider({
   events: orderEvents,
   initialState: (): OrderState => ({ status: 'new', customerId: '', items: [], total: 0 }),
 
-  evolve: (state, event): OrderState => {
+  evolve: (state, event) => {
     switch (event.type) {
       case 'OrderCreated':
         return { ...state, status: 'open', customerId: event.data.customerId };

@@ -1,6 +1,6 @@
 import { EvolveFailedError, InvalidArgumentError } from '../errors.ts';
 import { deepFreeze } from '../deep-freeze.ts';
-import type { AnyEvents, EventMapOf, EventOf } from '../events/define-events.ts';
+import type { AnyEvents, EventOf } from '../events/define-events.ts';
 import type { Anything, ReturnsState } from './evolve-type.ts';
 import { checkCategory } from '../store/event-registry.ts';
 import { typed } from '../typed.ts';
@@ -94,6 +94,3 @@ export function evolveOnce<State>(
     throw new EvolveFailedError(fold.category, event.type, error);
   }
 }
-
-/** The payload types of a fold's events. */
-export type EventMapOfFold<F> = F extends { readonly events: infer E extends AnyEvents } ? EventMapOf<E> : never;

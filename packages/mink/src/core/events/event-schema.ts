@@ -105,7 +105,7 @@ function standardCodec(type: string, schema: StandardSchema, validateOnRead: boo
       const stored = toJson(type, validate(type, schema, data, ''));
       return { stored, data: stored.value };
     },
-    decode: (stored, where) => (validateOnRead ? deepFreeze(validate(type, schema, stored, where)) : stored),
+    decode: (stored, where) => (validateOnRead ? deepFreeze(validateStored(type, schema, stored, where)) : stored),
   };
 }
 
@@ -135,12 +135,12 @@ function nativeTwoWay(type: string, schema: TwoWaySchema): TwoWays {
   return {
     encode: (data) =>
       run(
-        guarded(type, 'cannot be encoded by its schema', () => schema.safeEncode(data)),
+        guarded({ type, what: 'cannot be encoded by its schema', where: '' }, () => schema.safeEncode(data)),
         '',
       ),
     decode: (stored, where) =>
       run(
-        guarded(type, 'cannot be decoded by its schema', () => schema.safeDecode(stored)),
+        guarded({ type, what: 'cannot be decoded by its schema', where }, () => schema.safeDecode(stored)),
         where,
       ),
   };
@@ -148,18 +148,19 @@ function nativeTwoWay(type: string, schema: TwoWaySchema): TwoWays {
 
 function wayBack(type: string, { schema, encode }: PayloadCodec<unknown>): TwoWays {
   return {
-    encode: (data) => guarded(type, 'cannot be encoded', () => encode(data)),
-    decode: (stored, where) => validate(type, schema, stored, where),
+    encode: (data) => guarded({ type, what: 'cannot be encoded', where: '' }, () => encode(data)),
+    decode: (stored, where) => validateStored(type, schema, stored, where),
   };
 }
 
 /** A schema that throws (a one-way transform, a bug in a codec) is a wrong payload, not a crash. */
-function guarded<T>(type: string, what: string, work: () => T): T {
+function guarded<T>(task: { readonly type: string; readonly what: string; readonly where: string }, work: () => T): T {
   try {
     return work();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new InvalidEventDataError(type, [{ path: '', reason: `${what}: ${reason}` }], { cause: error });
+    const issue = { path: '', reason: `${task.what}: ${reason}` };
+    throw new InvalidEventDataError(task.type, [issue], { cause: error, where: task.where });
   }
 }
 
@@ -169,10 +170,14 @@ function toJson(type: string, value: unknown): CheckedJson {
   return checked;
 }
 
+/** Stored values are frozen, and some schemas (arktype's morphs) change what they get in place: they get a copy. */
+function validateStored(type: string, schema: StandardSchema, stored: unknown, where: string): unknown {
+  return validate(type, schema, structuredClone(stored), where);
+}
+
 function validate(type: string, schema: StandardSchema, value: unknown, where: string): unknown {
   const result: StandardResult<unknown> | Promise<StandardResult<unknown>> = guarded(
-    type,
-    'cannot be checked by its schema',
+    { type, what: 'cannot be checked by its schema', where },
     () => schema['~standard'].validate(value),
   );
   if (result instanceof Promise) {

@@ -1,4 +1,4 @@
-import type { AnyEvents, DomainEvent, EventMap, EventMapOf, NewEvent } from '../events/define-events.ts';
+import type { AnyEvents, EventMap, EventMapOf, NewEvent } from '../events/define-events.ts';
 import type { Metadata } from '../metadata.ts';
 
 /** What a store knows: the events of each category. */
@@ -29,9 +29,6 @@ export type CategoryOf<N extends string> = N extends `${infer K}-${string}` ? K 
 /** The events that may be appended to streams named `N`. */
 export type NewEventFor<C extends Categories, N extends string> =
   CategoryOf<N> extends infer K ? (K extends string ? NewEvent<EventMapIn<C, K>> : never) : never;
-
-/** The events that a fold over streams named `N` meets. */
-export type DomainEventFor<C extends Categories, N extends string> = DomainEvent<EventMapIn<C, CategoryOf<N>>>;
 
 /** The event types of categories `K`. */
 export type EventTypeIn<C extends Categories, K extends string> = C extends UntypedCategories

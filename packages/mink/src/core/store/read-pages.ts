@@ -40,7 +40,7 @@ export async function* streamPages(
 }
 
 /** The log between two positions, in pages. */
-export async function* logPages(
+async function* logPages(
   storage: EventStorage,
   query: Omit<LogPageQuery, 'limit'>,
   limits: PageLimits & { readonly incarnation: string },
@@ -62,7 +62,7 @@ export async function* logPages(
 }
 
 /** The server crashed between the bound and a page: what the bound said is worth nothing any more. */
-export class IncarnationChanged extends Error {}
+class IncarnationChanged extends Error {}
 
 /** Everything up to the bound of now; when the server restarts meanwhile, goes on after the last event it read. */
 export async function* boundedLogPages(

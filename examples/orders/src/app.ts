@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { Hono } from 'hono';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { currentMetadata } from 'mink';
+import { commandRoutes } from './http/command-routes.ts';
+import { correlation } from './http/correlation.ts';
+import { describeProblemType, Problem } from './http/problem.ts';
+import { queryRoutes } from './http/query-routes.ts';
+import { limitBody } from './http/read-request.ts';
+import { respondWithProblem } from './http/respond.ts';
+import { toProblem } from './http/to-problem.ts';
+import type { OrderStore } from './order-store.ts';
+
+export interface AppOptions {
+  readonly store: OrderStore;
+  /**
+   * Makes the ids of orders whose client gives none.
+   * @defaultValue random UUIDs
+   */
+  readonly newOrderId?: (() => string) | undefined;
+  /**
+   * Gets every error that is answered with a status from 500: the client learns nothing of its cause.
+   * @defaultValue console.error
+   */
+  readonly reportError?: ((error: unknown, request: FailedRequest) => void) | undefined;
+}
+
+export interface FailedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly correlationId: string | undefined;
+}
+
+/** The order service as a Hono app: `createApp({ store }).request('/orders/42')`. */
+export function createApp(options: AppOptions): Hono {
+  const { store, newOrderId = randomUUID, reportError = logError } = options;
+  const app = new Hono();
+
+  app.use(correlation);
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (c, methods) => respondWithProblem(c, wrongMethod(c.req.method, methods)),
+    }),
+  );
+  app.use(limitBody);
+
+  app.route('/orders', commandRoutes({ store, newOrderId }));
+  app.route('/orders', queryRoutes({ store }));
+  app.get('/problems/:name', (c) => {
+    const description = describeProblemType(c.req.param('name'));
+    return description === undefined ? c.notFound() : c.text(description);
+  });
+
+  app.notFound((c) => respondWithProblem(c, new Problem('ROUTE_NOT_FOUND', 'The routes are in the README.')));
+  app.onError((error, c) => {
+    const problem = toProblem(error);
+    if (problem.status >= 500) {
+      const { correlationId } = currentMetadata();
+      reportError(error, { method: c.req.method, path: c.req.path, correlationId });
+    }
+    return respondWithProblem(c, problem);
+  });
+  return app;
+}
+
+function wrongMethod(method: string, allowed: readonly string[]): Problem {
+  const allow = allowed.join(', ');
+  return new Problem('METHOD_NOT_ALLOWED', `${method} is not possible here, only ${allow}.`, {
+    facts: { allowed },
+    headers: { allow },
+  });
+}
+
+function logError(error: unknown, { method, path, correlationId }: FailedRequest): void {
+  console.error(`${method} ${path} failed (correlation id ${correlationId})`, error);
+}

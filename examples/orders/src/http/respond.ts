@@ -1,0 +1,19 @@
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Problem } from './problem.ts';
+
+/** Answers with JSON that is easy to read in a terminal: indented, with a newline at the end. */
+export function respond(
+  c: Context,
+  body: unknown,
+  options: { readonly status?: ContentfulStatusCode; readonly headers?: Readonly<Record<string, string>> } = {},
+): Response {
+  const headers = { 'content-type': 'application/json', ...options.headers };
+  return c.body(`${JSON.stringify(body, undefined, 2)}\n`, options.status ?? 200, headers);
+}
+
+/** Answers with a problem document (RFC 9457). */
+export function respondWithProblem(c: Context, problem: Problem): Response {
+  const headers = { ...problem.headers, 'content-type': 'application/problem+json' };
+  return respond(c, problem.toDocument(c.req.path), { status: problem.status, headers });
+}
