@@ -36,6 +36,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await start('PostgreSQL 18 (npm)', undefined);
   const system = await findSystemPostgres();
   if (system === undefined) {
+    if (process.env['MINK_NO_SKIP'] === '1') throw new Error('MINK_NO_SKIP=1, but there is no system PostgreSQL.');
     servers.push({
       label: 'PostgreSQL 15 (system)',
       url: undefined,

@@ -199,6 +199,13 @@ describe.each<[string, EventSchema, EventSchema]>([
 });
 
 describe('a one-way schema', () => {
+  test('may change what it gets in place when it reads: it gets a copy of what is stored', () => {
+    const stored = Object.freeze({ name: ' x ', tags: Object.freeze([' y ']) });
+    const it = codecOf(type({ name: 'string.trim', tags: 'string.trim[]' }), { validateOnRead: true });
+    expect(it.decode(stored, WHERE)).toEqual({ name: 'x', tags: ['y'] });
+    expect(stored).toEqual({ name: ' x ', tags: [' y '] });
+  });
+
   test('fills in its defaults on append', () => {
     const schema = v.object({ note: v.optional(v.string(), 'none'), a: v.number() });
     expect(roundTrip(schema, { a: 1 }).stored).toEqual({ a: 1, note: 'none' });

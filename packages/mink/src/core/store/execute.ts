@@ -3,7 +3,7 @@ import { deepFreeze } from '../deep-freeze.ts';
 import { internals, type AnyAggregate } from '../deciders/aggregate.ts';
 import { evolveOnce } from '../deciders/decider.ts';
 import type { AnyEvents } from '../events/define-events.ts';
-import { meetsExpectation, type ExpectedVersion } from '../expected-version.ts';
+import { checkExpectedVersion, meetsExpectation, type ExpectedVersion } from '../expected-version.ts';
 import { streamName } from '../stream-name.ts';
 import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
 import type { StoredEvent } from './categories.ts';
@@ -57,14 +57,14 @@ export async function executeDecider<State>(
   // Folded before the append: an evolve that fails must fail while nothing is written yet.
   let state = loaded.state;
   for (const { prepared, data } of append.entries[0]?.events ?? []) {
-    state = evolveOnce(decider, state, { type: prepared.type, data });
+    state = deepFreeze(evolveOnce(decider, state, { type: prepared.type, data }));
   }
   const appended = await sendAppend(scoped, append, options.signal);
   const [stream] = appended.streams;
   return {
     streamName: loaded.streamName,
     streamVersion: stream?.streamVersion ?? loaded.streamVersion,
-    state: deepFreeze(state),
+    state,
     events: stream?.events ?? [],
     globalPosition: appended.globalPosition,
   };
@@ -110,7 +110,7 @@ export async function saveAggregate(
 
 /** Throws the conflict that the append would run into. */
 export function checkExpectation(name: string, expected: ExpectedVersion | undefined, actual: number): void {
-  if (expected === undefined || meetsExpectation(expected, actual)) return;
+  if (expected === undefined || meetsExpectation(checkExpectedVersion(expected), actual)) return;
   throw new ConcurrencyConflictError(name, expected, actual);
 }
 
@@ -126,6 +126,8 @@ export function decidedEvents(decided: unknown): readonly UncheckedEvent[] {
   const events: readonly unknown[] = Array.isArray(decided) ? decided : [decided];
   return events.map((event) => {
     if (isEvent(event)) return event;
+    // Its own failure is not the one to report, and must not end the process.
+    if (event instanceof Promise) event.catch(() => undefined);
     const hint = event instanceof Promise ? ' decide must not be asynchronous: fetch what it needs before.' : '';
     throw new InvalidArgumentError(
       'decide',

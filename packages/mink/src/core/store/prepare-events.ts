@@ -1,5 +1,5 @@
-import { InvalidArgumentError, NoEventsError, PayloadTooLargeError } from '../errors.ts';
-import { formatPath, type StandardSchema } from '../events/standard-schema.ts';
+import { InvalidArgumentError, InvalidEventDataError, NoEventsError, PayloadTooLargeError } from '../errors.ts';
+import { formatPath, type StandardResult, type StandardSchema } from '../events/standard-schema.ts';
 import { checkJson, stringifyJson, type CheckedJson, type JsonObject } from '../json.ts';
 import { currentMetadata, type Metadata } from '../metadata.ts';
 import type { PreparedEvent } from '../storage/event-storage.ts';
@@ -59,7 +59,7 @@ export function prepareEvents(
         ? (sharedMetadata ??= prepareMetadata(context, event.type, shared))
         : prepareMetadata(context, event.type, { ...shared, ...event.metadata });
     const prepared: PreparedEvent = {
-      id: event.id === undefined ? context.newId() : checkId(event.type, event.id),
+      id: checkId(event.type, event.id === undefined ? context.newId() : event.id),
       type: event.type,
       schemaVersion: 1,
       data: payload.stored.value,
@@ -111,19 +111,30 @@ function prepareMetadata(context: PrepareContext, type: string, metadata: Metada
 /** The schema sees the user's own names only, and the standard ones pass beside it. */
 function validated(schema: StandardSchema | undefined, type: string, metadata: Metadata): unknown {
   if (schema === undefined) return metadata;
-  const own: Record<string, unknown> = {};
-  const standard: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(metadata)) {
-    if (STANDARD_NAMES.includes(name)) standard[name] = value;
-    else if (value !== undefined) own[name] = value;
-  }
-  const result = schema['~standard'].validate(own);
-  if (result instanceof Promise) throw new InvalidArgumentError('metadata', 'its schema is asynchronous');
+  // Built from entries: `own['__proto__'] = …` would set the prototype, and the schema would take it for a key.
+  const entries = Object.entries(metadata).filter(([, value]) => value !== undefined);
+  const own = Object.fromEntries(entries.filter(([name]) => !STANDARD_NAMES.includes(name)));
+  const standard = Object.fromEntries(entries.filter(([name]) => STANDARD_NAMES.includes(name)));
+  const result = runSchema(schema, type, own);
   if (result.issues !== undefined) {
     const [first] = result.issues;
     throw invalidMetadata(type, formatPath(first?.path), first?.message ?? 'is refused by its schema');
   }
   return { ...standard, ...(typeof result.value === 'object' ? result.value : {}) };
+}
+
+/** A schema that throws is refused metadata, not a crash. */
+function runSchema(schema: StandardSchema, type: string, own: unknown): StandardResult<unknown> {
+  let result: StandardResult<unknown> | Promise<StandardResult<unknown>>;
+  try {
+    result = schema['~standard'].validate(own);
+  } catch (error) {
+    const reason = `cannot be checked by its schema: ${error instanceof Error ? error.message : String(error)}`;
+    throw new InvalidEventDataError(type, [{ path: METADATA, reason }], { cause: error });
+  }
+  if (!(result instanceof Promise)) return result;
+  result.catch(() => undefined);
+  throw new InvalidArgumentError('metadata', 'its schema is asynchronous; metadata schemas must not wait');
 }
 
 function asObject(type: string, { value }: CheckedJson): JsonObject {
