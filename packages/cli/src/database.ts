@@ -6,6 +6,8 @@ import type { ReadableStore } from './readable-store.ts';
 
 export const DEFAULT_SCHEMA = 'mink';
 const MAX_CONNECTIONS = 2;
+// A page becomes one text, and a payload may have a megabyte.
+const PAGE_SIZE = 250;
 
 /** A database and the schema in it. */
 export interface Target {
@@ -41,7 +43,7 @@ async function openStore(context: Context, options: GlobalOptions): Promise<Read
   const asked = options.url !== undefined || options.schema !== undefined;
   if (config?.store !== undefined && !asked) return config.store;
   const target = targetOf(context, options, config);
-  return createPostgresStore({ ...target, migrate: 'never', maxConnections: MAX_CONNECTIONS });
+  return createPostgresStore({ ...target, migrate: 'never', maxConnections: MAX_CONNECTIONS, pageSize: PAGE_SIZE });
 }
 
 async function configFor({ cwd }: Context, { url, schema, config }: GlobalOptions): Promise<Config | undefined> {

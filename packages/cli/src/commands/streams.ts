@@ -62,14 +62,14 @@ function rowOf({ streamName, version, createdAt, lastRecordedAt }: StreamInfo): 
   return [streamName, String(version), createdAt.toISOString(), lastRecordedAt.toISOString()];
 }
 
-/** One array, written page by page. */
+/** One array, written page by page; nothing of it when already the first page cannot be read. */
 async function printJson({ stdout }: Context, pages: Pages): Promise<void> {
-  let separator = '\n';
-  await stdout.write('[');
+  let found = false;
   for await (const page of pages) {
     if (page.length === 0) continue;
-    await stdout.write(separator + page.map((info) => `  ${jsonText(info)}`).join(',\n'));
-    separator = ',\n';
+    const rows = page.map((info) => `  ${jsonText(info)}`).join(',\n');
+    await stdout.write(`${found ? ',' : '['}\n${rows}`);
+    found = true;
   }
-  await stdout.line(separator === '\n' ? ']' : '\n]');
+  await stdout.line(found ? '\n]' : '[]');
 }

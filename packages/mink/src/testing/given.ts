@@ -95,11 +95,12 @@ function decide(
   history: readonly PlainEvent[],
   command: unknown,
 ): Outcome {
-  const fold = (state: unknown, event: PlainEvent): unknown => evolveOnce(decider, state, event);
-  const state = deepFreeze(normalize(decider, history).reduce(fold, initialStateOf(decider)));
+  // Frozen at every step, as a live aggregate's state is: an evolve that changes it in place fails here, not later.
+  const fold = (state: unknown, event: PlainEvent): unknown => deepFreeze(evolveOnce(decider, state, event));
+  const state = normalize(decider, history).reduce(fold, initialStateOf(decider));
   return attempt(() => {
     const events = normalize(decider, decidedEvents(decider.decide(command, state)));
-    return { events, state: deepFreeze(events.reduce(fold, state)) };
+    return { events, state: events.reduce(fold, state) };
   });
 }
 
@@ -113,7 +114,7 @@ function act(
     aggregate[internals].replay(event, index + 1);
   }
   const collect = (): Decided => ({
-    events: normalize(definition, aggregate.uncommittedEvents),
+    events: aggregate.uncommittedEvents.map(({ type, data }) => ({ type, data })),
     state: aggregate.state,
   });
   try {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../errors.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { codecFor, type AnyEvents, type EventOf } from '../events/define-events.ts';
+import { encoded, type EncodedPayload } from '../events/event-schema.ts';
 import type { Anything, ReturnsState } from './evolve-type.ts';
 import { checkFold, evolveOnce, initialStateOf, type Fold } from './decider.ts';
 import { streamName } from '../stream-name.ts';
@@ -10,6 +11,12 @@ import { typed } from '../typed.ts';
 export interface UncommittedEvent {
   readonly type: string;
   readonly data: unknown;
+}
+
+/** An applied event as readers will see it, and its payload as it will be stored. */
+interface Applied<Event> {
+  readonly event: Event;
+  readonly payload: EncodedPayload;
 }
 
 /** How the store reaches the parts of an aggregate that nobody else may touch. */
@@ -26,7 +33,7 @@ export interface AggregateInternals {
   readonly definition: AggregateDefinition;
   /** Moves to the next version; the event is undefined where it was skipped. */
   replay(event: { readonly type: string; readonly data: unknown } | undefined, streamVersion: number): void;
-  uncommitted(): readonly UncommittedEvent[];
+  uncommitted(): readonly (UncommittedEvent & { readonly [encoded]: EncodedPayload })[];
   /** Claims the aggregate for one save at a time; the function releases it, and moves the version when it is given. */
   beginSave(): (savedVersion?: number) => void;
 }
@@ -34,7 +41,7 @@ export interface AggregateInternals {
 /** The base of every class made with {@link Aggregate}: one entity, its state, and what it has decided. */
 export abstract class AggregateBase<State, Event extends { readonly type: string; readonly data: unknown }> {
   readonly #fold: Fold<string, AnyEvents, State>;
-  readonly #uncommitted: Event[] = [];
+  readonly #uncommitted: Applied<Event>[] = [];
   #state: State;
   #version = 0;
   #saving = false;
@@ -61,7 +68,7 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
 
   /** What was applied and not saved yet. */
   get uncommittedEvents(): readonly Event[] {
-    return [...this.#uncommitted];
+    return this.#uncommitted.map(({ event }) => event);
   }
 
   /**
@@ -75,9 +82,10 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
         `${this.#fold.category} "${this.id}" is being saved; await the save first`,
       );
     }
-    const { data } = codecFor(this.#fold.category, this.#fold.events, event.type).encode(event.data);
-    this.#state = evolveOnce(this.#fold, this.state, { type: event.type, data });
-    this.#uncommitted.push(event);
+    const payload = codecFor(this.#fold.category, this.#fold.events, event.type).encode(event.data);
+    this.#state = evolveOnce(this.#fold, this.state, { type: event.type, data: payload.data });
+    // Kept as it was folded: what the caller does to its own object until the save must not make state and log differ.
+    this.#uncommitted.push({ event: Object.freeze({ ...event, data: payload.data }), payload });
   }
 
   get [internals](): AggregateInternals {
@@ -87,7 +95,7 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
         if (event !== undefined) this.#state = evolveOnce(this.#fold, this.#state, event);
         this.#version = streamVersion;
       },
-      uncommitted: () => this.#uncommitted,
+      uncommitted: () => this.#uncommitted.map(({ event, payload }) => ({ ...event, [encoded]: payload })),
       beginSave: () => {
         if (this.#saving) {
           throw new InvalidArgumentError('save', `${this.#fold.category} "${this.id}" is being saved already`);
@@ -111,8 +119,8 @@ export interface AggregateClass<Category extends string, E extends AnyEvents, St
 }
 
 /** Any class that extends one made with {@link Aggregate}. */
-export interface AnyAggregateClass<Instance extends AnyAggregate = AnyAggregate> {
-  readonly definition: AggregateDefinition;
+export interface AnyAggregateClass<Instance extends AnyAggregate = AnyAggregate, Category extends string = string> {
+  readonly definition: AggregateDefinition & { readonly category: Category };
   new (id: string): Instance;
 }
 

@@ -69,6 +69,9 @@ export interface EncodedPayload {
   readonly data: unknown;
 }
 
+/** On an event that was checked and encoded already, when its aggregate applied it. */
+export const encoded: unique symbol = Symbol.for('mink.encoded');
+
 /** How one event type's payloads are checked, stored and read. Errors are `InvalidEventDataError`. */
 export interface EventCodec {
   /** From what the user appends to what is stored. */

@@ -175,7 +175,8 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
 
   /**
    * The log from a position on: catches up, then follows for ever, until `signal` is aborted, the store is closed or
-   * you leave the loop; none of these is an error. Lost connections are survived.
+   * you leave the loop; none of these is an error. A database that cannot be reached at the beginning is an error; once
+   * the subscription has begun, lost connections are survived.
    *
    * Guarantee: every event that matches comes exactly once per iteration, in the order of `globalPosition`. To go on
    * after a restart, keep the `globalPosition` of the last event you handled and start `after` it.
@@ -246,7 +247,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     id: string,
     options?: LoadOptions,
   ): Promise<Loaded<State>>;
-  load<A extends AnyAggregate>(aggregate: AnyAggregateClass<A>, id: string, options?: LoadOptions): Promise<A>;
+  load<A extends AnyAggregate>(aggregate: AnyAggregateClass<A, CategoryName<C>>, id: string, options?: LoadOptions): Promise<A>;
   async load<K extends CategoryName<C>, E extends AnyEvents, State>(
     target: Fold<K, E, State> | AnyAggregateClass,
     id: string,
@@ -267,7 +268,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     id: string,
     options?: LoadOptions,
   ): Promise<Loaded<State>>;
-  loadOrThrow<A extends AnyAggregate>(aggregate: AnyAggregateClass<A>, id: string, options?: LoadOptions): Promise<A>;
+  loadOrThrow<A extends AnyAggregate>(aggregate: AnyAggregateClass<A, CategoryName<C>>, id: string, options?: LoadOptions): Promise<A>;
   async loadOrThrow<K extends CategoryName<C>, E extends AnyEvents, State>(
     target: Fold<K, E, State> | AnyAggregateClass,
     id: string,
@@ -313,7 +314,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     options?: ExecuteOptions<Meta>,
   ): Promise<ExecuteResult<State, StoredEvent<EventMapOf<E>, K, Meta>>>;
   execute<A extends AnyAggregate>(
-    aggregate: AnyAggregateClass<A>,
+    aggregate: AnyAggregateClass<A, CategoryName<C>>,
     id: string,
     work: (aggregate: A) => unknown,
     options?: ExecuteOptions<Meta>,

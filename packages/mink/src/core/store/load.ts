@@ -12,7 +12,7 @@ import { streamPages } from './read-pages.ts';
 
 /** Options of `load`. */
 export interface LoadOptions {
-  /** The state at a version, position or recorded time instead of now. */
+  /** The state at a version, position or recorded time instead of now; beyond the end, the state of now. */
   readonly until?: Until | undefined;
   /**
    * What to do with events whose type is not defined.

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, InvalidEventDataError, NoEventsError, PayloadTooLargeError } from '../errors.ts';
+import { encoded, type EncodedPayload } from '../events/event-schema.ts';
 import { formatPath, type StandardResult, type StandardSchema } from '../events/standard-schema.ts';
 import { checkJson, stringifyJson, type CheckedJson, type JsonObject } from '../json.ts';
 import { currentMetadata, type Metadata } from '../metadata.ts';
@@ -12,6 +13,7 @@ export interface UncheckedEvent {
   readonly data: unknown;
   readonly id?: string | undefined;
   readonly metadata?: Metadata | undefined;
+  readonly [encoded]?: EncodedPayload | undefined;
 }
 
 /** What preparing needs of a store. */
@@ -52,7 +54,7 @@ export function prepareEvents(
     if (typeof event !== 'object' || event === null || typeof event.type !== 'string') {
       throw new InvalidArgumentError('events', 'holds something that is not { type, data }');
     }
-    const payload = request.registry.encode(request.category, event.type, event.data);
+    const payload = event[encoded] ?? request.registry.encode(request.category, event.type, event.data);
     checkSize(event.type, payload.stored, context.maxPayloadBytes);
     const metadata =
       event.metadata === undefined

@@ -121,7 +121,8 @@ export async function* followLog(
   query: FollowQuery,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   const { signal } = query;
-  let bound = await storage.waitForBound({ after: -1, incarnation: undefined, signal });
+  // Not waitForBound, which waits for a database that is away: a wrong URL should be an error, not a long silence.
+  let bound = await storage.readBound();
   let lastRead = query.after === 'end' ? await lastVisible(storage, bound) : query.after;
   checkNotRewound(lastRead, bound);
   let cursor = lastRead;
