@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { findRunningPostgres } from '@mink/dev';
 import { createPostgresStore } from 'mink/postgres';
 import { loadConfig, type Config } from './config-file.ts';
 import type { Context, GlobalOptions } from './context.ts';
@@ -5,6 +7,8 @@ import { NoDatabaseError } from './errors.ts';
 import type { ReadableStore } from './readable-store.ts';
 
 export const DEFAULT_SCHEMA = 'mink';
+/** Where `mink dev` keeps its data, below the current directory. */
+export const DEV_DIRECTORY = join('.mink', 'postgres');
 const MAX_CONNECTIONS = 2;
 // A page becomes one text, and a payload may have a megabyte.
 const PAGE_SIZE = 250;
@@ -29,7 +33,7 @@ export async function withStore<T>(
   }
 }
 
-/** The database that the options, the environment or the config file name, in this order. */
+/** The database that the options, the environment or the config file name, in this order; else that of `mink dev`. */
 export async function findTarget(context: Context, options: GlobalOptions): Promise<Target> {
   return targetOf(context, options, await configFor(context, options));
 }
@@ -42,7 +46,7 @@ async function openStore(context: Context, options: GlobalOptions): Promise<Read
   const config = await configFor(context, options);
   const asked = options.url !== undefined || options.schema !== undefined;
   if (config?.store !== undefined && !asked) return config.store;
-  const target = targetOf(context, options, config);
+  const target = await targetOf(context, options, config);
   return createPostgresStore({ ...target, migrate: 'never', maxConnections: MAX_CONNECTIONS, pageSize: PAGE_SIZE });
 }
 
@@ -51,9 +55,10 @@ async function configFor({ cwd }: Context, { url, schema, config }: GlobalOption
   return needed ? loadConfig(cwd, config) : undefined;
 }
 
-function targetOf({ env }: Context, options: GlobalOptions, config: Config | undefined): Target {
+async function targetOf({ env, cwd }: Context, options: GlobalOptions, config: Config | undefined): Promise<Target> {
   const fromEnvironment = env['DATABASE_URL'] === '' ? undefined : env['DATABASE_URL'];
-  const url = options.url ?? fromEnvironment ?? config?.url;
+  const named = options.url ?? fromEnvironment ?? config?.url;
+  const url = named ?? (await findRunningPostgres(join(cwd, DEV_DIRECTORY)))?.url;
   if (url === undefined) throw new NoDatabaseError(problemOf(config));
   return { url, schema: options.schema ?? config?.schema ?? DEFAULT_SCHEMA };
 }

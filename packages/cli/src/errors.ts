@@ -11,7 +11,7 @@ export class NoDatabaseError extends MinkError {
 
   constructor(problem = 'No database is given.') {
     super(
-      `${problem} Use --url, set DATABASE_URL, or export "url" from mink.config.ts; "mink dev" starts a database and prints its URL.`,
+      `${problem} Use --url, set DATABASE_URL, or export "url" from mink.config.ts; or start one here with "mink dev".`,
     );
   }
 }

@@ -21,6 +21,9 @@ describe('the built program', () => {
     await store.append('Order-1', [{ type: 'OrderCreated', data: {} }]);
     await store.close();
 
+    const streams = await spawnMink(['streams'], { cwd }).done;
+    expect(streams.stdout, 'without a URL, the development server of the folder is asked').toContain('Order-1');
+
     const second = await spawnMink(['dev'], { cwd }).done;
     expect([second.exitCode, second.stdout]).toEqual([1, '']);
     expect(second.stderr).toMatch(/^error: A PostgreSQL in ".*" is running \(pid \d+\) on port \d+[^\n]*\n$/u);
@@ -28,6 +31,8 @@ describe('the built program', () => {
     server.child.kill('SIGINT');
     expect(await server.done).toMatchObject({ exitCode: 0, stderr: '' });
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    const afterwards = await spawnMink(['streams'], { cwd }).done;
+    expect([afterwards.exitCode, afterwards.stderr]).toEqual([1, expect.stringContaining('mink dev')]);
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)('follows the log until %s', async (signal) => {

@@ -1,3 +1,5 @@
+export { findRunningPostgres } from './find-running-postgres.ts';
+export type { FoundPostgres } from './find-running-postgres.ts';
 export { findSystemPostgres } from './system-postgres.ts';
 export { startPostgres } from './start-postgres.ts';
 export type { RunningPostgres } from './start-postgres.ts';

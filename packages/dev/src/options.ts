@@ -44,7 +44,10 @@ export interface ResolvedOptions {
   readonly startTimeoutMs: number;
 }
 
-const defaults = { port: 0, database: 'mink', startTimeoutMs: 60_000 };
+/** The database that a URL names unless told otherwise. */
+export const DEFAULT_DATABASE = 'mink';
+
+const defaults = { port: 0, database: DEFAULT_DATABASE, startTimeoutMs: 60_000 };
 
 // The URL, the readiness check and the reading of the log depend on these.
 const reservedSettings = new Set([

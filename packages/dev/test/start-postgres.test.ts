@@ -16,6 +16,7 @@ import {
   PostgresBinariesNotFoundError,
   PostgresStartError,
   createTemporaryPostgres,
+  findRunningPostgres,
   findSystemPostgres,
   startPostgres,
 } from '../src/index.ts';
@@ -56,7 +57,9 @@ describe('a data directory', () => {
     expect(first.serverVersion).toBe('18.4');
     expect(await query(first.url, 'select current_database()')).toEqual([['mink']]);
     await query(first.url, 'create table kept as select 42 as answer');
+    expect(await findRunningPostgres(dataDir)).toEqual({ url: first.url, port: first.port, pid: first.pid });
     await first.stop();
+    expect(await findRunningPostgres(dataDir)).toBeUndefined();
     await first.stop();
     expect(isRunning(first.pid)).toBe(false);
     await until('its watchdog is gone', () => findWatchdog(first.pid) === undefined);

@@ -3,7 +3,7 @@ import { startPostgres, type RunningPostgres } from '@mink/dev';
 import type { Command } from 'commander';
 import { createMigrator, type Migration } from 'mink/postgres';
 import type { Context, GlobalOptions } from '../context.ts';
-import { DEFAULT_SCHEMA } from '../database.ts';
+import { DEFAULT_SCHEMA, DEV_DIRECTORY } from '../database.ts';
 import { DevServerStoppedError } from '../errors.ts';
 import { aborted, interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
@@ -28,7 +28,7 @@ export function addDevCommand(program: Command, context: Context): void {
   program
     .command('dev')
     .description('start a PostgreSQL for development, with the schema in it, until Ctrl-C')
-    .option('--dir <path>', 'directory for its data', parseText, '.mink/postgres')
+    .option('--dir <path>', 'directory for its data', parseText, DEV_DIRECTORY)
     .option('--port <number>', 'port on 127.0.0.1; 0 is a free one', parsePort, 0)
     .addHelpText('after', HELP)
     .action((_options, command: Command) => dev(context, command.optsWithGlobals()));

@@ -1,7 +1,7 @@
 -- min_compatible_code: 1
 --
 -- The log: streams, events, and the three functions that everything goes through.
--- ":schema" is replaced by the quoted name of the schema.
+-- The schema is a placeholder here, replaced by its quoted name.
 
 -- A floor (see append_v1) is announced as an advisory lock; the namespace keeps the locks of the stores in one database
 -- apart. It lives in a function, so that it costs nothing to read and every role can see which ones are taken.

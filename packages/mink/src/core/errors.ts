@@ -75,21 +75,37 @@ export class UnknownEventTypeError extends MinkError {
   readonly code = 'UNKNOWN_EVENT_TYPE';
   readonly eventType: string;
   readonly category: string;
+  /** Where the event is stored; undefined on append. */
   readonly globalPosition: number | undefined;
+  readonly streamName: string | undefined;
+  readonly streamVersion: number | undefined;
 
   constructor(
     category: string,
     eventType: string,
-    options: { readonly known: readonly string[]; readonly globalPosition?: number | undefined },
+    options: {
+      readonly known: readonly string[];
+      readonly stored?: {
+        readonly globalPosition: number;
+        readonly streamName: string;
+        readonly streamVersion: number;
+      };
+    },
   ) {
-    const at = options.globalPosition === undefined ? '' : ` at position ${options.globalPosition}`;
+    const { stored } = options;
+    const at =
+      stored === undefined
+        ? ''
+        : ` at position ${stored.globalPosition}, version ${stored.streamVersion} of stream "${stored.streamName}",`;
     const known = options.known.length === 0 ? 'no event types' : options.known.join(', ');
     super(
       `Event type "${eventType}"${at} is not defined for category "${category}", which has ${known}. Add it to defineEvents, or read with { unknownEvents: 'skip' }.`,
     );
     this.category = category;
     this.eventType = eventType;
-    this.globalPosition = options.globalPosition;
+    this.globalPosition = stored?.globalPosition;
+    this.streamName = stored?.streamName;
+    this.streamVersion = stored?.streamVersion;
   }
 }
 

@@ -1,5 +1,5 @@
 import { createDatabase, type ConnectionOptions } from './connection.ts';
-import { migrate, pendingSql, schemaStatus, type SchemaStatus } from './migrate.ts';
+import { migrate, pendingMigrations, schemaStatus, type SchemaStatus } from './migrate.ts';
 import type { Migration } from './migration.ts';
 import { schemaName } from './schema-name.ts';
 
@@ -33,7 +33,7 @@ export function createMigrator(options: MigratorOptions): Migrator {
   const close = (): Promise<void> => database.close();
   return {
     status: () => schemaStatus(database, schema),
-    pending: () => pendingSql(database, schema),
+    pending: () => pendingMigrations(database, schema),
     up: () => migrate(database, schema),
     close,
     [Symbol.asyncDispose]: close,

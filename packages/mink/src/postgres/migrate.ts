@@ -45,13 +45,15 @@ export async function schemaStatus(database: Database, schema: SchemaName): Prom
   return guarded(() => database.withSession((session) => readStatus(session, schema)));
 }
 
-/** The SQL that {@link migrate} would run, without running it. */
-export async function pendingSql(database: Database, schema: SchemaName): Promise<readonly Migration[]> {
-  const status = await schemaStatus(database, schema);
-  checkCompatible(status);
-  return migrations
-    .filter(({ version }) => version > status.databaseVersion)
-    .map((migration) => ({ ...migration, sql: inSchema(schema, 'migration', migration.sql).text }));
+/** What {@link migrate} would run, without running it: the `sql` of each migration is complete. */
+export async function pendingMigrations(database: Database, schema: SchemaName): Promise<readonly Migration[]> {
+  return guarded(() =>
+    database.withSession(async (session) => {
+      const status = await readStatus(session, schema);
+      checkCompatible(status);
+      return pendingAfter(session, schema, status);
+    }),
+  );
 }
 
 /**
@@ -99,39 +101,47 @@ async function tryMigrate(session: Session, schema: SchemaName): Promise<readonl
   }
   const status = await readStatus(session, schema);
   checkCompatible(status);
-  const pending = migrations.filter(({ version }) => version > status.databaseVersion);
-  if (status.databaseVersion === 0 && pending.length > 0) await createSchema(session, schema);
-  for (const migration of pending) {
-    await session.runScript(inSchema(schema, 'migration', migration.sql).text);
-    await session.run({
-      ...inSchema(
-        schema,
-        'migrated',
-        'insert into :schema.migrations (version, name, min_compatible_code) values ($1, $2, $3)',
-      ),
-      values: [migration.version, migration.name, migration.minCompatibleCode],
-    });
-  }
+  const pending = await pendingAfter(session, schema, status);
+  for (const { sql } of pending) await session.runScript(sql);
   await session.runScript('commit');
   return pending;
 }
 
-async function createSchema(session: Session, schema: SchemaName): Promise<void> {
+/** The migrations that are missing, each with the SQL that applies and records it. */
+async function pendingAfter(
+  session: Session,
+  schema: SchemaName,
+  { databaseVersion }: SchemaStatus,
+): Promise<readonly Migration[]> {
+  const preamble = databaseVersion === 0 ? await schemaSql(session, schema) : '';
+  return migrations
+    .filter(({ version }) => version > databaseVersion)
+    .map((migration, index) => ({
+      ...migration,
+      sql: [
+        index === 0 ? preamble : '',
+        inSchema(schema, 'migration', migration.sql).text,
+        `insert into ${schema.quoted}.migrations (version, name, min_compatible_code)
+values (${migration.version}, '${migration.name}', ${migration.minCompatibleCode});\n`,
+      ].join('\n'),
+    }));
+}
+
+async function schemaSql(session: Session, schema: SchemaName): Promise<string> {
   const existing = await session.run({
     name: 'mink_schema_exists',
     text: 'select 1 from pg_catalog.pg_namespace where nspname = $1',
     values: [schema.name],
   });
   // "if not exists" would ask for the right to create schemas even where it exists.
-  if (existing.length === 0) await session.runScript(`create schema ${schema.quoted}`);
-  await session.runScript(
-    `create table ${schema.quoted}.migrations (
-      version int primary key,
-      name text not null,
-      min_compatible_code int not null,
-      applied_at timestamptz not null default clock_timestamp()
-    )`,
-  );
+  const create = existing.length === 0 ? `create schema ${schema.quoted};\n\n` : '';
+  return `${create}create table ${schema.quoted}.migrations (
+  version int primary key,
+  name text not null,
+  min_compatible_code int not null,
+  applied_at timestamptz not null default clock_timestamp()
+);
+`;
 }
 
 async function readStatus(session: Session, schema: SchemaName): Promise<SchemaStatus> {

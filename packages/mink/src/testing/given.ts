@@ -193,7 +193,7 @@ function checkError(outcome: Outcome, expected: ExpectedError): void {
 }
 
 function mismatch(error: unknown, expected: string): AssertionError {
-  const actual = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const actual = error instanceof Error ? `${error.constructor.name}: ${error.message}` : String(error);
   return new AssertionError({ message: `Expected ${expected}, got ${actual}`, actual: error, expected });
 }
 

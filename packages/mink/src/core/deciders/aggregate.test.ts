@@ -160,7 +160,9 @@ describe('apply', () => {
         this.apply({ type: 'Gone', data: 1 });
       }
     }
-    expect(() => new Odd('1').odd()).toThrow('"Gone" is not defined for category "Order", which has Created, ItemAdded');
+    expect(() => new Odd('1').odd()).toThrow(
+      '"Gone" is not defined for category "Order", which has Created, ItemAdded',
+    );
   });
 
   test('that evolve cannot follow changes nothing and records nothing', () => {
@@ -392,7 +394,9 @@ describe('save', () => {
   test('records metadata, of the context and its own', async () => {
     const order = new Order('1');
     order.create();
-    const { events } = await withMetadata({ correlationId: 'c' }, () => store.save(order, { metadata: { userId: 'u' } }));
+    const { events } = await withMetadata({ correlationId: 'c' }, () =>
+      store.save(order, { metadata: { userId: 'u' } }),
+    );
     expect(events[0]?.metadata).toEqual({ correlationId: 'c', userId: 'u' });
   });
 
@@ -406,7 +410,9 @@ describe('save', () => {
   });
 
   test('into a store that has other events under that name is refused', async () => {
-    const other = createMemoryStore({ categories: { Order: defineEvents({ Created: payload<{ customerId: string }>() }) } });
+    const other = createMemoryStore({
+      categories: { Order: defineEvents({ Created: payload<{ customerId: string }>() }) },
+    });
     const order = new Order('1');
     order.create();
     await expect(other.save(order)).rejects.toThrow('"Order" has other events in the store');
@@ -436,7 +442,10 @@ describe('load', () => {
 
   test('of a missing stream gives a new one, in the …OrThrow form an error', async () => {
     expect((await store.load(Order, '1')).version).toBe(0);
-    await expect(store.loadOrThrow(Order, '1')).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND', streamName: 'Order-1' });
+    await expect(store.loadOrThrow(Order, '1')).rejects.toMatchObject({
+      code: 'STREAM_NOT_FOUND',
+      streamName: 'Order-1',
+    });
     await store.execute(Order, '1', (order) => order.create());
     expect((await store.loadOrThrow(Order, '1')).version).toBe(1);
   });

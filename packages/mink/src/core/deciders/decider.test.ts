@@ -105,7 +105,9 @@ describe('load', () => {
 
   test('refuses an end that is none', async () => {
     // @ts-expect-error two ends at once
-    await expect(store.load(cart, '1', { until: { version: 1, position: 'x' } })).rejects.toThrow('give exactly one of');
+    await expect(store.load(cart, '1', { until: { version: 1, position: 'x' } })).rejects.toThrow(
+      'give exactly one of',
+    );
     await expect(store.load(cart, '1', { until: { version: 1.5 } })).rejects.toThrow('until.version: 1.5');
   });
 
@@ -190,7 +192,11 @@ describe('execute', () => {
       globalPosition: undefined,
     });
     await store.execute(cart, '1', Opened({ by: 'ann' }));
-    expect(await store.execute(cart, '1', [])).toMatchObject({ streamVersion: 1, events: [], globalPosition: undefined });
+    expect(await store.execute(cart, '1', [])).toMatchObject({
+      streamVersion: 1,
+      events: [],
+      globalPosition: undefined,
+    });
     expect(await versionOf('Cart-1')).toBe(1);
   });
 
@@ -208,28 +214,34 @@ describe('execute', () => {
     [1, 2, 1],
     [0, 'stream_exists', 0],
     [0, 0, undefined],
-  ] as const)('on a stream at %d, expecting %s, conflicts with %s before anything is decided', async (at, expectedVersion, actual) => {
-    if (at === 1) await store.append('Cart-1', [Opened({ by: 'ann' })]);
-    const work = store.execute(cart, '1', actual === undefined ? [] : new Error('was decided'), { expectedVersion });
-    if (actual === undefined) {
-      await expect(work).resolves.toMatchObject({ streamVersion: at });
-    } else {
-      await expect(work).rejects.toMatchObject({
-        code: 'CONCURRENCY_CONFLICT',
-        streamName: 'Cart-1',
-        expectedVersion,
-        actualVersion: actual,
-      });
-    }
-  });
+  ] as const)(
+    'on a stream at %d, expecting %s, conflicts with %s before anything is decided',
+    async (at, expectedVersion, actual) => {
+      if (at === 1) await store.append('Cart-1', [Opened({ by: 'ann' })]);
+      const work = store.execute(cart, '1', actual === undefined ? [] : new Error('was decided'), { expectedVersion });
+      if (actual === undefined) {
+        await expect(work).resolves.toMatchObject({ streamVersion: at });
+      } else {
+        await expect(work).rejects.toMatchObject({
+          code: 'CONCURRENCY_CONFLICT',
+          streamName: 'Cart-1',
+          expectedVersion,
+          actualVersion: actual,
+        });
+      }
+    },
+  );
 
-  test.each([Number.NaN, -1, 1.5, '1'])('refuses %s as an expected version: it is no conflict', async (expectedVersion) => {
-    // @ts-expect-error what JavaScript might pass
-    await expect(store.execute(cart, '1', [], { expectedVersion })).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      argument: 'expectedVersion',
-    });
-  });
+  test.each([Number.NaN, -1, 1.5, '1'])(
+    'refuses %s as an expected version: it is no conflict',
+    async (expectedVersion) => {
+      // @ts-expect-error what JavaScript might pass
+      await expect(store.execute(cart, '1', [], { expectedVersion })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        argument: 'expectedVersion',
+      });
+    },
+  );
 
   test('records the metadata of the context and of the call', async () => {
     const { events } = await withMetadata({ correlationId: 'c', userId: 'u-1' }, () =>
@@ -406,8 +418,16 @@ describe('an evolve that fails', () => {
 
 describe('a decider that does not belong to the store', () => {
   test('with other events under the same name is refused: it would misread them', async () => {
-    const other = defineDecider({ ...cart, events: defineEvents({ Opened: payload<{ by: string }>() }), decide: () => [], evolve: (state) => state });
-    const expected = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('"Cart" has other events in the store') };
+    const other = defineDecider({
+      ...cart,
+      events: defineEvents({ Opened: payload<{ by: string }>() }),
+      decide: () => [],
+      evolve: (state) => state,
+    });
+    const expected = {
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('"Cart" has other events in the store'),
+    };
     await expect(store.load(other, '1')).rejects.toMatchObject(expected);
     await expect(store.loadOrThrow(other, '1')).rejects.toMatchObject(expected);
     await expect(store.execute(other, '1', undefined)).rejects.toMatchObject(expected);
@@ -497,7 +517,11 @@ describe('between load and append', () => {
           await inner.append(command);
           const { entries } = command;
           const ids = entries.flatMap(({ events }) => events.map(({ id }) => id));
-          throw new AppendOutcomeUnknownError(entries.map(({ streamName }) => streamName), ids, new Error('reset'));
+          throw new AppendOutcomeUnknownError(
+            entries.map(({ streamName }) => streamName),
+            ids,
+            new Error('reset'),
+          );
         },
       },
       readStreamPage: { value: inner.readStreamPage.bind(inner) },
@@ -522,19 +546,24 @@ describe('for any history', () => {
 
   test('loading is folding, at every version and with every page size', async () => {
     await check(
-      asyncProperty(array(array(anyEvent, { minLength: 1 }), { maxLength: 6 }), integer({ min: 1, max: 7 }), nat(20), async (appends, pageSize, version) => {
-        const store = createMemoryStore({ categories, pageSize });
-        for (const events of appends) await store.append('Cart-1', events);
-        const history = appends.flat();
-        expect(await store.load(cart, '1')).toEqual({
-          streamName: 'Cart-1',
-          streamVersion: history.length,
-          state: history.reduce(cart.evolve, cart.initialState()),
-        });
-        const then = await store.load(cart, '1', { until: { version } });
-        expect(then.state).toEqual(history.slice(0, version).reduce(cart.evolve, cart.initialState()));
-        expect(then.streamVersion).toBe(Math.min(version, history.length));
-      }),
+      asyncProperty(
+        array(array(anyEvent, { minLength: 1 }), { maxLength: 6 }),
+        integer({ min: 1, max: 7 }),
+        nat(20),
+        async (appends, pageSize, version) => {
+          const store = createMemoryStore({ categories, pageSize });
+          for (const events of appends) await store.append('Cart-1', events);
+          const history = appends.flat();
+          expect(await store.load(cart, '1')).toEqual({
+            streamName: 'Cart-1',
+            streamVersion: history.length,
+            state: history.reduce(cart.evolve, cart.initialState()),
+          });
+          const then = await store.load(cart, '1', { until: { version } });
+          expect(then.state).toEqual(history.slice(0, version).reduce(cart.evolve, cart.initialState()));
+          expect(then.streamVersion).toBe(Math.min(version, history.length));
+        },
+      ),
     );
   });
 
@@ -565,7 +594,9 @@ describe('for any history', () => {
           const stream = model.get(id) ?? [];
           const fits = { any: true, no_stream: stream.length === 0, stream_exists: stream.length > 0 };
           const wins = typeof expectedVersion === 'number' ? stream.length === expectedVersion : fits[expectedVersion];
-          const outcome = await store.append(`Cart-${id}`, events, { expectedVersion }).catch((error: unknown) => error);
+          const outcome = await store
+            .append(`Cart-${id}`, events, { expectedVersion })
+            .catch((error: unknown) => error);
           if (wins) {
             stream.push(...events);
             log.push(...events.map(({ type }) => `Cart-${id} ${type}`));

@@ -247,7 +247,13 @@ describe('a one-way schema', () => {
         throw new Error('too late');
       }),
     );
-    for (const schema of [late, v.pipeAsync(v.string(), v.checkAsync(async () => true))]) {
+    for (const schema of [
+      late,
+      v.pipeAsync(
+        v.string(),
+        v.checkAsync(async () => true),
+      ),
+    ]) {
       expect(() => codecOf(schema).encode('x')).toThrow(InvalidArgumentError);
       expect(() => codecOf(schema).encode('x')).toThrow('defineEvents.Placed: its schema is asynchronous');
     }
@@ -327,10 +333,13 @@ describe('codec(schema, { encode })', () => {
 });
 
 describe('what is not a schema', () => {
-  test.each([undefined, null, 'string', 5, {}, { kind: 'other' }, () => 1, { '~standard': 1 }])('%j is refused', (value) => {
-    // @ts-expect-error what JavaScript might pass
-    expect(() => codecOf(value)).toThrow('defineEvents.Placed: is not a schema. Give a Standard Schema');
-  });
+  test.each([undefined, null, 'string', 5, {}, { kind: 'other' }, () => 1, { '~standard': 1 }])(
+    '%j is refused',
+    (value) => {
+      // @ts-expect-error what JavaScript might pass
+      expect(() => codecOf(value)).toThrow('defineEvents.Placed: is not a schema. Give a Standard Schema');
+    },
+  );
 
   test('a schema library that has a `kind` of its own is not taken for ours', () => {
     const schema = (kind: string): EventSchema =>

@@ -35,7 +35,7 @@ export function createRegistry(categories: Categories): EventRegistry {
       if (policy === 'skip') return undefined;
       throw new UnknownEventTypeError(event.category, event.type, {
         known: [...(codecs?.keys() ?? [])],
-        globalPosition: event.globalPosition,
+        stored: event,
       });
     },
   };

@@ -247,7 +247,11 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     id: string,
     options?: LoadOptions,
   ): Promise<Loaded<State>>;
-  load<A extends AnyAggregate>(aggregate: AnyAggregateClass<A, CategoryName<C>>, id: string, options?: LoadOptions): Promise<A>;
+  load<A extends AnyAggregate>(
+    aggregate: AnyAggregateClass<A, CategoryName<C>>,
+    id: string,
+    options?: LoadOptions,
+  ): Promise<A>;
   async load<K extends CategoryName<C>, E extends AnyEvents, State>(
     target: Fold<K, E, State> | AnyAggregateClass,
     id: string,
@@ -268,7 +272,11 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     id: string,
     options?: LoadOptions,
   ): Promise<Loaded<State>>;
-  loadOrThrow<A extends AnyAggregate>(aggregate: AnyAggregateClass<A, CategoryName<C>>, id: string, options?: LoadOptions): Promise<A>;
+  loadOrThrow<A extends AnyAggregate>(
+    aggregate: AnyAggregateClass<A, CategoryName<C>>,
+    id: string,
+    options?: LoadOptions,
+  ): Promise<A>;
   async loadOrThrow<K extends CategoryName<C>, E extends AnyEvents, State>(
     target: Fold<K, E, State> | AnyAggregateClass,
     id: string,

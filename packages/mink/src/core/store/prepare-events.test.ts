@@ -59,7 +59,10 @@ describe('the size of a payload', () => {
 
   test('counts for each event, not for the append', async () => {
     await using store = createMemoryStore({ maxPayloadBytes: 10 });
-    await store.append('Odd-1', Array.from({ length: 50 }, () => ({ type: 'Odd', data: '12345678' })));
+    await store.append(
+      'Odd-1',
+      Array.from({ length: 50 }, () => ({ type: 'Odd', data: '12345678' })),
+    );
   });
 
   test('has the same limit for metadata', async () => {
@@ -161,7 +164,14 @@ describe('metadata', () => {
 
     test('is recorded as the schema makes it, and the standard names pass beside it', async () => {
       await using store = create();
-      const given = { ip: '::1', userId: 'u', correlationId: 'c', causationId: 'x', tenantId: 't', traceparent: '00-1' };
+      const given = {
+        ip: '::1',
+        userId: 'u',
+        correlationId: 'c',
+        causationId: 'x',
+        tenantId: 't',
+        traceparent: '00-1',
+      };
       const { events } = await store.append('Odd-1', [event], { metadata: given });
       expect(events[0]?.metadata).toEqual({ ...given, role: 'guest' });
       expect((await store.readStream('Odd-1').first())?.metadata).toEqual({ ...given, role: 'guest' });

@@ -214,7 +214,10 @@ describe('a store without categories', () => {
   test('lets a decider bring its own events, and checks them', async () => {
     const untyped = createEventStore(storage);
     expect(await untyped.execute(counter, '1', { sku: 'a' })).toMatchObject({ streamVersion: 1 });
-    const careless = defineDecider({ ...counter, decide: () => [{ type: 'Placed', data: { at: new Date(Number.NaN) } }] });
+    const careless = defineDecider({
+      ...counter,
+      decide: () => [{ type: 'Placed', data: { at: new Date(Number.NaN) } }],
+    });
     await expect(untyped.execute(careless, '1', undefined)).rejects.toMatchObject({ code: 'INVALID_EVENT_DATA' });
     await untyped.append('Order-1', [{ type: 'Gone', data: 1 }]);
     await expect(untyped.load(counter, '1')).rejects.toMatchObject({ code: 'UNKNOWN_EVENT_TYPE', globalPosition: 2 });
