@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import * as mink from 'mink';
-import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { runSql } from '../packages/mink/test/support/databases.ts';
 import { readPages, root, type Block } from './support/markdown.ts';
@@ -119,10 +118,7 @@ describe('the SQL in docs/postgres.md', () => {
       expect((await store.listStreams().toArray()).length).toBe(2);
     }
     await expect(reader.append('Note-1', [noted])).rejects.toMatchObject({ sqlState: '42501' });
-    const client = new Client({ connectionString: as('orders_writer') });
-    await client.connect();
-    await expect(client.query('drop table mink.events')).rejects.toMatchObject({ code: '42501' });
-    await client.end();
+    await expect(runSql(as('orders_writer'), 'drop table mink.events')).rejects.toMatchObject({ code: '42501' });
     await runSql(url, 'drop owned by orders_writer, orders_reader; drop role orders_writer, orders_reader');
   });
 });

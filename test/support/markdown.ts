@@ -54,8 +54,7 @@ function markdownFiles(folder: string): readonly string[] {
   });
 }
 
-/** Takes a page apart. */
-export function parsePage(file: string, text: string): Page {
+function parsePage(file: string, text: string): Page {
   const blocks: Block[] = [];
   const links: Link[] = [];
   const anchors = new Set<string>();

@@ -165,8 +165,7 @@ declare
   known record;
   command int;
   next_event int := 1;
-  has_winner boolean := false;
-  has_empty boolean := false;
+  has_winner boolean;
   last_position bigint;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -248,7 +247,6 @@ begin
         culprits[command] := i;
       end if;
     end if;
-    has_empty := has_empty or versions[i] = 0;
   end loop;
   has_winner := 0 = any (outcomes);
 
@@ -302,10 +300,13 @@ begin
   end if;
 
   -- 6. Sweep the rows that no event came to.
-  if has_empty then
-    delete from :schema.streams t
-    where t.stream_name = any (stream_names) and t.version = 0;
-  end if;
+  for i in 1 .. cardinality(stream_names) loop
+    if versions[i] = 0 and (event_counts[i] = 0 or outcomes[stream_commands[i]] <> 0) then
+      delete from :schema.streams t
+      where t.stream_name = any (stream_names) and t.version = 0;
+      exit;
+    end if;
+  end loop;
 
   if cardinality(stored) > 0 then
     positions := array(

@@ -3,6 +3,7 @@ import * as errors from './errors.ts';
 import { MinkError } from './errors.ts';
 
 const cause = new Error('socket hang up');
+const stored = { globalPosition: 9, streamName: 'Order-1', streamVersion: 3 };
 
 /** One of each, with the code that must never change and what its message must say. */
 const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
@@ -18,9 +19,16 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
   ],
   [new errors.NoEventsError('Order-1'), 'NO_EVENTS', ['Order-1', 'Give at least one']],
   [
-    new errors.UnknownEventTypeError('Order', 'Gone', { known: ['Placed', 'Paid'], globalPosition: 9 }),
+    new errors.UnknownEventTypeError('Order', 'Gone', { known: ['Placed', 'Paid'], stored }),
     'UNKNOWN_EVENT_TYPE',
-    ['"Gone"', 'position 9', '"Order"', 'Placed, Paid', 'defineEvents', "unknownEvents: 'skip'"],
+    [
+      '"Gone"',
+      'at position 9, version 3 of stream "Order-1"',
+      '"Order"',
+      'Placed, Paid',
+      'defineEvents',
+      "unknownEvents: 'skip'",
+    ],
   ],
   [
     new errors.InvalidEventDataError('Placed', [
@@ -64,6 +72,9 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
   [new errors.StoreClosedError(), 'STORE_CLOSED', ['closed', 'Create a new one']],
 ];
 
+/** The same, with their class first: for the titles. */
+const named = all.map(([error, code, parts]) => [error.constructor.name, error, code, parts] as const);
+
 const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[] = [
   [new errors.InvalidArgumentError('limit', 'x', { cause }), { argument: 'limit', cause }],
   [new errors.InvalidStreamNameError('x', 'y'), { streamName: 'x', reason: 'y' }],
@@ -91,6 +102,7 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
       cause,
     },
   ],
+  [new errors.UnknownEventTypeError('Order', 'Gone', { known: [], stored }), stored],
   [new errors.PayloadTooLargeError('Placed', 11, 10), { eventType: 'Placed', bytes: 11, maxPayloadBytes: 10 }],
   [
     new errors.ConcurrencyConflictError('A-1', 'any', 2),
@@ -115,29 +127,32 @@ describe('every error', () => {
     expect(new Set(all.map(([, code]) => code)).size).toBe(all.length);
   });
 
-  test.each(all)('%s keeps its code', (error, code) => {
+  test.each(named)('%s keeps its code', (_name, error, code) => {
     expect(error.code).toBe(code);
     expect(code).toMatch(/^[A-Z]+(?:_[A-Z]+)*$/u);
   });
 
-  test.each(all)('%s is a MinkError that carries the name of its class', (error) => {
+  test.each(named)('%s is a MinkError that carries the name of its class', (_name, error) => {
     expect(error).toBeInstanceOf(MinkError);
     expect(error).toBeInstanceOf(Error);
     expect(error.name).toBe(error.constructor.name);
     expect(String(error)).toBe(`${error.name}: ${error.message}`);
   });
 
-  test.each(all)('%s links to its section of the docs', (error, code) => {
+  test.each(named)('%s links to its section of the docs', (_name, error, code) => {
     expect(error.docs).toBe(`docs/errors.md#${code.toLowerCase()}`);
   });
 
-  test.each(all)('%s says what happened, to which thing, and what to do', (error, _code, parts) => {
+  test.each(named)('%s says what happened, to which thing, and what to do', (_name, error, _code, parts) => {
     for (const part of parts) expect(error.message).toContain(part);
   });
 
-  test.each(facts)('%s carries its facts as fields', (error, fields) => {
-    expect(error).toMatchObject(fields);
-  });
+  test.each(facts.map(([error, fields]) => [error.constructor.name, error, fields] as const))(
+    '%s carries its facts as fields',
+    (_name, error, fields) => {
+      expect(error).toMatchObject(fields);
+    },
+  );
 });
 
 describe('messages', () => {

@@ -98,8 +98,9 @@ export class UnknownEventTypeError extends MinkError {
         ? ''
         : ` at position ${stored.globalPosition}, version ${stored.streamVersion} of stream "${stored.streamName}",`;
     const known = options.known.length === 0 ? 'no event types' : options.known.join(', ');
+    const way = stored === undefined ? '' : ", or read with { unknownEvents: 'skip' }";
     super(
-      `Event type "${eventType}"${at} is not defined for category "${category}", which has ${known}. Add it to defineEvents, or read with { unknownEvents: 'skip' }.`,
+      `Event type "${eventType}"${at} is not defined for category "${category}", which has ${known}. Add it to defineEvents${way}.`,
     );
     this.category = category;
     this.eventType = eventType;
@@ -202,8 +203,12 @@ export class StreamNotFoundError extends MinkError {
   readonly code = 'STREAM_NOT_FOUND';
   readonly streamName: string;
 
-  constructor(streamName: string) {
-    super(`Stream "${streamName}" does not exist. Check the category and the id.`);
+  constructor(streamName: string, options: { readonly until?: unknown } = {}) {
+    super(
+      options.until === undefined
+        ? `Stream "${streamName}" does not exist. Check the category and the id.`
+        : `Stream "${streamName}" has no events up to the point that was asked for. Check the name, or choose a later one.`,
+    );
     this.streamName = streamName;
   }
 }

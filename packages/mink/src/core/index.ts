@@ -30,7 +30,7 @@ export type { ExpectedVersion } from './expected-version.ts';
 export { stringifyJson } from './json.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
-export type { Metadata } from './metadata.ts';
+export type { Metadata, StandardMetadata } from './metadata.ts';
 export type * from './storage/event-storage.ts';
 export type { AppendEntry, AppendManyResult, AppendResult } from './store/append-types.ts';
 export type {

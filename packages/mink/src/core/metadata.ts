@@ -1,11 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { JsonValue } from './json.ts';
 
-/**
- * What is recorded beside an event's payload. The five names below have a fixed meaning; any other key is yours, except
- * those that start with `$`, which are reserved.
- */
-export interface Metadata {
+/** The names in {@link Metadata} that have a fixed meaning. */
+export interface StandardMetadata {
   /** The business transaction this belongs to: the same on everything that one request sets off. */
   readonly correlationId?: string | undefined;
   /** The id of the event or command that directly caused this one. */
@@ -14,6 +11,13 @@ export interface Metadata {
   readonly tenantId?: string | undefined;
   /** W3C trace context. */
   readonly traceparent?: string | undefined;
+}
+
+/**
+ * What is recorded beside an event's payload. The five standard names have a fixed meaning; any other key is yours,
+ * except those that start with `$`, which are reserved.
+ */
+export interface Metadata extends StandardMetadata {
   readonly [key: string]: JsonValue | undefined;
 }
 
@@ -43,7 +47,7 @@ export function currentMetadata(): Metadata {
  *   await withMetadata(causedBy(event), () => react(event));
  * }
  */
-export function causedBy(event: { readonly id: string; readonly metadata: Metadata }): Metadata {
+export function causedBy(event: { readonly id: string; readonly metadata: StandardMetadata }): Metadata {
   const { correlationId, userId, tenantId, traceparent } = event.metadata;
   return { correlationId: correlationId ?? event.id, causationId: event.id, userId, tenantId, traceparent };
 }

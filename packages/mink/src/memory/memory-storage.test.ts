@@ -254,7 +254,7 @@ describe('a storage in memory', () => {
     expect(await store.readBound()).toMatchObject({ position: 1, head: 1 });
   });
 
-  test('wakes a waiting subscription when something comes, when it is aborted, and when it is closed', async () => {
+  test('wakes who waits when something comes, and when the wait is aborted', async () => {
     const storage = createMemoryStorage();
     const waiting = (signal: AbortSignal) => storage.waitForBound({ after: 0, incarnation: undefined, signal });
     const controller = new AbortController();

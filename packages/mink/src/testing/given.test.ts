@@ -51,7 +51,7 @@ const order = defineDecider({
   },
 });
 
-class Order extends Aggregate({ ...fold, evolve: order.evolve }) {
+class Order extends Aggregate({ ...fold, evolve: (state, event) => order.evolve(state, event) }) {
   add(...skus: readonly string[]) {
     if (this.state.status !== 'open') throw new NotOpenError('Only an open order can be changed.');
     for (const sku of skus) this.apply(ItemAdded({ sku }));

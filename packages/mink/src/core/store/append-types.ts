@@ -27,13 +27,19 @@ export interface AppendManyResult<Event = StoredEvent> {
   readonly repeated: boolean;
 }
 
-interface AppendEntryOf<N extends string, M extends EventMap> {
-  readonly streamName: N;
-  /** Leave them out to check the expectation only. */
-  readonly events?: readonly NewEvent<M>[] | undefined;
-  /** @defaultValue 'any' */
-  readonly expectedVersion?: ExpectedVersion | undefined;
-}
+/** Events for a stream, or without events an expectation that is only checked. */
+type AppendEntryOf<N extends string, M extends EventMap> =
+  | {
+      readonly streamName: N;
+      readonly events: readonly NewEvent<M>[];
+      /** @defaultValue 'any' */
+      readonly expectedVersion?: ExpectedVersion | undefined;
+    }
+  | {
+      readonly streamName: N;
+      readonly events?: undefined;
+      readonly expectedVersion: ExpectedVersion;
+    };
 
 /** One stream of an `appendMany`. */
 export type AppendEntry<C extends Categories> = C extends UntypedCategories

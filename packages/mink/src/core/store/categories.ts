@@ -1,5 +1,5 @@
 import type { AnyEvents, EventMap, EventMapOf, NewEvent } from '../events/define-events.ts';
-import type { Metadata } from '../metadata.ts';
+import type { Metadata, StandardMetadata } from '../metadata.ts';
 
 /** What a store knows: the events of each category. */
 export type Categories = Readonly<Record<string, AnyEvents>>;
@@ -41,7 +41,8 @@ export type EventTypeIn<C extends Categories, K extends string> = C extends Unty
 export interface StoredEventFields<Meta> {
   /** UUID; version 7 unless the caller gave another. */
   readonly id: string;
-  readonly metadata: Meta;
+  /** The standard names are there beside whatever the store's metadata schema describes. */
+  readonly metadata: Meta & StandardMetadata;
   readonly streamName: string;
   /** Place in its stream, from 1, without gaps. */
   readonly streamVersion: number;

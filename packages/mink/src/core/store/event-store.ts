@@ -148,7 +148,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     const sequence = this.readStream<N, T>(streamName, options);
     const { storage } = this.#context;
     return new EventSequence(async function* () {
-      existing(streamName, (await storage.streamInfo(streamName))?.version ?? 0, undefined);
+      existing({ streamName, version: (await storage.streamInfo(streamName))?.version ?? 0 }, undefined);
       yield* sequence.pages();
     });
   }
@@ -284,10 +284,11 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   ): Promise<Loaded<State> | AnyAggregate> {
     if (isAggregateClass(target)) {
       const aggregate = await this.load(target, id, options);
-      return existing(nameOf(target.definition.category, id), aggregate.version, aggregate);
+      const streamName = nameOf(target.definition.category, id);
+      return existing({ streamName, version: aggregate.version, until: options.until }, aggregate);
     }
     const loaded = await this.load(target, id, options);
-    return existing(loaded.streamName, loaded.streamVersion, loaded);
+    return existing({ streamName: loaded.streamName, version: loaded.streamVersion, until: options.until }, loaded);
   }
 
   /**

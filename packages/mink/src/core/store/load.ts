@@ -122,7 +122,10 @@ async function replay(
 }
 
 /** The `…OrThrow` forms: a missing stream is an error instead of an empty answer. */
-export function existing<T>(name: string, version: number, value: T): T {
-  if (version === 0) throw new StreamNotFoundError(name);
+export function existing<T>(
+  found: { readonly streamName: string; readonly version: number; readonly until?: unknown },
+  value: T,
+): T {
+  if (found.version === 0) throw new StreamNotFoundError(found.streamName, { until: found.until });
   return value;
 }

@@ -103,6 +103,8 @@ function prepareMetadata(context: PrepareContext, type: string, metadata: Metada
     const value = metadata[name];
     if (value !== undefined && typeof value !== 'string') throw invalidMetadata(type, name, 'must be a string');
   }
+  const reserved = Object.keys(metadata).find((name) => name.startsWith('$'));
+  if (reserved !== undefined) throw invalidMetadata(type, reserved, 'names that begin with "$" are reserved');
   const checked = checkJson(validated(context.metadataSchema, type, metadata));
   if ('reason' in checked) throw invalidMetadata(type, checked.path, checked.reason);
   if (checked.hasNegativeZero) throw invalidMetadata(type, '', 'holds -0');

@@ -27,16 +27,13 @@ const counter = defineDecider({
 
 let storage: EventStorage;
 let store: EventStore<typeof categories>;
-/** The same storage without knowledge of any event: what newer or older code has written. */
-let raw: EventStore<Readonly<Record<string, never>>>;
 
 beforeEach(() => {
   storage = createMemoryStorage();
   store = createEventStore(storage, { categories });
-  raw = createEventStore(storage);
 });
 
-/** Placed, Gone (unknown), ItemAdded on one stream, and an unknown one in an unknown category. */
+/** Placed, Gone (unknown), ItemAdded on one stream, and an unknown one in an unknown category: what other code wrote. */
 async function withUnknownEvents(): Promise<void> {
   await store.append('Order-1', [orderEvents.Placed({ at: new Date(0) })]);
   await createEventStore(storage).append('Order-1', [{ type: 'Gone', data: 1 }]);
@@ -134,7 +131,9 @@ describe('a stored event of an unknown type', () => {
       eventType: 'Gone',
       category: 'Order',
       globalPosition: 2,
-      message: expect.stringMatching(/^Event type "Gone" at position 2 .* has Placed, ItemAdded\./u),
+      message: expect.stringMatching(
+        /^Event type "Gone" at position 2, version 2 of stream "Order-1", .* has Placed, ItemAdded\./u,
+      ),
     };
     await expect(store.readStream('Order-1').toArray()).rejects.toMatchObject(gone);
     await expect(store.readStream('Order-1', { unknownEvents: 'error' }).toArray()).rejects.toMatchObject(gone);
