@@ -2,7 +2,7 @@
 //   npm run bench:indexes [-- ROUNDS]
 import { createTemporaryPostgres, findSystemPostgres } from '@mink/dev';
 import { createMigrator, createPostgresStore } from 'mink/postgres';
-import pg from 'pg';
+import { Client } from 'pg';
 
 const ROUNDS = Number(process.argv[2] ?? 15);
 const BATCHES = 30;
@@ -22,7 +22,7 @@ const variants = [
 const system = await findSystemPostgres();
 // Without waiting for the disk: what is measured is the work, not the device.
 const server = await createTemporaryPostgres({ binDir: system?.binDir, durable: false });
-const client = new pg.Client({ connectionString: server.url });
+const client = new Client({ connectionString: server.url });
 await client.connect();
 
 const subjects = [];

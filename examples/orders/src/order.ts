@@ -1,4 +1,4 @@
-import { defineDecider, defineEvents, type EventOf } from 'mink';
+import { defineDecider, defineEvents } from 'mink';
 import { z } from 'zod';
 import { addLine, isAmount } from './money.ts';
 import {
@@ -35,8 +35,6 @@ export const payloads = {
 };
 
 export const orderEvents = defineEvents(payloads);
-
-export type OrderEvent = EventOf<typeof orderEvents>;
 
 // 2. What can be asked of an order.
 

@@ -24,7 +24,7 @@ export interface AuthorHistory extends Contribution {
 }
 
 /** An author's work until a date, by the commits' own time. */
-export function authorAt(at: Date | undefined): Fold<'Author', typeof authorEvents, AuthorState> {
+function authorAt(at: Date | undefined): Fold<'Author', typeof authorEvents, AuthorState> {
   return {
     category: 'Author',
     events: authorEvents,

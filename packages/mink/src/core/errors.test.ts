@@ -54,7 +54,7 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
   [
     new errors.EvolveFailedError('Cart', 'Opened', new TypeError('read only')),
     'EVOLVE_FAILED',
-    ['"Cart"', '"Opened"', 'read only', 'must return a new state'],
+    ['"Cart"', '"Opened"', 'read only', 'return a new one'],
   ],
   [new errors.LogRewoundError(9, 3), 'LOG_REWOUND', ['after position 9', 'ends at 3', 'rebuild this consumer']],
   [

@@ -140,9 +140,9 @@ export class PayloadTooLargeError extends MinkError {
   readonly bytes: number;
   readonly maxPayloadBytes: number;
 
-  constructor(eventType: string, bytes: number, maxPayloadBytes: number) {
+  constructor(eventType: string, bytes: number, maxPayloadBytes: number, part: 'data' | 'metadata' = 'data') {
     super(
-      `Event "${eventType}" has ${bytes} bytes of JSON, the limit is ${maxPayloadBytes}. Store large content elsewhere and its reference here, or raise maxPayloadBytes.`,
+      `${part === 'data' ? 'Event' : 'The metadata of event'} "${eventType}" has ${bytes} bytes of JSON, the limit is ${maxPayloadBytes}. Store large content elsewhere and its reference here, or raise maxPayloadBytes.`,
     );
     this.eventType = eventType;
     this.bytes = bytes;
@@ -235,8 +235,8 @@ export class EvolveFailedError extends MinkError {
   constructor(category: string, eventType: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const hint =
-      cause instanceof TypeError ? ' State is frozen: evolve must return a new state, not change the old one.' : '';
-    super(`evolve of "${category}" failed on event "${eventType}": ${reason}.${hint}`, { cause });
+      cause instanceof TypeError ? ' If it changes the state in place: the state is frozen, return a new one.' : '';
+    super(`evolve of "${category}" failed on event "${eventType}": ${reason.replace(/\.$/u, '')}.${hint}`, { cause });
     this.category = category;
     this.eventType = eventType;
   }

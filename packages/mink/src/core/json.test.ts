@@ -253,6 +253,7 @@ describe('sameJson', () => {
     [{ a: 1 }, { b: 1 }],
     [{ a: null }, { b: null }],
     [{ toString: 1 }, { a: 1 }],
+    [JSON.parse('{"__proto__": {}}'), { a: 1 }],
     [{ a: { b: [1] } }, { a: { b: [2] } }],
   ])('%j and %j are not the same, either way round', (left, right) => {
     expect(sameJson(checked(left).value, checked(right).value)).toBe(false);

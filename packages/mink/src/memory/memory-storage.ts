@@ -97,6 +97,7 @@ export class MemoryStorage implements EventStorage {
 
   async waitForBound({ after, signal }: WaitForBound): Promise<FeedBound> {
     while (this.#log.length <= after) {
+      this.#checkOpen();
       signal.throwIfAborted();
       await this.#nextAppend(signal);
     }

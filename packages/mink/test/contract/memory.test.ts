@@ -3,5 +3,5 @@ import { createMemoryStorage } from '../../src/memory/index.ts';
 import { storageContract } from '../../src/testing/index.ts';
 
 describe('the storage contract in memory', () => {
-  for (const { name, run } of storageContract(() => createMemoryStorage())) test(name, run);
+  test.each(storageContract(() => createMemoryStorage()))('$name', ({ run }) => run());
 });

@@ -373,7 +373,7 @@ describe('an evolve that fails', () => {
       category: 'Cart',
       eventType,
       cause: expect.any(TypeError),
-      message: expect.stringContaining('evolve must return a new state'),
+      message: expect.stringContaining('the state is frozen, return a new one'),
     });
     expect(await versionOf('Cart-1')).toBe(0);
   });

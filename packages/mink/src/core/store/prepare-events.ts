@@ -55,7 +55,7 @@ export function prepareEvents(
       throw new InvalidArgumentError('events', 'holds something that is not { type, data }');
     }
     const payload = event[encoded] ?? request.registry.encode(request.category, event.type, event.data);
-    checkSize(event.type, payload.stored, context.maxPayloadBytes);
+    checkSize({ type: event.type, part: 'data' }, payload.stored, context.maxPayloadBytes);
     const metadata =
       event.metadata === undefined
         ? (sharedMetadata ??= prepareMetadata(context, event.type, shared))
@@ -92,10 +92,14 @@ function checkId(type: string, id: string): string {
   throw new InvalidArgumentError('event id', `${JSON.stringify(id)} of event "${type}" is not a UUID`);
 }
 
-function checkSize(type: string, json: CheckedJson, limit: number): void {
+function checkSize(
+  of: { readonly type: string; readonly part: 'data' | 'metadata' },
+  json: CheckedJson,
+  limit: number,
+): void {
   if (json.maxBytes <= limit) return;
   const bytes = Buffer.byteLength(stringifyJson(json.value, json.hasNegativeZero));
-  if (bytes > limit) throw new PayloadTooLargeError(type, bytes, limit);
+  if (bytes > limit) throw new PayloadTooLargeError(of.type, bytes, limit, of.part);
 }
 
 function prepareMetadata(context: PrepareContext, type: string, metadata: Metadata): JsonObject {
@@ -108,7 +112,7 @@ function prepareMetadata(context: PrepareContext, type: string, metadata: Metada
   const checked = checkJson(validated(context.metadataSchema, type, metadata));
   if ('reason' in checked) throw invalidMetadata(type, checked.path, checked.reason);
   if (checked.hasNegativeZero) throw invalidMetadata(type, '', 'holds -0');
-  checkSize(METADATA, checked, context.maxPayloadBytes);
+  checkSize({ type, part: METADATA }, checked, context.maxPayloadBytes);
   return asObject(type, checked);
 }
 

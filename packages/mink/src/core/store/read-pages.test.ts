@@ -27,10 +27,8 @@ class FakeServer extends MemoryStorage {
   queries: LogPageQuery[] = [];
   /** Runs before each page is read. */
   beforePage: (query: LogPageQuery) => void = () => undefined;
-  /** Runs when a subscription has read everything and waits. */
-  whileWaiting: () => void = () => {
-    throw new Error('nothing will come any more');
-  };
+  /** Runs once, when a subscription has read everything and waits. */
+  whileWaiting: (() => void) | undefined;
 
   constructor() {
     super(() => 0);
@@ -52,6 +50,7 @@ class FakeServer extends MemoryStorage {
 
   override async readLogPage(query: LogPageQuery): Promise<LogPage> {
     this.queries.push(query);
+    if (this.queries.length > 50) throw new Error('read the same again and again');
     this.beforePage(query);
     const { after, upTo, direction, limit, filter } = query;
     const events = this.events.filter(
@@ -63,7 +62,12 @@ class FakeServer extends MemoryStorage {
   }
 
   override async waitForBound({ after, incarnation }: WaitForBound): Promise<FeedBound> {
-    if (this.bound.position <= after && this.bound.incarnation === incarnation) this.whileWaiting();
+    if (this.bound.position <= after && this.bound.incarnation === incarnation) {
+      const { whileWaiting } = this;
+      if (whileWaiting === undefined) throw new Error('nothing will come any more');
+      this.whileWaiting = undefined;
+      whileWaiting();
+    }
     return this.bound;
   }
 

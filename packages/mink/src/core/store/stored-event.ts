@@ -2,7 +2,7 @@ import type { Metadata } from '../metadata.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
 import type { StoredEvent } from './categories.ts';
 
-/** The reader's form of a recorded event. It is frozen; `recordedAt` is the reader's own copy. */
+/** The reader's form of a recorded event: its fields are fixed, and `recordedAt` is the reader's own copy. */
 export function toStoredEvent(event: RecordedEvent, data: unknown): StoredEvent {
   const metadata: Metadata = event.metadata;
   return Object.freeze({
