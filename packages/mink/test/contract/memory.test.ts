@@ -3,5 +3,5 @@ import { createMemoryStorage } from '../../src/memory/index.ts';
 import { storageContract } from '../../src/testing/index.ts';
 
 describe('the storage contract in memory', () => {
-  test.each(storageContract(() => createMemoryStorage()))('$name', ({ run }) => run());
+  for (const { name, run } of storageContract(() => createMemoryStorage())) test(name, run);
 });
