@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
+import { test } from './support/git-program.ts';
 import type { Commit } from '../src/git/commit.ts';
 import { CommitList } from '../src/git/commit-list.ts';
 import { parseLog } from '../src/git/parse-log.ts';

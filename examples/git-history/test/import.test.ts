@@ -1,5 +1,6 @@
 import { AppendOutcomeUnknownError } from 'mink';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
+import { test } from './support/git-program.ts';
 import type { HistoryStore } from '../src/events.ts';
 import { entityId, fileStream } from '../src/streams.ts';
 import { checkpoint } from '../src/import/checkpoint.ts';

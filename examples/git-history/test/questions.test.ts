@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
+import { test } from './support/git-program.ts';
 import { authorHistory } from '../src/questions/author-history.ts';
 import { fileHistory } from '../src/questions/file-history.ts';
 import { topAuthors, topFiles } from '../src/questions/ranking.ts';

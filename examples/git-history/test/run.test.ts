@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
+import { test } from './support/git-program.ts';
 import type { HistoryStore } from '../src/events.ts';
 import type { ImportProgress } from '../src/import/import-history.ts';
 import { createProgress } from '../src/output/progress.ts';
