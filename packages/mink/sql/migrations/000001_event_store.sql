@@ -109,7 +109,12 @@ alter table :schema.events enable always trigger require_floor;
 -- Stable while the server keeps its memory. A crash, even of one backend, resets the statistics and may hand out again
 -- positions of appends that were rolled back; a bound from before is worth nothing afterwards.
 create function :schema.incarnation_v1() returns int language sql stable as $function$
-  select hashtext(concat_ws(' ', pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time(), inet_server_addr()))
+  -- As numbers: how a time is written depends on the session.
+  select hashtext(concat_ws(
+    ' ',
+    extract(epoch from pg_postmaster_start_time()),
+    extract(epoch from pg_stat_get_bgwriter_stat_reset_time())
+  ))
 $function$;
 
 -- Appends many commands at once. A command is one or more streams with their events, stored together or not at all; it

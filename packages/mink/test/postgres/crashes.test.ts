@@ -79,6 +79,19 @@ for (const { label, url } of inject('servers')) {
       await victim.end().catch(() => undefined);
     });
 
+    test('one server is one incarnation, whatever the session has set', async () => {
+      await using store = createPostgresStore({ url: server.url });
+      const { incarnation } = await store.readBound();
+      const client = await openClient(server.url);
+      for (const setting of ["timezone = 'Asia/Kathmandu'", "datestyle = 'sql, dmy'", 'extra_float_digits = -3']) {
+        await client.query(`set ${setting}`);
+        const { rows } = await client.query<{ incarnation: number }>('select mink.incarnation_v1() as incarnation');
+        strictEqual(String(rows[0]?.incarnation), incarnation, setting);
+        await client.query('reset all');
+      }
+      await client.end();
+    });
+
     test('a filtered subscription misses no event whose position was handed out again after a crash', async () => {
       let reissued = 0;
       let below = 0;
