@@ -1,6 +1,7 @@
 -- min_compatible_code: 1
 --
--- The log: streams, events, and the three functions that everything goes through.
+-- The log: streams, events, and the functions that everything goes through. Every function fixes its search path: whoever
+-- may create functions in a schema of the caller's path must not get to run them here.
 -- The schema is a placeholder here, replaced by its quoted name.
 
 -- A floor (see append_v1) is announced as an advisory lock; the namespace keeps the locks of the stores in one database
@@ -80,8 +81,11 @@ create index events_category on :schema.events (category, global_position);
 create index events_recorded_at on :schema.events using brin (global_position, recorded_at)
   with (pages_per_range = 32, autosummarize = on);
 
--- Events are facts. Inserts go through append_v1, which announces them to readers; the rest is refused.
-create function :schema.refuse_change() returns trigger language plpgsql as $function$
+-- Events are facts, and a stream's row is the lock and the count of them. Inserts of events go through append_v1, which
+-- announces them to readers; everything else is refused.
+create function :schema.refuse_change() returns trigger language plpgsql
+set search_path = pg_catalog, pg_temp
+as $function$
 begin
   raise exception 'events are never changed: % on %.% is refused', tg_op, tg_table_schema, tg_table_name
     using errcode = 'MK001', hint = 'Append a new event that corrects the old one.';
@@ -92,9 +96,24 @@ create trigger refuse_change before update or delete or truncate on :schema.even
   for each statement execute function :schema.refuse_change();
 alter table :schema.events enable always trigger refuse_change;
 
-create function :schema.require_floor() returns trigger language plpgsql as $function$
+create trigger refuse_truncate before truncate on :schema.streams
+  for each statement execute function :schema.refuse_change();
+alter table :schema.streams enable always trigger refuse_truncate;
+
+create trigger refuse_delete before delete on :schema.streams
+  for each row when (old.version > 0) execute function :schema.refuse_change();
+alter table :schema.streams enable always trigger refuse_delete;
+
+create trigger refuse_decrease before update on :schema.streams
+  for each row when (new.version < old.version or new.stream_name <> old.stream_name)
+  execute function :schema.refuse_change();
+alter table :schema.streams enable always trigger refuse_decrease;
+
+create function :schema.require_append() returns trigger language plpgsql
+set search_path = pg_catalog, pg_temp
+as $function$
 begin
-  if current_setting('mink.floor_' || :schema.floor_namespace(), true) is distinct from pg_current_xact_id()::text then
+  if current_setting('mink.append_' || :schema.floor_namespace(), true) is distinct from pg_current_xact_id()::text then
     raise exception 'events are inserted by append_v1 only: readers would miss this one'
       using errcode = 'MK002', hint = 'Call the append function, or append through the library.';
   end if;
@@ -102,13 +121,15 @@ begin
 end
 $function$;
 
-create trigger require_floor before insert on :schema.events
-  for each statement execute function :schema.require_floor();
-alter table :schema.events enable always trigger require_floor;
+create trigger require_append before insert on :schema.events
+  for each statement execute function :schema.require_append();
+alter table :schema.events enable always trigger require_append;
 
 -- Stable while the server keeps its memory. A crash, even of one backend, resets the statistics and may hand out again
 -- positions of appends that were rolled back; a bound from before is worth nothing afterwards.
-create function :schema.incarnation_v1() returns int language sql stable as $function$
+create function :schema.incarnation_v1() returns int language sql stable
+set search_path = pg_catalog, pg_temp
+as $function$
   -- As numbers: how a time is written depends on the session.
   select hashtext(concat_ws(
     ' ',
@@ -151,6 +172,7 @@ create function :schema.append_v1(
   out positions bigint[],
   out times bigint[]
 ) language plpgsql volatile
+set search_path = pg_catalog, pg_temp
 -- A session keeps the plans of its first calls, made when the tables were empty: they must suit a log of any size.
 set enable_seqscan = off
 set enable_hashjoin = off
@@ -158,11 +180,12 @@ set enable_mergejoin = off
 as $function$
 #variable_conflict use_column
 declare
-  flag constant text := 'mink.floor_' || :schema.floor_namespace();
+  floor_flag constant text := 'mink.floor_' || :schema.floor_namespace();
+  append_flag constant text := 'mink.append_' || :schema.floor_namespace();
   command_count constant int := cardinality(repeatable);
   states text[];
   last_times timestamptz[];
-  recorded timestamptz[] := array_fill(date_trunc('milliseconds', clock_timestamp()), array[command_count]);
+  recorded timestamptz[];
   first_events int[] := array_fill(0, array[cardinality(stream_names)]);
   commit_starts int[] := array_fill(0, array[command_count]);
   commit_sizes int[] := array_fill(0, array[command_count]);
@@ -176,6 +199,28 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_v1 needs the isolation level READ COMMITTED, not %', current_setting('transaction_isolation')
       using errcode = 'MK003';
+  end if;
+
+  -- A wrong call must not become a wrong log: nothing is missing, and the arrays fit together.
+  if cardinality(stream_names) = 0
+    or array_position(stream_commands, null) is not null
+    or array_position(expected_versions, null) is not null
+    or array_position(event_counts, null) is not null
+    or array[
+        cardinality(stream_commands), cardinality(stream_categories), cardinality(stream_partitions),
+        cardinality(expected_versions), cardinality(event_counts)
+      ] <> array_fill(cardinality(stream_names), array[5])
+    or array[
+        cardinality(event_ids), cardinality(event_types), cardinality(event_schema_versions), cardinality(event_tenants),
+        cardinality(event_data), cardinality(event_metadata)
+      ] <> array_fill(cardinality(event_streams), array[6])
+    or event_streams <> array(
+      select s.nr::int
+      from unnest(event_counts) with ordinality as s (event_count, nr)
+      cross join generate_series(1, s.event_count)
+    )
+  then
+    raise exception 'the arrays of an append do not fit together' using errcode = 'MK006';
   end if;
 
   -- 1. Lock every stream, in one order for everybody. A missing one gets a row, so that there is something to lock.
@@ -201,6 +246,7 @@ begin
   end loop;
 
   -- 2. Decide each command, in a snapshot that is younger than the locks. Losers change nothing.
+  recorded := array_fill(date_trunc('milliseconds', clock_timestamp()), array[command_count]);
   outcomes := array_fill(0, array[command_count]);
   culprits := array_fill(0, array[command_count]);
 
@@ -217,7 +263,7 @@ begin
     for known in
       select
         stream_commands[e.stream] as command,
-        min(e.stream) as stream,
+        min(e.stream) filter (where x.global_position is not null) as stream,
         count(*) = count(x.global_position)
           and count(distinct x.commit_id) = 1
           and min(x.commit_size) = count(*) as is_repeat
@@ -267,7 +313,7 @@ begin
 
     -- 4. Announce the floor: every position drawn from now on is above it, and readers stop at the lowest floor that
     -- somebody holds until it is committed and visible, or rolled back. Shared locks never wait for each other.
-    if current_setting(flag, true) is distinct from pg_current_xact_id()::text then
+    if current_setting(floor_flag, true) is distinct from pg_current_xact_id()::text then
       select case when q.is_called then q.last_value else 0 end
       into strict last_position
       from :schema.global_position q;
@@ -275,7 +321,7 @@ begin
         raise exception 'the log is full: position % is not below 2^48', last_position using errcode = 'MK004';
       end if;
       perform pg_advisory_xact_lock_shared(:schema.floor_namespace() << 48 | last_position);
-      perform set_config(flag, pg_current_xact_id()::text, true);
+      perform set_config(floor_flag, pg_current_xact_id()::text, true);
     end if;
     if hold_timeout_ms > 0 then
       perform set_config('idle_in_transaction_session_timeout', hold_timeout_ms::text, true);
@@ -287,6 +333,7 @@ begin
       from unnest(event_streams) as e (stream)
     );
 
+    perform set_config(append_flag, pg_current_xact_id()::text, true);
     insert into :schema.events (
       global_position, stream_name, stream_version, category, partition_key, event_id, type, schema_version,
       data, metadata, tenant_id, recorded_at, commit_id, commit_index, commit_size
@@ -295,13 +342,14 @@ begin
     select
       positions[e.nr], stream_names[e.stream], versions[e.stream] + 1 + e.nr - first_events[e.stream],
       stream_categories[e.stream], stream_partitions[e.stream], e.id, e.type, e.schema_version,
-      e.data, e.metadata, e.tenant, recorded[stream_commands[e.stream]],
+      e.data, e.metadata, nullif(e.tenant, ''), recorded[stream_commands[e.stream]],
       positions[commit_starts[stream_commands[e.stream]]],
       e.nr - commit_starts[stream_commands[e.stream]],
       commit_sizes[stream_commands[e.stream]]
     from unnest(event_streams, event_ids, event_types, event_schema_versions, event_tenants, event_data, event_metadata)
       with ordinality as e (stream, id, type, schema_version, tenant, data, metadata, nr)
     where outcomes[stream_commands[e.stream]] = 0;
+    perform set_config(append_flag, '', true);
   end if;
 
   -- 6. Sweep the rows that no event came to.
@@ -331,7 +379,9 @@ $function$;
 -- events are read by a later one: whoever drew a position up to "head" had announced a floor below it before, so either
 -- that floor is still seen here, or its transaction has ended and a later snapshot sees what it left.
 create function :schema.feed_bound_v1(out bound bigint, out head bigint, out incarnation int)
-language plpgsql volatile as $function$
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $function$
 declare
   lowest_floor bigint;
 begin
@@ -366,6 +416,7 @@ $function$;
 -- the planner, which takes them for independent, is kept from walking the log.
 create function :schema.first_recorded_after_v1(at timestamptz, before_position bigint) returns bigint
 language sql stable
+set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_indexonlyscan = off
@@ -378,7 +429,9 @@ $function$;
 -- The last position before the first event that was recorded after a time; "up_to" if there is none. Times rise with
 -- positions, but for clock changes and neighbours in flight: halving comes close, then the rest is looked through.
 create function :schema.position_at_v1(at timestamptz, up_to bigint) returns bigint
-language plpgsql stable as $function$
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $function$
 declare
   low bigint := 1;
   high bigint := up_to + 1;

@@ -11,6 +11,8 @@ export interface PoolLike {
 export interface PoolClientLike {
   query(query: QueryConfig): Promise<{ readonly rows: unknown[] }>;
   release(error?: Error | boolean): void;
+  /** 'I' when no transaction is open (pg 8.23 and later). */
+  getTransactionStatus?(): string | null | undefined;
   on(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
 }
@@ -94,10 +96,35 @@ export function createDatabase(options: ConnectionOptions): Database {
   const { pool, close } = options.pool === undefined ? ownPool(options) : { pool: options.pool, close: noop };
   const named = (options.prepare ?? 'named') === 'named';
   let closing: Promise<void> | undefined;
+  const waiting = new Set<() => void>();
+
+  /** A pool that is ended never serves those who wait for it: closing the store answers them. */
+  function connect(): Promise<PoolClientLike> {
+    return new Promise((resolve, reject) => {
+      const refuse = (): void => reject(new StoreClosedError());
+      waiting.add(refuse);
+      pool.connect().then(
+        (client) => {
+          if (waiting.delete(refuse)) resolve(client);
+          else client.release();
+        },
+        (error: unknown) => {
+          waiting.delete(refuse);
+          reject(unavailable(error));
+        },
+      );
+    });
+  }
 
   async function withSession<T>(work: (session: Session) => Promise<T>): Promise<T> {
     if (closing !== undefined) throw new StoreClosedError();
-    const client = await connect(pool);
+    const client = await connect();
+    if (isInTransaction(client)) {
+      const reason = 'handed out a connection with an open transaction. End transactions before releasing connections.';
+      const error = new InvalidArgumentError('pool', reason);
+      client.release(error);
+      throw error;
+    }
     // A connection that breaks also emits an event, which would end the process if nobody listened.
     client.on('error', ignore);
     let failure: Error | undefined;
@@ -115,8 +142,19 @@ export function createDatabase(options: ConnectionOptions): Database {
   return {
     run: (statement) => withSession((session) => session.run(statement)),
     withSession,
-    close: () => (closing ??= close()),
+    close: () => {
+      closing ??= close();
+      for (const refuse of waiting) refuse();
+      waiting.clear();
+      return closing;
+    },
   };
+}
+
+/** Whatever is written in somebody else's open transaction is not durable, and holds every reader back. */
+function isInTransaction(client: PoolClientLike): boolean {
+  const status = client.getTransactionStatus?.();
+  return status === 'T' || status === 'E';
 }
 
 function ignore(): void {
@@ -127,14 +165,6 @@ async function noop(): Promise<void> {
   // A pool that was brought belongs to whoever brought it.
 }
 
-async function connect(pool: PoolLike): Promise<PoolClientLike> {
-  try {
-    return await pool.connect();
-  } catch (error) {
-    throw unavailable(error);
-  }
-}
-
 function sessionOn(client: PoolClientLike, named: boolean): Session {
   const query = async (config: Omit<QueryConfig, 'rowMode' | 'types'>): Promise<readonly Row[]> => {
     try {
@@ -142,6 +172,12 @@ function sessionOn(client: PoolClientLike, named: boolean): Session {
       // `rowMode: 'array'` and the text parser above make every row an array of text and null.
       return typed<readonly Row[]>(rows);
     } catch (error) {
+      // Thrown before anything was sent: a string or a buffer that is too long.
+      if (error instanceof RangeError) {
+        throw new InvalidArgumentError('events', 'are too large to be sent at once. Append fewer at a time.', {
+          cause: error,
+        });
+      }
       if (isConnectionLoss(error)) throw new ConnectionLostError('the connection was lost', { cause: error });
       throw toDatabaseError(error);
     }

@@ -25,6 +25,8 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #waiters = new Set<Waiter>();
   #polling = false;
+  /** Something may have changed since the last poll began. */
+  #isDirty = false;
   #closed = false;
   #failures = 0;
   #pause: { readonly end: () => void } | undefined;
@@ -69,6 +71,7 @@ export class Feed {
 
   /** Something was appended here: poll now. */
   wake(): void {
+    this.#isDirty = true;
     this.#pause?.end();
   }
 
@@ -83,8 +86,10 @@ export class Feed {
     this.#polling = true;
     try {
       while (this.#waiters.size > 0) {
+        this.#isDirty = false;
         await this.#pollOnce();
-        if (this.#waiters.size > 0) await this.#wait();
+        // An append, or a waiter, that came while the answer was on its way may not be in it.
+        if (this.#waiters.size > 0 && (!this.#isDirty || this.#failures > 0)) await this.#wait();
       }
     } finally {
       this.#polling = false;

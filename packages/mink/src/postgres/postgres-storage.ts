@@ -133,13 +133,8 @@ export class PostgresStorage implements EventStorage {
       const [row] = await this.#database.run(this.#appendQuery(commands));
       return parseAppendAnswers(commands, row);
     } catch (error) {
-      if (!(error instanceof ConnectionLostError)) throw error;
-      const entries = commands.flatMap((command) => command.entries);
-      throw new AppendOutcomeUnknownError(
-        entries.map(({ streamName }) => streamName),
-        entries.flatMap(({ events }) => events.map(({ id }) => id)),
-        error.cause,
-      );
+      if (error instanceof ConnectionLostError) throw outcomeUnknown(commands, error.cause);
+      throw error;
     }
   }
 
@@ -156,7 +151,7 @@ export class PostgresStorage implements EventStorage {
       case 'conflict':
         return { status: 'conflict', streamName, actualVersion: versions[at] ?? 0 };
       case 'mismatch':
-        return { status: 'mismatch', streamName, eventIds: knownIds(command, answer) };
+        return toMismatch(command, answer);
       case 'closed': {
         const info = await this.streamInfo(streamName);
         return { status: 'closed', streamName, state: info?.state === 'archived' ? 'archived' : 'tombstoned' };
@@ -165,22 +160,36 @@ export class PostgresStorage implements EventStorage {
   }
 
   /** The events are in the log: whether they are the same ones can be told without a lock. */
-  async #toRepeated(command: AppendCommand, { positions, versions }: AppendAnswer): Promise<AppendOutcome> {
-    const rows = await this.#read(eventsAtQuery(this.#schema, positions));
-    const recorded = rows.map(toRecordedEvent);
+  async #toRepeated(command: AppendCommand, answer: AppendAnswer): Promise<AppendOutcome> {
+    const recorded = await this.#readAgain(command, answer.positions);
     let next = 0;
     const entries = command.entries.map(({ events }, index) => {
       const own = recorded.slice(next, next + events.length);
       next += events.length;
-      return { streamVersion: own.at(-1)?.streamVersion ?? versions[index] ?? 0, events: own };
+      return { streamVersion: own.at(-1)?.streamVersion ?? answer.versions[index] ?? 0, events: own };
     });
-    const different = command.entries.findIndex(
-      ({ events }, index) => !isSameAppend(events, entries[index]?.events ?? []),
-    );
-    if (different === -1) return { status: 'appended', repeated: true, entries };
-    const { streamName = '', events = [] } = command.entries[different] ?? {};
-    return { status: 'mismatch', streamName, eventIds: events.map(({ id }) => id) };
+    const isRepeat = command.entries.every(({ events }, index) => isSameAppend(events, entries[index]?.events ?? []));
+    return isRepeat ? { status: 'appended', repeated: true, entries } : toMismatch(command, answer);
   }
+
+  /** The append is stored: whoever cannot be told so must not be told that it is not. */
+  async #readAgain(command: AppendCommand, positions: readonly number[]): Promise<readonly RecordedEvent[]> {
+    try {
+      const rows = await this.#read(eventsAtQuery(this.#schema, positions));
+      return rows.map(toRecordedEvent);
+    } catch (error) {
+      throw outcomeUnknown([command], error);
+    }
+  }
+}
+
+function outcomeUnknown(commands: readonly AppendCommand[], cause: unknown): AppendOutcomeUnknownError {
+  const entries = commands.flatMap((command) => command.entries);
+  return new AppendOutcomeUnknownError(
+    entries.map(({ streamName }) => streamName),
+    entries.flatMap(({ events }) => events.map(({ id }) => id)),
+    cause,
+  );
 }
 
 function toAppendedEntries(
@@ -207,7 +216,14 @@ function toAppendedEntries(
   });
 }
 
-function knownIds({ entries }: AppendCommand, { positions }: AppendAnswer): readonly string[] {
-  const ids = entries.flatMap(({ events }) => events.map(({ id }) => id));
-  return ids.filter((_, index) => (positions[index] ?? 0) > 0);
+/** Names the first stream that holds ids of this append, and those ids. */
+function toMismatch({ entries }: AppendCommand, { positions }: AppendAnswer): AppendOutcome {
+  let next = 0;
+  for (const { streamName, events } of entries) {
+    const first = next;
+    next += events.length;
+    const known = events.filter((_, index) => (positions[first + index] ?? 0) > 0);
+    if (known.length > 0) return { status: 'mismatch', streamName, eventIds: known.map(({ id }) => id) };
+  }
+  return { status: 'mismatch', streamName: entries[0]?.streamName ?? '', eventIds: [] };
 }

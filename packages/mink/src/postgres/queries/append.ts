@@ -12,8 +12,9 @@ import { inSchema, type SchemaName } from '../schema-name.ts';
 
 const SQL = `
   select
-    array_to_string(outcomes, ','), array_to_string(culprits, ','), array_to_string(versions, ','),
-    array_to_string(positions, ',', '0'), array_to_string(times, ',')
+    pg_catalog.array_to_string(outcomes, ','), pg_catalog.array_to_string(culprits, ','),
+    pg_catalog.array_to_string(versions, ','), pg_catalog.array_to_string(positions, ',', '0'),
+    pg_catalog.array_to_string(times, ',')
   from :schema.append_v1(
     $1::int[], $2::text[], $3::text[], $4::smallint[], $5::bigint[], $6::int[], $7::boolean[],
     $8::int[], $9::uuid[], $10::text[], $11::int[], $12::text[], $13::json[], $14::json[], $15::int
@@ -78,9 +79,9 @@ function encodeData({ data, hasNegativeZero }: PreparedEvent): string {
   return stringifyJson(data, hasNegativeZero);
 }
 
-/** A tenant that text cannot hold stays in the metadata only. */
-function tenantOf({ tenantId }: JsonObject): string | null {
-  return typeof tenantId === 'string' && !/[\0\p{Surrogate}]/u.test(tenantId) ? tenantId : null;
+/** Empty for none. A tenant that text cannot hold stays in the metadata only. */
+function tenantOf({ tenantId }: JsonObject): string {
+  return typeof tenantId === 'string' && !/[\0\p{Surrogate}]/u.test(tenantId) ? tenantId : '';
 }
 
 /** Takes the function's answer apart again, command by command. */

@@ -4,7 +4,7 @@ import type { Row } from '../connection.ts';
 /** The columns of an event, in the order that {@link toRecordedEvent} reads them. */
 export const EVENT_COLUMNS = `
   e.global_position, e.stream_version, e.event_id, e.type, e.schema_version, e.stream_name, e.category,
-  (date_part('epoch', e.recorded_at) * 1000)::bigint, e.data, e.metadata`;
+  (pg_catalog.date_part('epoch', e.recorded_at) * 1000)::bigint, e.data, e.metadata`;
 
 /** Number of columns in {@link EVENT_COLUMNS}. */
 export const EVENT_WIDTH = 10;

@@ -2,6 +2,7 @@ import type { FeedBound } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 import { EVENT_COLUMNS } from './event-row.ts';
+import { toTimestamp } from './timestamp.ts';
 
 /** How far the log can be read: the one place where anybody learns it. */
 export function feedBoundQuery(schema: SchemaName): Statement {
@@ -20,7 +21,7 @@ export function toFeedBound([bound, head, incarnation]: Row): FeedBound {
 export function positionAtQuery(schema: SchemaName, time: Date, upTo: number): Statement {
   return {
     ...inSchema(schema, 'position_at', 'select :schema.position_at_v1($1::timestamptz, $2::bigint)'),
-    values: [time.toISOString(), upTo],
+    values: [toTimestamp(time.getTime()), upTo],
   };
 }
 
@@ -28,7 +29,7 @@ export function positionAtQuery(schema: SchemaName, time: Date, upTo: number): S
 export function eventsAtQuery(schema: SchemaName, positions: readonly number[]): Statement {
   const sql = `
     select ${EVENT_COLUMNS}
-    from unnest($1::bigint[]) with ordinality as p (position, nr)
+    from pg_catalog.unnest($1::bigint[]) with ordinality as p (position, nr)
     join :schema.events e on e.global_position = p.position
     order by p.nr`;
   return { ...inSchema(schema, 'events_at', sql), values: [positions] };

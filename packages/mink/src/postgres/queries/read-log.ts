@@ -44,7 +44,7 @@ function byCategory(categories: string, conditions: readonly string[], order: st
     '(x.category, x.global_position) > (c.category, $1)',
     '(x.category, x.global_position) <= (c.category, $2)',
   ];
-  return `unnest(${categories}) c (category)
+  return `pg_catalog.unnest(${categories}) c (category)
     cross join lateral (
       select x.*
       from :schema.events x
@@ -79,7 +79,7 @@ function residualConditions({ types, streamNames, streamPrefixes }: LogFilter, v
   if (streamNames !== undefined) conditions.push(`x.stream_name = any ($${values.push(streamNames)}::text[])`);
   if (streamPrefixes !== undefined) {
     conditions.push(
-      `exists (select from unnest($${values.push(streamPrefixes)}::text[]) p (prefix) where starts_with(x.stream_name, p.prefix))`,
+      `exists (select from pg_catalog.unnest($${values.push(streamPrefixes)}::text[]) p (prefix) where pg_catalog.starts_with(x.stream_name, p.prefix))`,
     );
   }
   return conditions;

@@ -2,6 +2,7 @@ import type { StreamPageQuery } from '../../core/index.ts';
 import type { Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 import { EVENT_COLUMNS } from './event-row.ts';
+import { toTimestamp } from './timestamp.ts';
 
 const MAX_VERSION = Number.MAX_SAFE_INTEGER;
 
@@ -11,8 +12,7 @@ export function readStreamQuery(schema: SchemaName, query: StreamPageQuery): Sta
   const values: unknown[] = [query.streamName, query.fromVersion, query.untilVersion ?? MAX_VERSION, query.limit];
   const conditions: string[] = [];
   if (untilPosition !== undefined) conditions.push(`and e.global_position <= $${values.push(untilPosition)}`);
-  if (untilTime !== undefined)
-    conditions.push(`and e.recorded_at <= $${values.push(new Date(untilTime).toISOString())}`);
+  if (untilTime !== undefined) conditions.push(`and e.recorded_at <= $${values.push(toTimestamp(untilTime))}`);
   if (types !== undefined) conditions.push(`and e.type = any ($${values.push(types)})`);
   const sql = `
     select ${EVENT_COLUMNS}

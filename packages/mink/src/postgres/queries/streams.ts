@@ -4,7 +4,7 @@ import { inSchema, type SchemaName } from '../schema-name.ts';
 
 const STREAM_COLUMNS = `
   s.stream_name, s.category, s.version, s.state,
-  (date_part('epoch', s.created_at) * 1000)::bigint, (date_part('epoch', s.last_recorded_at) * 1000)::bigint`;
+  (pg_catalog.date_part('epoch', s.created_at) * 1000)::bigint, (pg_catalog.date_part('epoch', s.last_recorded_at) * 1000)::bigint`;
 
 /** One stream, if it has events. */
 export function streamInfoQuery(schema: SchemaName, streamName: string): Statement {
@@ -26,7 +26,7 @@ export function listStreamsQuery(schema: SchemaName, query: ListStreamsQuery): S
   for (const start of [category === undefined ? undefined : `${category}-`, prefix]) {
     if (start === undefined || start === '') continue;
     const parameter = `$${values.push(start)}::text`;
-    conditions.push(`s.stream_name >= ${parameter}`, `starts_with(s.stream_name, ${parameter})`);
+    conditions.push(`s.stream_name >= ${parameter}`, `pg_catalog.starts_with(s.stream_name, ${parameter})`);
   }
   if (afterStreamName !== undefined) conditions.push(`s.stream_name > $${values.push(afterStreamName)}`);
   const sql = `
