@@ -35,25 +35,46 @@ describe('deepFreeze', () => {
     expect(walked).toBe(1);
   });
 
-  test('leaves instances of classes, dates, maps and bytes as they are', () => {
+  test('freezes instances of classes, maps, sets and dates, and leaves bytes', () => {
     class Money {
       amount = 1;
     }
-    const value = { money: new Money(), at: new Date(0), map: new Map([[1, { a: 1 }]]), bytes: new Uint8Array(2) };
+    const value = {
+      money: new Money(),
+      at: new Date(0),
+      map: new Map([[1, { a: 1 }]]),
+      set: new Set([{ b: 1 }]),
+      bytes: new Uint8Array(2),
+    };
     deepFreeze(value);
-    value.money.amount = 2;
-    value.at.setTime(5);
-    value.map.set(2, { a: 2 });
+    const changes: readonly (() => unknown)[] = [
+      () => (value.money.amount = 2),
+      () => value.at.setTime(5),
+      () => value.at.setFullYear(2000),
+      () => value.map.set(2, { a: 2 }),
+      () => value.map.delete(1),
+      () => value.map.clear(),
+      () => [...value.map.values()].map((item) => (item.a = 2)),
+      () => value.set.add({ b: 2 }),
+      () => value.set.clear(),
+      () => [...value.set].map((item) => (item.b = 2)),
+    ];
+    for (const change of changes) expect(change).toThrow(TypeError);
     value.bytes[0] = 1;
     expect(value).toEqual({
-      money: { amount: 2 },
-      at: new Date(5),
-      map: new Map([
-        [1, { a: 1 }],
-        [2, { a: 2 }],
-      ]),
+      money: { amount: 1 },
+      at: new Date(0),
+      map: new Map([[1, { a: 1 }]]),
+      set: new Set([{ b: 1 }]),
       bytes: new Uint8Array([1, 0]),
     });
+    expect(new Map(value.map).set(2, { a: 2 }).size).toBe(2);
+  });
+
+  test('a value that is nested deeper than calls may be is frozen, too', () => {
+    let deep: { inner?: unknown } = {};
+    for (let level = 0; level < 100_000; level += 1) deep = { inner: deep };
+    expect(Object.isFrozen(deepFreeze(deep))).toBe(true);
   });
 
   test.each([undefined, null, 1, 'x', 1n, true, Symbol.iterator])('gives %s back', (value) => {

@@ -87,6 +87,9 @@ class Checker {
   }
 
   #array(value: readonly unknown[], path: string, depth: number): JsonValue {
+    if (Object.keys(value).length > value.length || !isPlainArray(value)) {
+      throw new NotJson(path, 'is an array with more than its elements, which JSON would drop');
+    }
     this.maxBytes += value.length + 2;
     const copy: JsonValue[] = [];
     for (let index = 0; index < value.length; index += 1) {
@@ -122,6 +125,12 @@ function setOwn(target: Record<string, JsonValue>, key: string, value: JsonValue
   } else {
     target[key] = value;
   }
+}
+
+/** Not an instance of a subclass, and without a toJSON: both would lose what makes them special. */
+function isPlainArray(value: readonly unknown[]): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Array.prototype || (Array.isArray(prototype) && Object.hasOwn(Object(prototype), 'concat'));
 }
 
 /** `Object.prototype` of another realm (a test runner's VM context): it has no prototype of its own. */

@@ -1,5 +1,12 @@
 import { Pool, type PoolConfig } from 'pg';
-import { InvalidArgumentError, StoreClosedError, checkWhole, typed } from '../core/index.ts';
+import {
+  allowManyListeners,
+  checkWhole,
+  InvalidArgumentError,
+  StoreClosedError,
+  typed,
+  untilAborted,
+} from '../core/index.ts';
 import { isConnectionLoss, toDatabaseError, unavailable } from './database-errors.ts';
 
 /** The part of a `pg.Pool` that mink uses; bring your own by shape. */
@@ -95,29 +102,25 @@ const asText = { getTypeParser: () => (value: string) => value };
 export function createDatabase(options: ConnectionOptions): Database {
   const { pool, close } = options.pool === undefined ? ownPool(options) : { pool: options.pool, close: noop };
   const named = (options.prepare ?? 'named') === 'named';
-  let closing: Promise<void> | undefined;
-  const waiting = new Set<() => void>();
+  const closing = new AbortController();
+  let closed: Promise<void> | undefined;
+  allowManyListeners(closing.signal);
 
   /** A pool that is ended never serves those who wait for it: closing the store answers them. */
-  function connect(): Promise<PoolClientLike> {
-    return new Promise((resolve, reject) => {
-      const refuse = (): void => reject(new StoreClosedError());
-      waiting.add(refuse);
-      pool.connect().then(
-        (client) => {
-          if (waiting.delete(refuse)) resolve(client);
-          else client.release();
-        },
-        (error: unknown) => {
-          waiting.delete(refuse);
-          reject(unavailable(error));
-        },
-      );
-    });
+  async function connect(): Promise<PoolClientLike> {
+    const connecting = pool.connect();
+    try {
+      return await untilAborted(connecting, closing.signal);
+    } catch (error) {
+      if (!(error instanceof StoreClosedError)) throw unavailable(error);
+      // It may still come, and must not stay out for ever.
+      connecting.then((client) => client.release()).catch(ignore);
+      throw error;
+    }
   }
 
   async function withSession<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    if (closing !== undefined) throw new StoreClosedError();
+    closing.signal.throwIfAborted();
     const client = await connect();
     if (isInTransaction(client)) {
       const reason = 'handed out a connection with an open transaction. End transactions before releasing connections.';
@@ -143,10 +146,8 @@ export function createDatabase(options: ConnectionOptions): Database {
     run: (statement) => withSession((session) => session.run(statement)),
     withSession,
     close: () => {
-      closing ??= close();
-      for (const refuse of waiting) refuse();
-      waiting.clear();
-      return closing;
+      closing.abort(new StoreClosedError());
+      return (closed ??= close());
     },
   };
 }

@@ -92,7 +92,7 @@ async function tryMigrate(session: Session, schema: SchemaName): Promise<readonl
   await session.runScript('begin isolation level read committed');
   const [lock] = await session.run({
     name: 'mink_migration_lock',
-    text: 'select pg_try_advisory_xact_lock($1)::int',
+    text: 'select pg_catalog.pg_try_advisory_xact_lock($1)::int',
     values: [LOCK_KEY],
   });
   if (lock?.[0] !== '1') {
@@ -139,7 +139,7 @@ async function schemaSql(session: Session, schema: SchemaName): Promise<string> 
   version int primary key,
   name text not null,
   min_compatible_code int not null,
-  applied_at timestamptz not null default clock_timestamp()
+  applied_at timestamptz not null default pg_catalog.clock_timestamp()
 );
 `;
 }
@@ -175,7 +175,7 @@ async function readApplied(session: Session, schema: SchemaName): Promise<readon
     ...inSchema(
       schema,
       'migrations',
-      `select version, name, min_compatible_code, (date_part('epoch', applied_at) * 1000)::bigint
+      `select version, name, min_compatible_code, (pg_catalog.date_part('epoch', applied_at) * 1000)::bigint
       from :schema.migrations
       order by version`,
     ),

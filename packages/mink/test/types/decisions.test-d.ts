@@ -233,3 +233,12 @@ given(Order, []).when((it) => it.remove('x'));
 export const nothing: Promise<void> = given(Order, [])
   .when((it) => it.add('x'))
   .thenNothing();
+
+defineDecider({
+  category: 'Typo',
+  events: defineEvents({ Renamed: payload<{ name: string }>() }),
+  initialState: (): { name?: string } => ({}),
+  // @ts-expect-error a property that the state does not have
+  evolve: (state, event) => ({ ...state, nmae: event.data.name }),
+  decide: () => [],
+});

@@ -33,7 +33,13 @@ export interface AggregateInternals {
   readonly definition: AggregateDefinition;
   /** Moves to the next version; the event is undefined where it was skipped. */
   replay(event: { readonly type: string; readonly data: unknown } | undefined, streamVersion: number): void;
-  uncommitted(): readonly (UncommittedEvent & { readonly [encoded]: EncodedPayload })[];
+  /** With ids once a save has ended without an answer: the next one repeats it. */
+  uncommitted(): readonly (UncommittedEvent & {
+    readonly id: string | undefined;
+    readonly [encoded]: EncodedPayload;
+  })[];
+  /** The save was sent with these ids, and its outcome is unknown. */
+  rememberIds(eventIds: readonly string[]): void;
   /** Claims the aggregate for one save at a time; the function releases it, and moves the version when it is given. */
   beginSave(): (savedVersion?: number) => void;
 }
@@ -45,6 +51,7 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
   #state: State;
   #version = 0;
   #saving = false;
+  #sentIds: readonly string[] = [];
 
   /** The id: the stream name's part after the category. */
   readonly id: string;
@@ -82,6 +89,12 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
         `${this.#fold.category} "${this.id}" is being saved; await the save first`,
       );
     }
+    if (this.#sentIds.length > 0) {
+      throw new InvalidArgumentError(
+        'apply',
+        `whether ${this.#fold.category} "${this.id}" was saved is unknown; save it again first, or load it anew`,
+      );
+    }
     const payload = codecFor(this.#fold.category, this.#fold.events, event.type).encode(event.data);
     this.#state = evolveOnce(this.#fold, this.state, { type: event.type, data: payload.data });
     // Kept as it was folded: what the caller does to its own object until the save must not make state and log differ.
@@ -95,7 +108,15 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
         if (event !== undefined) this.#state = evolveOnce(this.#fold, this.#state, event);
         this.#version = streamVersion;
       },
-      uncommitted: () => this.#uncommitted.map(({ event, payload }) => ({ ...event, [encoded]: payload })),
+      uncommitted: () =>
+        this.#uncommitted.map(({ event, payload }, index) => ({
+          ...event,
+          id: this.#sentIds[index],
+          [encoded]: payload,
+        })),
+      rememberIds: (eventIds) => {
+        this.#sentIds = eventIds;
+      },
       beginSave: () => {
         if (this.#saving) {
           throw new InvalidArgumentError('save', `${this.#fold.category} "${this.id}" is being saved already`);
@@ -106,6 +127,7 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
           if (savedVersion === undefined) return;
           this.#version = savedVersion;
           this.#uncommitted.length = 0;
+          this.#sentIds = [];
         };
       },
     };

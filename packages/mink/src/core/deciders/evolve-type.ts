@@ -23,5 +23,10 @@ interface DeepArrays {
  * literals would be widened while `State` is still being inferred, and `{ ...state, status: 'open' }` would not compile.
  */
 export type ReturnsState<Next, State> = [Next] extends [State]
-  ? unknown
+  ? [Exclude<KeysOf<Next>, KeysOf<State>>] extends [never]
+    ? unknown
+    : { readonly evolve: 'returns a property that the state does not have' }
   : { readonly evolve: (...parameters: never) => State };
+
+/** The property names of any member of a union; of objects only. */
+type KeysOf<T> = T extends readonly unknown[] ? never : T extends object ? keyof T : never;

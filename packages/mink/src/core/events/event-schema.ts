@@ -1,6 +1,7 @@
 import { InvalidArgumentError, InvalidEventDataError, type Issue } from '../errors.ts';
 import { checkJson, type CheckedJson, type JsonValue } from '../json.ts';
 import { deepFreeze } from '../deep-freeze.ts';
+import { lostKind } from './kept-kind.ts';
 import {
   formatPath,
   type StandardIssue,
@@ -124,7 +125,10 @@ function twoWayCodec(type: string, ways: TwoWays): EventCodec {
   return {
     encode(data) {
       const stored = toJson(type, ways.encode(data));
-      return { stored, data: decode(stored.value, '') };
+      const decoded = decode(stored.value, '');
+      const issue = lostKind(data, decoded);
+      if (issue !== undefined) throw new InvalidEventDataError(type, [issue]);
+      return { stored, data: decoded };
     },
     decode,
   };

@@ -90,7 +90,8 @@ function checkEntries(
 ): readonly CheckedEntry[] {
   if (!Array.isArray(entries) || entries.length === 0) throw new InvalidArgumentError('entries', 'is empty');
   const names = new Set<string>();
-  const checked = entries.map((entry) => {
+  const checked = Array.from(entries, (entry: UncheckedEntry | null | undefined) => {
+    if (typeof entry !== 'object' || entry === null) throw new InvalidArgumentError('entries', 'holds no entry');
     const { category } = parseStreamName(entry.streamName);
     if (names.has(entry.streamName)) {
       throw new InvalidArgumentError(

@@ -20,7 +20,7 @@ import type {
   StreamNameOf,
   UntypedCategories,
 } from './categories.ts';
-import { createRegistry, createUntypedRegistry, type UnknownEventsPolicy } from './event-registry.ts';
+import { checkCategory, createRegistry, createUntypedRegistry, type UnknownEventsPolicy } from './event-registry.ts';
 import { EventSequence } from './event-sequence.ts';
 import { checkExpectation, executeDecider, saveAggregate, type ExecuteOptions, type ExecuteResult } from './execute.ts';
 import {
@@ -33,7 +33,7 @@ import {
   type LoadOptions,
 } from './load.ts';
 import { boundedLogPages, followLog, streamPages } from './read-pages.ts';
-import { checkDirection, checkList, checkUntil, checkWhole } from './read-options.ts';
+import { checkDirection, checkList, checkPolicy, checkText, checkUntil, checkWhole } from './read-options.ts';
 import type {
   AppendOptions,
   ListStreamsOptions,
@@ -43,6 +43,7 @@ import type {
   StoreOptions,
   SubscribeOptions,
 } from './options.ts';
+import { allowManyListeners, linkSignals } from './signals.ts';
 import { toStoredEvent } from './stored-event.ts';
 import { typed } from '../typed.ts';
 
@@ -62,6 +63,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
 
   constructor(storage: EventStorage, options: StoreOptions<C, Meta> = {}) {
     const { categories, metadata, newId } = options;
+    allowManyListeners(this.#closing.signal);
     this.#context = {
       storage,
       categories,
@@ -194,12 +196,13 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     const { storage } = this.#context;
     const closing = this.#closing.signal;
     return this.#sequence(async function* () {
-      const signal = options.signal === undefined ? closing : AbortSignal.any([options.signal, closing]);
-      if (signal.aborted) return;
+      const link = linkSignals([closing, ...(options.signal === undefined ? [] : [options.signal])]);
       try {
-        yield* followLog(storage, { after, filter, pageSize, signal, isTransient });
+        yield* followLog(storage, { after, filter, pageSize, signal: link.signal, isTransient });
       } catch (error) {
-        if (!signal.aborted) throw error;
+        if (!link.signal.aborted) throw error;
+      } finally {
+        link.release();
       }
     }, options.unknownEvents);
   }
@@ -222,6 +225,8 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   listStreams(options: ListStreamsOptions<CategoryName<C>> = {}): EventSequence<StreamInfo> {
     this.#checkOpen();
     const { category, prefix } = options;
+    if (category !== undefined) checkCategory(category);
+    if (prefix !== undefined) checkText('prefix', prefix);
     const { limit, pageSize } = this.#limits(options);
     const { storage } = this.#context;
     return new EventSequence(async function* () {
@@ -382,8 +387,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
 
   #sequence<E>(
     read: () => AsyncGenerator<readonly RecordedEvent[], void, undefined>,
-    policy: UnknownEventsPolicy = 'error',
+    unknownEvents: UnknownEventsPolicy | undefined,
   ): EventSequence<E> {
+    const policy = checkPolicy(unknownEvents);
     const { registry } = this.#context;
     return new EventSequence(async function* () {
       for await (const page of read()) {

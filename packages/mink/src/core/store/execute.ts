@@ -1,4 +1,4 @@
-import { ConcurrencyConflictError, InvalidArgumentError } from '../errors.ts';
+import { AppendOutcomeUnknownError, ConcurrencyConflictError, InvalidArgumentError } from '../errors.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { internals, type AnyAggregate } from '../deciders/aggregate.ts';
 import { evolveOnce } from '../deciders/decider.ts';
@@ -70,7 +70,10 @@ export async function executeDecider<State>(
   };
 }
 
-/** Appends what an aggregate has applied, at the version it was loaded at. */
+/**
+ * Appends what an aggregate has applied, at the version it was loaded at. After an `AppendOutcomeUnknownError`, saving it
+ * again repeats the same append: it happens once.
+ */
 export async function saveAggregate(
   context: AppendContext,
   aggregate: AnyAggregate,
@@ -103,6 +106,9 @@ export async function saveAggregate(
       events: stream?.events ?? [],
       globalPosition,
     };
+  } catch (error) {
+    if (error instanceof AppendOutcomeUnknownError) parts.rememberIds(error.eventIds);
+    throw error;
   } finally {
     finish(savedVersion);
   }
@@ -124,7 +130,8 @@ function scopedTo(
 /** What decide returned: one event, or several. */
 export function decidedEvents(decided: unknown): readonly UncheckedEvent[] {
   const events: readonly unknown[] = Array.isArray(decided) ? decided : [decided];
-  return events.map((event) => {
+  // Array.from, because map passes over holes.
+  return Array.from(events, (event) => {
     if (isEvent(event)) return event;
     // Its own failure is not the one to report, and must not end the process.
     if (event instanceof Promise) event.catch(() => undefined);

@@ -7,7 +7,7 @@ import type { EventStorage } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Categories } from './categories.ts';
 import { createCategoryRegistry, type UnknownEventsPolicy } from './event-registry.ts';
-import { checkUntil, type Until } from './read-options.ts';
+import { checkPolicy, checkUntil, type Until } from './read-options.ts';
 import { streamPages } from './read-pages.ts';
 
 /** Options of `load`. */
@@ -91,6 +91,10 @@ export async function loadAggregate<A extends AnyAggregate>(
 ): Promise<A> {
   const aggregate = new aggregateClass(id);
   const { definition } = aggregateClass;
+  if (aggregate.uncommittedEvents.length > 0) {
+    const reason = `the constructor of ${aggregateClass.name} applies events, which would happen again on every load`;
+    throw new InvalidArgumentError('apply', `${reason}. Apply them in a method.`);
+  }
   const parts = aggregate[internals];
   await replay(context, definition, streamName(definition.category, id), options, (event, version) => {
     parts.replay(event, version);
@@ -107,13 +111,14 @@ async function replay(
   apply: (event: { readonly type: string; readonly data: unknown } | undefined, streamVersion: number) => void,
 ): Promise<number> {
   const registry = createCategoryRegistry(definition.category, definition.events);
+  const policy = checkPolicy(options.unknownEvents);
   const until = checkUntil(options.until, ['version', 'position', 'time']);
   const query = { streamName: name, fromVersion: 1, types: undefined, direction: 'forwards' as const, ...until };
   const limits = { limit: undefined, pageSize: context.pageSize, signal: options.signal };
   let streamVersion = 0;
   for await (const page of streamPages(context.storage, query, limits)) {
     for (const event of page) {
-      const decoded = registry.decode(event, options.unknownEvents ?? 'error');
+      const decoded = registry.decode(event, policy);
       streamVersion = event.streamVersion;
       apply(decoded === undefined ? undefined : { type: event.type, data: decoded.data }, streamVersion);
     }

@@ -48,12 +48,15 @@ export function prepareEvents(
 ): readonly PreparedWithData[] {
   if (!Array.isArray(events)) throw new InvalidArgumentError('events', 'is not an array');
   if (events.length === 0) throw new NoEventsError(request.streamName);
+  checkIsObject('metadata', request.metadata);
   const shared = { ...currentMetadata(), ...request.metadata };
   let sharedMetadata: JsonObject | undefined;
-  return events.map((event) => {
+  // Array.from, because map passes over holes.
+  return Array.from(events, (event) => {
     if (typeof event !== 'object' || event === null || typeof event.type !== 'string') {
       throw new InvalidArgumentError('events', 'holds something that is not { type, data }');
     }
+    checkIsObject('metadata', event.metadata);
     const payload = event[encoded] ?? request.registry.encode(request.category, event.type, event.data);
     checkSize({ type: event.type, part: 'data' }, payload.stored, context.maxPayloadBytes);
     const metadata =
@@ -72,9 +75,15 @@ export function prepareEvents(
   });
 }
 
+/** Spreading a string or an array would make keys of its parts. */
+function checkIsObject(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value))) return;
+  throw new InvalidArgumentError(name, 'is not an object');
+}
+
 /** Whether the caller gave the ids. All or none: a repeat could not be told from a new append otherwise. */
 export function hasGivenIds(events: readonly UncheckedEvent[]): boolean {
-  const given = events.filter((event) => event.id !== undefined);
+  const given = events.filter((event: UncheckedEvent | null) => event?.id !== undefined);
   if (given.length === 0) return false;
   if (given.length < events.length) {
     throw new InvalidArgumentError(

@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from '../errors.ts';
 import type { Direction } from '../storage/event-storage.ts';
+import { textProblem } from '../stream-name.ts';
+import type { UnknownEventsPolicy } from './event-registry.ts';
 
 /**
  * Where to stop, inclusive: at a version of the stream, a position of the log, or a recorded time. In a stream, time is
@@ -21,6 +23,7 @@ export function checkUntil(
 ): UntilParts {
   const parts = { untilVersion: undefined, untilPosition: undefined, untilTime: undefined };
   if (until === undefined) return parts;
+  if (typeof until !== 'object' || until === null) throw new InvalidArgumentError('until', 'is not an object');
   const keys = Object.keys(until);
   const [key] = keys;
   if (keys.length !== 1 || !allowed.some((name) => name === key)) {
@@ -57,5 +60,19 @@ export function checkList(name: string, values: readonly string[] | undefined): 
   if (values.some((value) => typeof value !== 'string' || value === '')) {
     throw new InvalidArgumentError(name, 'holds an empty or missing name');
   }
+  for (const value of values) checkText(name, value);
   return values;
+}
+
+/** Refuses text that a database cannot hold: it would be compared with something else. */
+export function checkText(name: string, value: string): string {
+  const problem = typeof value === 'string' ? textProblem(value) : 'it is not a string';
+  if (problem !== undefined) throw new InvalidArgumentError(name, `${JSON.stringify(value)}: ${problem}`);
+  return value;
+}
+
+/** `'error'` unless told otherwise. */
+export function checkPolicy(policy: UnknownEventsPolicy | undefined): UnknownEventsPolicy {
+  if (policy === undefined || policy === 'error' || policy === 'skip') return policy ?? 'error';
+  throw new InvalidArgumentError('unknownEvents', `${String(policy)} is neither 'error' nor 'skip'`);
 }

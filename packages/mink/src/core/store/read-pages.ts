@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LogRewoundError } from '../errors.ts';
+import { untilAborted } from './signals.ts';
 import type {
   EventStorage,
   FeedBound,
@@ -122,9 +124,10 @@ export async function* followLog(
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   const { signal } = query;
   // Not waitForBound, which waits for a database that is away: a wrong URL should be an error, not a long silence.
-  let bound = await storage.readBound();
-  let lastRead = query.after === 'end' ? await lastVisible(storage, bound) : query.after;
-  checkNotRewound(lastRead, bound);
+  let bound = await untilAborted(storage.readBound(), signal);
+  let lastRead = query.after === 'end' ? await untilAborted(lastVisible(storage), signal) : query.after;
+  if (query.after !== 'end') checkNotRewound(lastRead, bound);
+  let failures = 0;
   let cursor = lastRead;
   for (;;) {
     try {
@@ -137,10 +140,14 @@ export async function* followLog(
         yield page;
         lastRead = page.at(-1)?.globalPosition ?? lastRead;
         cursor = lastRead;
+        failures = 0;
       }
       cursor = Math.max(cursor, bound.position);
+      failures = 0;
     } catch (error) {
       if (!(error instanceof IncarnationChanged || query.isTransient(error))) throw error;
+      failures += 1;
+      await pause(failures, signal);
     }
     const next = await storage.waitForBound({ after: cursor, incarnation: bound.incarnation, signal });
     if (next.incarnation !== bound.incarnation) {
@@ -151,16 +158,29 @@ export async function* followLog(
   }
 }
 
+const PAUSE = { first: 10, most: 5_000 };
+
+/** Longer with each failure in a row: a database that answers for the bound only is not asked without end. */
+async function pause(failures: number, signal: AbortSignal): Promise<void> {
+  const milliseconds = Math.min(PAUSE.most, PAUSE.first * 2 ** Math.min(failures - 1, 10));
+  await sleep(milliseconds, undefined, { signal });
+}
+
 /** The end as an event, not as a bound: an event that was committed keeps its position over any restart. */
-async function lastVisible(storage: EventStorage, bound: FeedBound): Promise<number> {
-  const page = await storage.readLogPage({
-    after: 0,
-    upTo: bound.position,
-    filter: { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined },
-    direction: 'backwards',
-    limit: 1,
-  });
-  return page.events[0]?.globalPosition ?? 0;
+async function lastVisible(storage: EventStorage): Promise<number> {
+  for (;;) {
+    const bound = await storage.readBound();
+    const page = await storage.readLogPage({
+      after: 0,
+      upTo: bound.position,
+      filter: { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined },
+      direction: 'backwards',
+      limit: 1,
+    });
+    if (page.incarnation === undefined || page.incarnation === bound.incarnation) {
+      return page.events[0]?.globalPosition ?? 0;
+    }
+  }
 }
 
 function checkNotRewound(after: number, bound: FeedBound): void {

@@ -20,7 +20,18 @@ export function toRecordedEvent(row: Row): RecordedEvent {
     streamName: row[5] ?? '',
     category: row[6] ?? '',
     recordedAt: Number(row[7]),
-    data: typed<JsonValue>(JSON.parse(row[8] ?? 'null')),
-    metadata: typed<JsonObject>(JSON.parse(row[9] ?? '{}')),
+    data: typed<JsonValue>(frozenJson(row[8] ?? 'null')),
+    metadata: typed<JsonObject>(frozenJson(row[9] ?? '{}')),
   };
+}
+
+/** Frozen like what the memory storage holds: code that changes an event fails on both, not in production only. */
+function frozenJson(text: string): unknown {
+  return freeze(JSON.parse(text));
+}
+
+function freeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const item of Object.values(value)) freeze(item);
+  return Object.freeze(value);
 }

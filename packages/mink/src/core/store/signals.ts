@@ -1,0 +1,56 @@
+import { setMaxListeners } from 'node:events';
+
+/** A signal that follows others, until it is released. */
+export interface LinkedSignal {
+  readonly signal: AbortSignal;
+  /** Lets go of the others: a signal that lives long must not remember every reader that ever used it. */
+  readonly release: () => void;
+}
+
+/** Like `AbortSignal.any`, which on Node 20 keeps what it made for as long as its sources live. */
+export function linkSignals(sources: readonly AbortSignal[]): LinkedSignal {
+  const controller = new AbortController();
+  const releases = sources.map((source) => onAbort(source, () => controller.abort(source.reason)));
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const release of releases) release();
+    },
+  };
+}
+
+const followers = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** One listener for each signal, however many follow it: more than ten would look like a leak. */
+function onAbort(source: AbortSignal, follower: () => void): () => void {
+  if (source.aborted) follower();
+  const known = followers.get(source);
+  const all = known ?? new Set();
+  if (known === undefined) {
+    followers.set(source, all);
+    source.addEventListener('abort', () => {
+      for (const follow of all) follow();
+    });
+  }
+  all.add(follower);
+  return () => all.delete(follower);
+}
+
+/** Any number of readers may wait on one signal; more than ten are no leak. */
+export function allowManyListeners(signal: AbortSignal): void {
+  setMaxListeners(0, signal);
+}
+
+/** Settles with `work`, or rejects with the signal's reason as soon as it is aborted. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const finished = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: finished.signal });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    finished.abort();
+  }
+}
