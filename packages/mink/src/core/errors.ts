@@ -266,7 +266,7 @@ export class AppendOutcomeUnknownError extends MinkError {
 
   constructor(streamNames: readonly string[], eventIds: readonly string[], cause: unknown) {
     super(
-      `The connection broke while events were being appended to ${streamNames.join(', ')}: they may or may not be stored. Append the same events with the same ids (error.eventIds) again; they are stored once.`,
+      `The connection broke while events were being appended to ${streamNames.join(', ')}: they may or may not be stored. Append the same events with the same ids (error.eventIds) again; they are stored once. An aggregate can be saved again; after execute, load the entity and look.`,
       { cause },
     );
     this.streamNames = streamNames;
