@@ -28,6 +28,7 @@ export {
   LogRewoundError,
   MinkError,
   NoEventsError,
+  OverloadedError,
   PayloadTooLargeError,
   SchemaVersionError,
   StoreClosedError,

@@ -144,6 +144,7 @@ $function$;
 --   expected_versions  from 0: exactly this version; -1: any; -2: the stream exists
 --   repeatable         the command's event ids came from its caller and may be in the streams already
 --   hold_timeout_ms    how long an open transaction may hold readers back before the server ends it; 0: as it is
+--   lock_timeout_ms    how long to wait for a row that somebody else holds; 0: as it is
 --
 --   outcomes   for each command: 0 appended, 1 conflict, 2 repeated, 3 ids of another append, 4 stream is closed
 --   culprits   for each command that lost: the stream it lost at
@@ -166,6 +167,7 @@ create function :schema.append_v1(
   event_data json[],
   event_metadata json[],
   hold_timeout_ms int,
+  lock_timeout_ms int,
   out outcomes int[],
   out culprits int[],
   out versions bigint[],
@@ -199,6 +201,10 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'append_v1 needs the isolation level READ COMMITTED, not %', current_setting('transaction_isolation')
       using errcode = 'MK003';
+  end if;
+
+  if lock_timeout_ms > 0 then
+    perform set_config('lock_timeout', lock_timeout_ms::text, true);
   end if;
 
   -- A wrong call must not become a wrong log: nothing is missing, and the arrays fit together.

@@ -69,6 +69,7 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'SCHEMA_VERSION',
     ['run mink migrate'],
   ],
+  [new errors.OverloadedError(10), 'OVERLOADED', ['10 appends are waiting', 'raise maxQueuedAppends']],
   [new errors.StoreClosedError(), 'STORE_CLOSED', ['closed', 'Create a new one']],
 ];
 

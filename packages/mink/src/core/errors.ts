@@ -274,6 +274,19 @@ export class AppendOutcomeUnknownError extends MinkError {
   }
 }
 
+/** More appends are waiting than the store may hold. Nothing of this one was written. */
+export class OverloadedError extends MinkError {
+  readonly code = 'OVERLOADED';
+  readonly maxQueuedAppends: number;
+
+  constructor(maxQueuedAppends: number) {
+    super(
+      `${maxQueuedAppends} appends are waiting already, which is the limit. Nothing was written: try again later, shed load, or raise maxQueuedAppends.`,
+    );
+    this.maxQueuedAppends = maxQueuedAppends;
+  }
+}
+
 /** The store, or the database behind it, cannot be reached. Reads and retries are safe. */
 export class DatabaseUnavailableError extends MinkError {
   readonly code = 'DATABASE_UNAVAILABLE';

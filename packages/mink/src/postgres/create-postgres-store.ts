@@ -31,9 +31,21 @@ export interface PostgresStorageOptions extends ConnectionOptions {
    * @defaultValue 100
    */
   readonly pollInterval?: number | undefined;
+  /**
+   * Most appends that wait to be sent; above it, an append is an `OverloadedError`.
+   * @defaultValue 10_000
+   */
+  readonly maxQueuedAppends?: number | undefined;
+  /**
+   * Milliseconds an append may wait for a stream that another process holds, before it is a `DatabaseError` (55P03).
+   * @defaultValue 30_000
+   */
+  readonly lockTimeout?: number | undefined;
 }
 
 const DEFAULT_POLL_INTERVAL = 100;
+const DEFAULT_MAX_CONNECTIONS = 10;
+const LANES = 2;
 
 /** The storage alone, for `createEventStore`. */
 export function createPostgresStorage(options: PostgresStorageOptions): EventStorage {
@@ -46,6 +58,13 @@ export function createPostgresStorage(options: PostgresStorageOptions): EventSto
     schema: schemaName(options.schema),
     migrate,
     pollInterval: checkWhole('pollInterval', pollInterval, 1),
+    pump: {
+      lanes: LANES,
+      slowLanes: Math.max(1, Math.floor((options.maxConnections ?? DEFAULT_MAX_CONNECTIONS) / 2)),
+      maxQueued: checkWhole('maxQueuedAppends', options.maxQueuedAppends ?? 10_000, 1),
+      lockTimeout: 50,
+      slowLockTimeout: checkWhole('lockTimeout', options.lockTimeout ?? 30_000, 1),
+    },
   });
 }
 

@@ -18,7 +18,14 @@ import { ConnectionLostError, type Database, type Row, type Statement } from './
 import { unavailable } from './database-errors.ts';
 import { Feed } from './feed.ts';
 import { checkCompatible, checkMigrated, migrate, schemaStatus } from './migrate.ts';
-import { createAppendQuery, parseAppendAnswers, type AppendAnswer } from './queries/append.ts';
+import { AppendPump } from './append-pump.ts';
+import {
+  createAppendQuery,
+  encodeCommand,
+  parseAppendAnswers,
+  type AppendAnswer,
+  type EncodedCommand,
+} from './queries/append.ts';
 import { EVENT_WIDTH, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
 import { readLogQuery } from './queries/read-log.ts';
@@ -32,6 +39,16 @@ export interface PostgresStorageSettings {
   readonly schema: SchemaName;
   readonly migrate: 'auto' | 'never';
   readonly pollInterval: number;
+  readonly pump: PumpSettings;
+}
+
+/** How appends travel; see the options of the store. */
+export interface PumpSettings {
+  readonly lanes: number;
+  readonly slowLanes: number;
+  readonly maxQueued: number;
+  readonly lockTimeout: number;
+  readonly slowLockTimeout: number;
 }
 
 const MAX_BACKOFF = 5_000;
@@ -41,23 +58,24 @@ export class PostgresStorage implements EventStorage {
   readonly #database: Database;
   readonly #schema: SchemaName;
   readonly #migrate: 'auto' | 'never';
-  readonly #appendQuery: (commands: readonly AppendCommand[]) => Statement;
+  readonly #appendQuery: ReturnType<typeof createAppendQuery>;
+  readonly #pump: AppendPump;
   readonly #feed: Feed;
   #ready: Promise<void> | undefined;
 
-  constructor({ database, schema, migrate: migrating, pollInterval }: PostgresStorageSettings) {
+  constructor({ database, schema, migrate: migrating, pollInterval, pump }: PostgresStorageSettings) {
     this.#database = database;
     this.#schema = schema;
     this.#migrate = migrating;
     this.#appendQuery = createAppendQuery(schema);
+    this.#pump = new AppendPump({ ...pump, send: (commands, lock) => this.#send(commands, lock) });
     this.#feed = new Feed({ readBound: () => this.readBound(), pollInterval, maxBackoff: MAX_BACKOFF });
   }
 
   async append(command: AppendCommand, options: StorageCallOptions = {}): Promise<AppendOutcome> {
     await this.#whenReady();
     options.signal?.throwIfAborted();
-    const [answer] = await this.#send([command]);
-    if (answer === undefined) throw new Error('the append function gave no answer');
+    const answer = await this.#pump.append(encodeCommand(command), options.signal);
     if (answer.outcome === 'appended') this.#feed.wake();
     return this.#toOutcome(command, answer);
   }
@@ -97,6 +115,7 @@ export class PostgresStorage implements EventStorage {
   }
 
   async close(): Promise<void> {
+    this.#pump.close();
     this.#feed.close();
     await this.#database.close();
   }
@@ -128,14 +147,9 @@ export class PostgresStorage implements EventStorage {
     }
   }
 
-  async #send(commands: readonly AppendCommand[]): Promise<readonly AppendAnswer[]> {
-    try {
-      const [row] = await this.#database.run(this.#appendQuery(commands));
-      return parseAppendAnswers(commands, row);
-    } catch (error) {
-      if (error instanceof ConnectionLostError) throw outcomeUnknown(commands, error.cause);
-      throw error;
-    }
+  async #send(commands: readonly EncodedCommand[], lock: number): Promise<readonly AppendAnswer[]> {
+    const [row] = await this.#database.run(this.#appendQuery(commands, { lock, hold: 0 }));
+    return parseAppendAnswers(commands, row);
   }
 
   async #toOutcome(command: AppendCommand, answer: AppendAnswer): Promise<AppendOutcome> {

@@ -38,7 +38,7 @@ for (const { label, url } of inject('servers')) {
         `select mink.append_v1(array[1], array['Lost-1'], array['Lost'], array[0::smallint], array[-1::bigint], array[$1::int],
           array[false], array_fill(1, array[$1]), array(select gen_random_uuid() from generate_series(1, $1)),
           array_fill('Lost'::text, array[$1]), array_fill(1, array[$1]), array_fill(null::text, array[$1]),
-          array(select '{}'::json from generate_series(1, $1)), array(select '{}'::json from generate_series(1, $1)), 0)`,
+          array(select '{}'::json from generate_series(1, $1)), array(select '{}'::json from generate_series(1, $1)), 0, 0)`,
         [events],
       );
       await client.query('rollback');

@@ -9,7 +9,7 @@ async function appendOn(client: Client, streamName: string): Promise<number> {
   const { rows } = await client.query<{ positions: string[] }>(
     `select positions from mink.append_v1(
       array[1], array[$1], array[split_part($1, '-', 1)], array[0::smallint], array[-1::bigint], array[1], array[false],
-      array[1], array[gen_random_uuid()], array['Held'], array[1], array[null]::text[], array['{}'::json], array['{}'::json], 0
+      array[1], array[gen_random_uuid()], array['Held'], array[1], array[null]::text[], array['{}'::json], array['{}'::json], 0, 0
     )`,
     [streamName],
   );

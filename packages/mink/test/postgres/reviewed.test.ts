@@ -13,7 +13,7 @@ function appendCall(change: Partial<Record<'names' | 'expected' | 'counts' | 'st
   const ids = change.ids ?? 'array[gen_random_uuid()]';
   return `select mink.append_v1(
     array[1], ${names}, array['A'], array[0]::smallint[], ${expected}::bigint[], ${counts}::int[], array[false],
-    ${streams}::int[], ${ids}::uuid[], array['T'], array[1], array[''], array['{}']::json[], array['{}']::json[], 0)`;
+    ${streams}::int[], ${ids}::uuid[], array['T'], array[1], array[''], array['{}']::json[], array['{}']::json[], 0, 0)`;
 }
 
 describePostgres('what a hostile review found', (databases) => {
@@ -33,7 +33,7 @@ describePostgres('what a hostile review found', (databases) => {
     }
     const none = `array[]::int[], array[]::text[], array[]::text[], array[]::smallint[], array[]::bigint[], array[]::int[],
       array[]::boolean[], array[]::int[], array[]::uuid[], array[]::text[], array[]::int[], array[]::text[], array[]::json[],
-      array[]::json[], 0`;
+      array[]::json[], 0, 0`;
     await rejects(runSql(url, `set statement_timeout = 5000; select mink.append_v1(${none})`), { code: 'MK006' });
     await runSql(url, appendCall({}));
   });

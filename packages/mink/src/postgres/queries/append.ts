@@ -5,7 +5,6 @@ import {
   type AppendCommandEntry,
   type ExpectedVersion,
   type JsonObject,
-  type PreparedEvent,
 } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
@@ -17,8 +16,38 @@ const SQL = `
     pg_catalog.array_to_string(times, ',')
   from :schema.append_v1(
     $1::int[], $2::text[], $3::text[], $4::smallint[], $5::bigint[], $6::int[], $7::boolean[],
-    $8::int[], $9::uuid[], $10::text[], $11::int[], $12::text[], $13::json[], $14::json[], $15::int
+    $8::int[], $9::uuid[], $10::text[], $11::int[], $12::text[], $13::json[], $14::json[], $15::int, $16::int
   )`;
+
+/** A command and its payloads as text. */
+export interface EncodedCommand {
+  readonly command: AppendCommand;
+  /** The streams it touches, check-only ones included. */
+  readonly names: readonly string[];
+  /** Payload and metadata of each event, in order. */
+  readonly texts: readonly { readonly data: string; readonly metadata: string }[];
+  /** Characters of all texts. */
+  readonly size: number;
+}
+
+/** Turns payloads into text, once, when the command is queued. */
+export function encodeCommand(command: AppendCommand): EncodedCommand {
+  const texts: { readonly data: string; readonly metadata: string }[] = [];
+  let size = 0;
+  let lastMetadata: JsonObject | undefined;
+  let metadata = '';
+  for (const { events } of command.entries) {
+    for (const event of events) {
+      // The events of an append usually share one metadata object.
+      if (event.metadata !== lastMetadata) metadata = JSON.stringify(event.metadata);
+      lastMetadata = event.metadata;
+      const data = stringifyJson(event.data, event.hasNegativeZero);
+      size += data.length + metadata.length;
+      texts.push({ data, metadata });
+    }
+  }
+  return { command, names: command.entries.map(({ streamName }) => streamName), texts, size };
+}
 
 /** What the append function says of one command. Streams and events are in the command's order. */
 export interface AppendAnswer {
@@ -31,35 +60,55 @@ export interface AppendAnswer {
   readonly recordedAt: number;
 }
 
+/** How long a call may wait for others, and others for it. 0 leaves the server's own setting. */
+export interface AppendTimeouts {
+  /** Milliseconds to wait for a row that somebody else holds. */
+  readonly lock: number;
+  /** Milliseconds the transaction may be idle afterwards: it holds readers back. */
+  readonly hold: number;
+}
+
 const OUTCOMES = ['appended', 'conflict', 'repeated', 'mismatch', 'closed'] as const;
 
 /** The statement that appends many commands, which must not share a stream. */
-export function createAppendQuery(schema: SchemaName): (commands: readonly AppendCommand[]) => Statement {
+export function createAppendQuery(
+  schema: SchemaName,
+): (commands: readonly EncodedCommand[], timeouts: AppendTimeouts) => Statement {
   const query = inSchema(schema, 'append', SQL);
-  return (commands) => ({ ...query, values: toParameters(commands) });
+  return (commands, timeouts) => ({ ...query, values: [...toArrays(commands), timeouts.hold, timeouts.lock] });
 }
 
-function toParameters(commands: readonly AppendCommand[]): readonly unknown[] {
-  const streams = commands.flatMap(({ entries }, index) => entries.map((entry) => ({ entry, command: index + 1 })));
-  const events = streams.flatMap(({ entry }, index) => entry.events.map((event) => ({ event, stream: index + 1 })));
-  const holdTimeout = 0;
-  return [
-    streams.map(({ command }) => command),
-    streams.map(({ entry }) => entry.streamName),
-    streams.map(({ entry }) => entry.category),
-    streams.map(({ entry }) => partitionKey(entry.streamName)),
-    streams.map(({ entry }) => encodeExpectation(entry.expectedVersion)),
-    streams.map(({ entry }) => entry.events.length),
-    commands.map(({ mayBeRepeated }) => mayBeRepeated),
-    events.map(({ stream }) => stream),
-    events.map(({ event }) => event.id),
-    events.map(({ event }) => event.type),
-    events.map(({ event }) => event.schemaVersion),
-    events.map(({ event }) => tenantOf(event.metadata)),
-    events.map(({ event }) => encodeData(event)),
-    events.map(({ event }) => JSON.stringify(event.metadata)),
-    holdTimeout,
-  ];
+/** Parallel arrays: one element a stream, a command, an event. */
+function toArrays(commands: readonly EncodedCommand[]): readonly unknown[] {
+  const streams: [number[], string[], string[], number[], number[], number[]] = [[], [], [], [], [], []];
+  const [streamCommands, names, categories, partitions, expected, counts] = streams;
+  const repeatable: boolean[] = [];
+  const events: [number[], string[], string[], number[], string[], string[], string[]] = [[], [], [], [], [], [], []];
+  const [eventStreams, ids, types, schemaVersions, tenants, data, metadata] = events;
+  for (const { command, texts } of commands) {
+    repeatable.push(command.mayBeRepeated);
+    let next = 0;
+    for (const entry of command.entries) {
+      streamCommands.push(repeatable.length);
+      names.push(entry.streamName);
+      categories.push(entry.category);
+      partitions.push(partitionKey(entry.streamName));
+      expected.push(encodeExpectation(entry.expectedVersion));
+      counts.push(entry.events.length);
+      for (const event of entry.events) {
+        const text = texts[next];
+        next += 1;
+        eventStreams.push(names.length);
+        ids.push(event.id);
+        types.push(event.type);
+        schemaVersions.push(event.schemaVersion);
+        tenants.push(tenantOf(event.metadata));
+        data.push(text?.data ?? 'null');
+        metadata.push(text?.metadata ?? '{}');
+      }
+    }
+  }
+  return [...streams, repeatable, ...events];
 }
 
 function encodeExpectation(expected: ExpectedVersion): number {
@@ -75,21 +124,17 @@ function encodeExpectation(expected: ExpectedVersion): number {
   }
 }
 
-function encodeData({ data, hasNegativeZero }: PreparedEvent): string {
-  return stringifyJson(data, hasNegativeZero);
-}
-
 /** Empty for none. A tenant that text cannot hold stays in the metadata only. */
 function tenantOf({ tenantId }: JsonObject): string {
   return typeof tenantId === 'string' && !/[\0\p{Surrogate}]/u.test(tenantId) ? tenantId : '';
 }
 
 /** Takes the function's answer apart again, command by command. */
-export function parseAppendAnswers(commands: readonly AppendCommand[], row: Row | undefined): readonly AppendAnswer[] {
+export function parseAppendAnswers(commands: readonly EncodedCommand[], row: Row | undefined): readonly AppendAnswer[] {
   const [outcomes = [], culprits = [], versions = [], positions = [], times = []] = (row ?? []).map(toNumbers);
   let stream = 0;
   let event = 0;
-  return commands.map(({ entries }, index) => {
+  return commands.map(({ command: { entries } }, index) => {
     const firstStream = stream;
     const firstEvent = event;
     stream += entries.length;

@@ -1,0 +1,233 @@
+import {
+  AppendOutcomeUnknownError,
+  DatabaseError,
+  OverloadedError,
+  StoreClosedError,
+  type AppendCommand,
+} from '../core/index.ts';
+import { ConnectionLostError } from './connection.ts';
+import type { AppendAnswer, EncodedCommand } from './queries/append.ts';
+
+/** How the pump works; every value is an option of the store. */
+export interface AppendPumpSettings {
+  /** Sends commands in one call. `lockTimeout` in milliseconds; 0 waits as long as the server's own setting allows. */
+  readonly send: (commands: readonly EncodedCommand[], lockTimeout: number) => Promise<readonly AppendAnswer[]>;
+  /** Calls under way at once, beside the slow lane. */
+  readonly lanes: number;
+  /** Commands that wait for a lock of somebody else at once, each on a connection of its own. */
+  readonly slowLanes: number;
+  /** Most commands that wait to be sent; above it, an append is refused. */
+  readonly maxQueued: number;
+  /** Milliseconds a call may wait for a row lock before its commands are sent apart. */
+  readonly lockTimeout: number;
+  /** Milliseconds a command may wait for a row lock in the slow lane. */
+  readonly slowLockTimeout: number;
+}
+
+const MAX_COMMANDS = 200;
+const MAX_BYTES = 1_048_576;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** A command on its way. */
+interface Pending {
+  readonly encoded: EncodedCommand;
+  readonly resolve: (answer: AppendAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit. While a call is in flight, further appends queue up; when it returns, everything that may travel together
+ * goes out as the next one, with one commit for all. At low load a batch is one command, and nothing waits.
+ *
+ * - A command is answered for itself: a conflict fails nobody else.
+ * - Two commands that share a stream never travel together or at the same time, and go in the order they came.
+ * - An SQL error means that the call was rolled back: its commands are sent again in halves, until the one that causes it
+ *   fails alone. A command that waits for somebody's lock moves to a slow lane, where it holds up nobody.
+ * - When the connection breaks, each command of the call gets `AppendOutcomeUnknownError` with its own ids.
+ */
+export class AppendPump {
+  readonly #settings: AppendPumpSettings;
+  #queue: Pending[] = [];
+  /** Streams of the commands that are being sent, or wait in the slow lane. */
+  readonly #busy = new Set<string>();
+  readonly #waitingSlow: Pending[] = [];
+  #calls = 0;
+  #slowCalls = 0;
+  #scheduled = false;
+  #closed = false;
+
+  constructor(settings: AppendPumpSettings) {
+    this.#settings = settings;
+  }
+
+  /** Queues a command. Aborting the signal takes it out again, until it is sent. */
+  append(encoded: EncodedCommand, signal: AbortSignal | undefined): Promise<AppendAnswer> {
+    const { maxQueued } = this.#settings;
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new StoreClosedError());
+        return;
+      }
+      if (this.#queue.length >= maxQueued) {
+        reject(new OverloadedError(maxQueued));
+        return;
+      }
+      this.#queue.push(
+        signal === undefined ? { encoded, resolve, reject } : this.#abortable(encoded, signal, { resolve, reject }),
+      );
+      this.#schedule();
+    });
+  }
+
+  /** Refuses what was not sent; what is under way comes to its end. */
+  close(): void {
+    this.#closed = true;
+    for (const pending of [...this.#queue, ...this.#waitingSlow]) pending.reject(new StoreClosedError());
+    this.#queue = [];
+    this.#waitingSlow.length = 0;
+  }
+
+  #abortable(
+    encoded: EncodedCommand,
+    signal: AbortSignal,
+    settle: { readonly resolve: (answer: AppendAnswer) => void; readonly reject: (error: unknown) => void },
+  ): Pending {
+    const abort = (): void => {
+      const index = this.#queue.indexOf(pending);
+      // Once sent, it cannot be taken back.
+      if (index === -1) return;
+      this.#queue.splice(index, 1);
+      pending.reject(signal.reason);
+    };
+    const pending: Pending = {
+      encoded,
+      resolve: (answer) => {
+        signal.removeEventListener('abort', abort);
+        settle.resolve(answer);
+      },
+      reject: (error) => {
+        signal.removeEventListener('abort', abort);
+        settle.reject(error);
+      },
+    };
+    signal.addEventListener('abort', abort);
+    return pending;
+  }
+
+  /** After everything that is ready to run has run: appends that were made together travel together. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      while (this.#calls < this.#settings.lanes) {
+        const batch = this.#nextBatch();
+        if (batch.length === 0) return;
+        this.#calls += 1;
+        void this.#run(batch);
+      }
+    });
+  }
+
+  async #run(batch: readonly Pending[]): Promise<void> {
+    await this.#deliver(batch);
+    this.#calls -= 1;
+    if (this.#queue.length > 0) this.#schedule();
+  }
+
+  /** The first commands of the queue that may travel together; what is passed over keeps its streams from later ones. */
+  #nextBatch(): readonly Pending[] {
+    if (this.#queue.length === 0) return [];
+    const batch: Pending[] = [];
+    const left: Pending[] = [];
+    const passedOver = new Set<string>();
+    let bytes = 0;
+    for (const [index, pending] of this.#queue.entries()) {
+      const { names, size } = pending.encoded;
+      const isFull = batch.length >= MAX_COMMANDS || (batch.length > 0 && bytes + size > MAX_BYTES);
+      if (isFull) {
+        left.push(...this.#queue.slice(index));
+        break;
+      }
+      if (names.some((name) => this.#busy.has(name) || passedOver.has(name))) {
+        for (const name of names) passedOver.add(name);
+        left.push(pending);
+        continue;
+      }
+      for (const name of names) this.#busy.add(name);
+      bytes += size;
+      batch.push(pending);
+    }
+    this.#queue = left;
+    return batch;
+  }
+
+  /** Sends a batch, and settles each of its commands. Never rejects. */
+  async #deliver(batch: readonly Pending[]): Promise<void> {
+    try {
+      const answers = await this.#settings.send(
+        batch.map(({ encoded }) => encoded),
+        this.#settings.lockTimeout,
+      );
+      for (const [index, pending] of batch.entries()) this.#settle(pending, answers[index]);
+    } catch (error) {
+      const [only] = batch;
+      if (!(error instanceof DatabaseError)) {
+        for (const pending of batch) this.#fail(pending, error);
+      } else if (batch.length > 1) {
+        const middle = Math.ceil(batch.length / 2);
+        await this.#deliver(batch.slice(0, middle));
+        await this.#deliver(batch.slice(middle));
+      } else if (only !== undefined) {
+        if (error.sqlState === LOCK_NOT_AVAILABLE) this.#moveToSlowLane(only);
+        else this.#fail(only, error);
+      }
+    }
+  }
+
+  #moveToSlowLane(pending: Pending): void {
+    this.#waitingSlow.push(pending);
+    while (this.#slowCalls < this.#settings.slowLanes) {
+      const next = this.#waitingSlow.shift();
+      if (next === undefined) return;
+      this.#slowCalls += 1;
+      void this.#runSlow(next);
+    }
+  }
+
+  async #runSlow(pending: Pending): Promise<void> {
+    for (let next: Pending | undefined = pending; next !== undefined; next = this.#waitingSlow.shift()) {
+      try {
+        const [answer] = await this.#settings.send([next.encoded], this.#settings.slowLockTimeout);
+        this.#settle(next, answer);
+      } catch (error) {
+        this.#fail(next, error);
+      }
+      if (this.#queue.length > 0) this.#schedule();
+    }
+    this.#slowCalls -= 1;
+  }
+
+  #settle(pending: Pending, answer: AppendAnswer | undefined): void {
+    this.#release(pending);
+    if (answer === undefined) pending.reject(new Error('the append function gave no answer for a command'));
+    else pending.resolve(answer);
+  }
+
+  #fail(pending: Pending, error: unknown): void {
+    this.#release(pending);
+    pending.reject(error instanceof ConnectionLostError ? outcomeUnknown(pending.encoded.command, error) : error);
+  }
+
+  #release({ encoded }: Pending): void {
+    for (const name of encoded.names) this.#busy.delete(name);
+  }
+}
+
+function outcomeUnknown({ entries }: AppendCommand, { cause }: ConnectionLostError): AppendOutcomeUnknownError {
+  return new AppendOutcomeUnknownError(
+    entries.map(({ streamName }) => streamName),
+    entries.flatMap(({ events }) => events.map(({ id }) => id)),
+    cause,
+  );
+}
