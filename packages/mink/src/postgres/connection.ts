@@ -2,6 +2,7 @@ import { Pool, type PoolConfig } from 'pg';
 import {
   allowManyListeners,
   checkWhole,
+  DatabaseError,
   InvalidArgumentError,
   StoreClosedError,
   typed,
@@ -119,7 +120,10 @@ export function createDatabase(options: ConnectionOptions): Database {
     }
   }
 
-  async function withSession<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async function withSession<T>(
+    work: (session: Session) => Promise<T>,
+    isSound: (error: unknown) => boolean = () => false,
+  ): Promise<T> {
     closing.signal.throwIfAborted();
     const client = await connect();
     if (isInTransaction(client)) {
@@ -134,7 +138,7 @@ export function createDatabase(options: ConnectionOptions): Database {
     try {
       return await work(sessionOn(client, named));
     } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error));
+      if (!isSound(error)) failure = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
       if (failure === undefined) client.off('error', ignore);
@@ -143,8 +147,9 @@ export function createDatabase(options: ConnectionOptions): Database {
   }
 
   return {
-    run: (statement) => withSession((session) => session.run(statement)),
-    withSession,
+    // A statement that was refused leaves nothing open behind.
+    run: (statement) => withSession((session) => session.run(statement), isRefusal),
+    withSession: (work) => withSession(work),
     close: () => {
       closing.abort(new StoreClosedError());
       return (closed ??= close());
@@ -156,6 +161,10 @@ export function createDatabase(options: ConnectionOptions): Database {
 function isInTransaction(client: PoolClientLike): boolean {
   const status = client.getTransactionStatus?.();
   return status === 'T' || status === 'E';
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError;
 }
 
 function ignore(): void {

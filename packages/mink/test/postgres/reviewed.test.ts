@@ -108,13 +108,10 @@ describePostgres('what a hostile review found', (databases) => {
     const holder = await openClient(url);
     await holder.query('begin; select * from mink.streams for update');
     const sent = store.append('A-1', [event]);
-    await expect
-      .poll(() =>
-        holder
-          .query("select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
-          .then(({ rows }) => rows.length),
-      )
-      .toBe(1);
+    // Longer than a call waits: it is in the slow lane, and has the only connection.
+    const waiting = `select 1 from pg_stat_activity
+      where wait_event_type = 'Lock' and datname = current_database() and query_start < clock_timestamp() - interval '200 ms'`;
+    await expect.poll(() => runSql(url, waiting).then(({ length }) => length)).toBe(1);
     const queued = [store.readBound(), store.append('A-2', [event]), store.readStream('A-1').toArray()];
     const outcomes = Promise.allSettled(queued);
     const closing = store.close();
