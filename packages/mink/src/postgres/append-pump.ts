@@ -8,7 +8,7 @@ import {
 import { ConnectionLostError } from './connection.ts';
 import type { AppendAnswer, EncodedCommand } from './queries/append.ts';
 
-/** How the pump works; every value is an option of the store. */
+/** How the pump works. */
 export interface AppendPumpSettings {
   /** Sends commands in one call. `lockTimeout` in milliseconds; 0 waits as long as the server's own setting allows. */
   readonly send: (commands: readonly EncodedCommand[], lockTimeout: number) => Promise<readonly AppendAnswer[]>;
@@ -16,7 +16,7 @@ export interface AppendPumpSettings {
   readonly lanes: number;
   /** Commands that wait for a lock of somebody else at once, each on a connection of its own. */
   readonly slowLanes: number;
-  /** Most commands that wait to be sent; above it, an append is refused. */
+  /** Most commands that wait, in the queue and for the slow lane; above it, an append is refused. */
   readonly maxQueued: number;
   /** Milliseconds a call may wait for a row lock before its commands are sent apart. */
   readonly lockTimeout: number;
@@ -68,7 +68,7 @@ export class AppendPump {
         reject(new StoreClosedError());
         return;
       }
-      if (this.#queue.length >= maxQueued) {
+      if (this.#queue.length + this.#waitingSlow.length >= maxQueued) {
         reject(new OverloadedError(maxQueued));
         return;
       }
@@ -216,7 +216,7 @@ export class AppendPump {
 
   #fail(pending: Pending, error: unknown): void {
     this.#release(pending);
-    pending.reject(error instanceof ConnectionLostError ? outcomeUnknown(pending.encoded.command, error) : error);
+    pending.reject(error instanceof ConnectionLostError ? outcomeUnknown(pending.encoded.command, error.cause) : error);
   }
 
   #release({ encoded }: Pending): void {
@@ -224,7 +224,8 @@ export class AppendPump {
   }
 }
 
-function outcomeUnknown({ entries }: AppendCommand, { cause }: ConnectionLostError): AppendOutcomeUnknownError {
+/** The error for a command that was sent, and whose answer was lost. */
+export function outcomeUnknown({ entries }: AppendCommand, cause: unknown): AppendOutcomeUnknownError {
   return new AppendOutcomeUnknownError(
     entries.map(({ streamName }) => streamName),
     entries.flatMap(({ events }) => events.map(({ id }) => id)),

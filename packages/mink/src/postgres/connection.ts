@@ -13,6 +13,8 @@ import { isConnectionLoss, toDatabaseError, unavailable } from './database-error
 /** The part of a `pg.Pool` that mink uses; bring your own by shape. */
 export interface PoolLike {
   connect(): Promise<PoolClientLike>;
+  /** Its size, which `pg` gives a default, too. */
+  readonly options?: { readonly max?: number | undefined } | undefined;
 }
 
 /** The part of a `pg.PoolClient` that mink uses. */
@@ -96,6 +98,13 @@ export interface Database {
 
 /** Thrown when the connection broke after the statement was sent: whether it took effect is unknown. */
 export class ConnectionLostError extends Error {}
+
+const DEFAULT_MAX_CONNECTIONS = 10;
+
+/** How many connections there can be at once. */
+export function connectionLimit({ pool, maxConnections }: ConnectionOptions): number {
+  return pool?.options?.max ?? maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+}
 
 const asText = { getTypeParser: () => (value: string) => value };
 
@@ -202,7 +211,13 @@ function sessionOn(client: PoolClientLike, named: boolean): Session {
 }
 
 function ownPool(options: ConnectionOptions): { readonly pool: PoolLike; readonly close: () => Promise<void> } {
-  const { url, maxConnections = 10, minConnections = 0, maxIdleTime = 10_000, connectTimeout = 10_000 } = options;
+  const {
+    url,
+    maxConnections = DEFAULT_MAX_CONNECTIONS,
+    minConnections = 0,
+    maxIdleTime = 10_000,
+    connectTimeout = 10_000,
+  } = options;
   checkUrl(url);
   checkWhole('maxConnections', maxConnections, 1);
   checkWhole('minConnections', minConnections, 0);

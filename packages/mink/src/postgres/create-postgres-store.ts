@@ -9,7 +9,7 @@ import {
   type StoreOptions,
   type UntypedCategories,
 } from '../core/index.ts';
-import { createDatabase, type ConnectionOptions } from './connection.ts';
+import { connectionLimit, createDatabase, type ConnectionOptions } from './connection.ts';
 import { PostgresStorage } from './postgres-storage.ts';
 import { schemaName } from './schema-name.ts';
 
@@ -32,7 +32,7 @@ export interface PostgresStorageOptions extends ConnectionOptions {
    */
   readonly pollInterval?: number | undefined;
   /**
-   * Most appends that wait to be sent; above it, an append is an `OverloadedError`.
+   * Most appends that wait to be sent, or for a held stream; above it, an append is an `OverloadedError`.
    * @defaultValue 10_000
    */
   readonly maxQueuedAppends?: number | undefined;
@@ -44,7 +44,6 @@ export interface PostgresStorageOptions extends ConnectionOptions {
 }
 
 const DEFAULT_POLL_INTERVAL = 100;
-const DEFAULT_MAX_CONNECTIONS = 10;
 const LANES = 2;
 
 /** The storage alone, for `createEventStore`. */
@@ -60,7 +59,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): EventSto
     pollInterval: checkWhole('pollInterval', pollInterval, 1),
     pump: {
       lanes: LANES,
-      slowLanes: Math.max(1, Math.floor((options.maxConnections ?? DEFAULT_MAX_CONNECTIONS) / 2)),
+      slowLanes: Math.max(1, Math.floor(connectionLimit(options) / 2)),
       maxQueued: checkWhole('maxQueuedAppends', options.maxQueuedAppends ?? 10_000, 1),
       lockTimeout: 50,
       slowLockTimeout: checkWhole('lockTimeout', options.lockTimeout ?? 30_000, 1),

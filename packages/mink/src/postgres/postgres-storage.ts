@@ -1,5 +1,4 @@
 import {
-  AppendOutcomeUnknownError,
   isSameAppend,
   type AppendCommand,
   type AppendOutcome,
@@ -18,7 +17,7 @@ import { ConnectionLostError, type Database, type Row, type Statement } from './
 import { unavailable } from './database-errors.ts';
 import { Feed } from './feed.ts';
 import { checkCompatible, checkMigrated, migrate, schemaStatus } from './migrate.ts';
-import { AppendPump } from './append-pump.ts';
+import { AppendPump, outcomeUnknown, type AppendPumpSettings } from './append-pump.ts';
 import {
   createAppendQuery,
   encodeCommand,
@@ -39,16 +38,8 @@ export interface PostgresStorageSettings {
   readonly schema: SchemaName;
   readonly migrate: 'auto' | 'never';
   readonly pollInterval: number;
-  readonly pump: PumpSettings;
-}
-
-/** How appends travel; see the options of the store. */
-export interface PumpSettings {
-  readonly lanes: number;
-  readonly slowLanes: number;
-  readonly maxQueued: number;
-  readonly lockTimeout: number;
-  readonly slowLockTimeout: number;
+  /** How appends travel. */
+  readonly pump: Omit<AppendPumpSettings, 'send'>;
 }
 
 const MAX_BACKOFF = 5_000;
@@ -192,18 +183,9 @@ export class PostgresStorage implements EventStorage {
       const rows = await this.#read(eventsAtQuery(this.#schema, positions));
       return rows.map(toRecordedEvent);
     } catch (error) {
-      throw outcomeUnknown([command], error);
+      throw outcomeUnknown(command, error);
     }
   }
-}
-
-function outcomeUnknown(commands: readonly AppendCommand[], cause: unknown): AppendOutcomeUnknownError {
-  const entries = commands.flatMap((command) => command.entries);
-  return new AppendOutcomeUnknownError(
-    entries.map(({ streamName }) => streamName),
-    entries.flatMap(({ events }) => events.map(({ id }) => id)),
-    cause,
-  );
 }
 
 function toAppendedEntries(

@@ -157,6 +157,21 @@ describePostgres('group commit', (databases) => {
     );
   });
 
+  test('held streams leave half of a small pool to everybody else', async () => {
+    const url = await databases.create();
+    const pool = new Pool({ connectionString: url, max: 2 });
+    pools.push(pool);
+    await using store = createPostgresStore({ pool });
+    const names = ['Held-1', 'Held-2', 'Held-3'];
+    for (const name of names) await store.append(name, [event]);
+    const releases = await Promise.all(names.map((name) => hold(url, name)));
+    const held = Promise.all(names.map((name) => store.append(name, [event])));
+    for (let round = 0; round < 10; round += 1) await store.append('Free-1', [event]);
+    strictEqual((await store.readStream('Free-1').toArray()).length, 10);
+    for (const release of releases) await release();
+    strictEqual((await held).length, 3);
+  });
+
   test('waiting for a held stream has an end', async () => {
     const url = await databases.create();
     await using store = createPostgresStore({ url, lockTimeout: 100 });
