@@ -132,6 +132,49 @@ describePostgres('the bound of the log', (databases) => {
     ok(globalPosition > first);
   });
 
+  test('an expectation is checked after the writer before has committed, not against what was there before', async () => {
+    const url = await databases.create();
+    await using store = createPostgresStore({ url });
+    await store.append('Hot-1', [{ type: 'First', data: null }]);
+    const slow = await connect(url);
+    await slow.query('begin');
+    await appendOn(slow, 'Hot-1');
+    const late = store.append('Hot-1', [{ type: 'Late', data: null }], { expectedVersion: 1 });
+    const outcome = rejects(late, { code: 'CONCURRENCY_CONFLICT', actualVersion: 2 });
+    await untilBlocked(url);
+    await slow.query('commit');
+    await outcome;
+  });
+
+  test('of two instances that race for a version, or require the other stream to be missing, one wins', async () => {
+    const url = await databases.create();
+    await using left = createPostgresStore({ url });
+    await using right = createPostgresStore({ url });
+    const note = { type: 'Note', data: null };
+    for (let round = 0; round < 40; round += 1) {
+      const [one, other] = [`One-${round}`, `Other-${round}`];
+      const races = [
+        [left, right].map((store) => store.append(`Race-${round}`, [note], { expectedVersion: 'no_stream' })),
+        [left, right].map((store) => store.append('Race-all', [note], { expectedVersion: round })),
+        [
+          left.appendMany([
+            { streamName: one, events: [note] },
+            { streamName: other, expectedVersion: 'no_stream' },
+          ]),
+          right.appendMany([
+            { streamName: other, events: [note] },
+            { streamName: one, expectedVersion: 'no_stream' },
+          ]),
+        ],
+      ];
+      for (const race of races) {
+        const results = await Promise.allSettled<unknown>(race);
+        const codes = results.map((result) => (result.status === 'rejected' ? String(result.reason.code) : 'won'));
+        deepStrictEqual(codes.toSorted(), ['CONCURRENCY_CONFLICT', 'won'], `round ${round}`);
+      }
+    }
+  });
+
   test('a prepared transaction holds the bound until it is finished', async (context) => {
     const url = await databases.create();
     const [setting] = await runSql(url, 'show max_prepared_transactions');
