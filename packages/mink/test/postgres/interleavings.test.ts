@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert';
+import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
 import { afterEach, expect, test } from 'vitest';
 import type { Client } from 'pg';
 import { createPostgresStore } from '../../src/postgres/index.ts';
