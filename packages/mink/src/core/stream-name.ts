@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { InvalidStreamNameError } from './errors.ts';
 
 const MAX_LENGTH = 512;
@@ -45,5 +45,5 @@ function hex(code: number): string {
  * stored format and never changes.
  */
 export function partitionKey(name: string): number {
-  return createHash('sha256').update(name, 'utf8').digest().readUInt16BE(0) % PARTITIONS;
+  return Number.parseInt(hash('sha256', name, 'hex').slice(0, 4), 16) % PARTITIONS;
 }
