@@ -1,0 +1,3 @@
+export function renderChart() {
+  return '<svg xmlns="http://www.w3.org/2000/svg"/>\n';
+}

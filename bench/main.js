@@ -1,0 +1,94 @@
+// npm run bench: see lib/arguments.js for its options, docs/benchmarks.md for what the rows mean.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ArgumentError, parseArguments, USAGE } from './lib/arguments.js';
+import { renderChart } from './lib/chart.js';
+import { describeMachine } from './lib/machine.js';
+import { startServer } from './lib/server.js';
+import { prepareSubjects } from './lib/subjects.js';
+import { mergeRuns, runSuite } from './lib/suite.js';
+import { renderTable } from './lib/table.js';
+import { works } from './lib/works.js';
+
+const DEFAULT_OUTPUT = fileURLToPath(new URL('results/latest.json', import.meta.url));
+
+function log(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+function list() {
+  for (const { name, title, rows } of works) {
+    console.log(`${name.padEnd(18)} ${title}`);
+    console.log(`${''.padEnd(18)}   rows: ${rows.map((row) => `${row.name} (${row.unit})`).join(', ')}`);
+  }
+}
+
+async function run({ works, subjects: names, rounds, seconds, runs, output = DEFAULT_OUTPUT }) {
+  const interrupted = new AbortController();
+  const onSignal = () => {
+    log('\nInterrupted: stopping the server …');
+    interrupted.abort();
+  };
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  const { signal } = interrupted;
+
+  const machine = await describeMachine();
+  const subjects = await prepareSubjects(names, log);
+  signal.throwIfAborted();
+  const server = await startServer();
+  try {
+    log(`PostgreSQL ${server.settings.server_version} (${server.origin}), ${rounds} rounds of ${seconds} s, ${runs} runs`);
+    const all = [];
+    for (let index = 0; index < runs; index += 1) {
+      if (runs > 1) log(`Run ${index + 1} of ${runs}`);
+      all.push(await runSuite({ works, subjects, rounds, seconds, server, log, signal }));
+    }
+    const results = {
+      machine,
+      versions: versionsOf(subjects, server),
+      settings: {
+        measuredAt: new Date().toISOString(),
+        rounds,
+        seconds,
+        runs,
+        server: server.settings,
+        subjects: Object.fromEntries([...subjects].map(([name, { settings, absent }]) => [name, settings ?? { absent }])),
+      },
+      rows: mergeRuns(all),
+    };
+    const file = resolve(output);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, `${JSON.stringify(results, undefined, 2)}\n`);
+    await writeFile(file.replace(/\.json$/, '') + '.svg', renderChart(results));
+    console.log(renderTable(results));
+    log(`Written to ${file}`);
+  } finally {
+    await server.stop();
+  }
+}
+
+function versionsOf(subjects, { settings }) {
+  return {
+    node: process.versions.node,
+    postgresql: settings.server_version,
+    ...Object.fromEntries([...subjects].map(([name, { settings, absent }]) => [name, absent ?? settings.version ?? settings.driver])),
+  };
+}
+
+try {
+  const options = parseArguments(process.argv.slice(2));
+  if (options.mode === 'help') console.log(USAGE);
+  else if (options.mode === 'list') list();
+  else await run(options);
+} catch (error) {
+  if (error instanceof ArgumentError) {
+    console.error(`${error.message}\n\n${USAGE}`);
+    process.exitCode = 2;
+  } else if (error instanceof Error && error.name === 'AbortError') {
+    process.exitCode = 130;
+  } else {
+    throw error;
+  }
+}
