@@ -15,7 +15,10 @@ function say(line) {
 }
 
 try {
-  const store = await open({ url: job.url, workers: parameters.writers ?? parameters.workers ?? 1 });
+  const store = await open({
+    url: job.url,
+    workers: job.phase === 'prepare' ? 32 : (parameters.writers ?? parameters.workers ?? 1),
+  });
   if (job.phase !== 'reader') await store.setUp();
   const context = {
     store,

@@ -39,7 +39,9 @@ async function run({ works, subjects: names, rounds, seconds, runs, output = DEF
   signal.throwIfAborted();
   const server = await startServer();
   try {
-    log(`PostgreSQL ${server.settings.server_version} (${server.origin}), ${rounds} rounds of ${seconds} s, ${runs} runs`);
+    log(
+      `PostgreSQL ${server.settings.server_version} (${server.origin}), ${rounds} rounds of ${seconds} s, ${runs} runs`,
+    );
     const all = [];
     for (let index = 0; index < runs; index += 1) {
       if (runs > 1) log(`Run ${index + 1} of ${runs}`);
@@ -54,7 +56,9 @@ async function run({ works, subjects: names, rounds, seconds, runs, output = DEF
         seconds,
         runs,
         server: server.settings,
-        subjects: Object.fromEntries([...subjects].map(([name, { settings, absent }]) => [name, settings ?? { absent }])),
+        subjects: Object.fromEntries(
+          [...subjects].map(([name, { settings, absent }]) => [name, settings ?? { absent }]),
+        ),
       },
       rows: mergeRuns(all),
     };
@@ -73,7 +77,9 @@ function versionsOf(subjects, { settings }) {
   return {
     node: process.versions.node,
     postgresql: settings.server_version,
-    ...Object.fromEntries([...subjects].map(([name, { settings, absent }]) => [name, absent ?? settings.version ?? settings.driver])),
+    ...Object.fromEntries(
+      [...subjects].map(([name, { settings, absent }]) => [name, absent ?? settings.version ?? settings.driver]),
+    ),
   };
 }
 

@@ -9,7 +9,13 @@ import { median } from './statistics.js';
 
 const run = promisify(execFile);
 // From statfs(2); others are given by number.
-const FILE_SYSTEMS = { 0xef53: 'ext4', 0x58465342: 'xfs', 0x9123683e: 'btrfs', 0x01021994: 'tmpfs', 0x794c7630: 'overlayfs' };
+const FILE_SYSTEMS = {
+  0xef53: 'ext4',
+  0x58465342: 'xfs',
+  0x9123683e: 'btrfs',
+  0x01021994: 'tmpfs',
+  0x794c7630: 'overlayfs',
+};
 
 export async function describeMachine() {
   const [cpu] = cpus();

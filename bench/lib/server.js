@@ -1,7 +1,7 @@
 // The PostgreSQL that everybody is measured on: a temporary cluster with the settings of a fresh installation.
 import { readdirSync, readFileSync } from 'node:fs';
 import { createTemporaryPostgres, findSystemPostgres } from '@mink/dev';
-import pg from 'pg';
+import { Client } from 'pg';
 
 const SHOWN = [
   'server_version',
@@ -36,7 +36,7 @@ export async function startServer(settings = {}) {
       ...settings,
     },
   });
-  const admin = new pg.Client({ connectionString: postgres.url });
+  const admin = new Client({ connectionString: postgres.url });
   // The server ends before this connection when the benchmark is interrupted.
   admin.on('error', () => undefined);
   await admin.connect();
@@ -63,7 +63,7 @@ export async function startServer(settings = {}) {
       await admin.query('checkpoint');
     },
     async vacuum(database) {
-      const client = new pg.Client({ connectionString: postgres.url.replace(/\/[^/]*$/, `/${database}`) });
+      const client = new Client({ connectionString: postgres.url.replace(/\/[^/]*$/, `/${database}`) });
       await client.connect();
       await client.query('vacuum analyze');
       await client.end();

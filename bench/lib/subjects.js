@@ -42,7 +42,8 @@ function installPeers(log) {
     encoding: 'utf8',
     shell: process.platform === 'win32',
   });
-  if (status !== 0) return `could not be installed: ${(stderr ?? '').trim().split('\n')[0] || `npm ended with ${status}`}`;
+  if (status !== 0)
+    return `could not be installed: ${(stderr ?? '').trim().split('\n')[0] || `npm ended with ${status}`}`;
   writeFileSync(stampFile, stamp);
   return undefined;
 }

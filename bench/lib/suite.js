@@ -31,7 +31,14 @@ async function runWork({ work, subjects, rounds, seconds, server, log, signal })
   const there = states.filter(({ absent }) => absent === undefined);
   const run = (state, job) =>
     runJob(
-      { subject: state.name, work: work.name, kind: work.kind, parameters: work.parameters, dataset: work.dataset, ...job },
+      {
+        subject: state.name,
+        work: work.name,
+        kind: work.kind,
+        parameters: work.parameters,
+        dataset: work.dataset,
+        ...job,
+      },
       { server, program: state.subject.program, signal, timeoutSeconds: timeoutFor(job, seconds) },
     );
 
@@ -61,7 +68,9 @@ async function prepareDataset({ state, work, run, server, log }) {
     if (events !== expected) state.failures.push(`stored ${events} of ${expected} events while filling`);
     await server.vacuum(database);
     state.dataset = { database, ids };
-    log(`    ${state.name.padEnd(8)} filled ${events} events in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    log(
+      `    ${state.name.padEnd(8)} filled ${events} events in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    );
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     state.failures.push(error.message);

@@ -46,7 +46,10 @@ export function renderTable({ rows }) {
   ]);
   const widths = header.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column].length)));
   const text = [header, ...lines].map((line) =>
-    line.map((value, column) => (column < 2 ? value.padEnd(widths[column]) : value.padStart(widths[column]))).join('  ').trimEnd(),
+    line
+      .map((value, column) => (column < 2 ? value.padEnd(widths[column]) : value.padStart(widths[column])))
+      .join('  ')
+      .trimEnd(),
   );
   return [...text, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
 }
@@ -64,6 +67,7 @@ function cell(row, work, notes) {
     mark = ` [${index}]`;
   }
   if (row.median === null) return `–${mark}`;
-  const spread = row.rounds.length > 1 ? ` (${formatNumber(Math.min(...row.rounds))}–${formatNumber(Math.max(...row.rounds))})` : '';
+  const spread =
+    row.rounds.length > 1 ? ` (${formatNumber(Math.min(...row.rounds))}–${formatNumber(Math.max(...row.rounds))})` : '';
   return `${formatNumber(row.median)}${spread}${mark}`;
 }

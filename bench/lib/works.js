@@ -92,7 +92,5 @@ export const rowNames = new Map(works.flatMap((work) => work.rows.map((row) => [
 
 /** The works that give the rows and works named. */
 export function worksFor(names) {
-  return works.filter(
-    (work) => names.includes(work.name) || work.rows.some((row) => names.includes(row.name)),
-  );
+  return works.filter((work) => names.includes(work.name) || work.rows.some((row) => names.includes(row.name)));
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { EventStore, eventAlreadyExistsErrorCode, EventType } from '@castore/core';
 import { PostgresEventStorageAdapter } from '@castore/event-storage-adapter-postgres';
-import pg from 'pg';
+import { Client } from 'pg';
 import { CATEGORY, emptyState, EVENT_TYPE, fold } from '../lib/payload.js';
 
 function installedVersion(name) {
@@ -69,7 +69,7 @@ export async function open({ url, workers }) {
       return aggregate.version;
     },
     async countEvents() {
-      const client = new pg.Client({ connectionString: url });
+      const client = new Client({ connectionString: url });
       await client.connect();
       const { rows } = await client.query('select count(*)::int as count from event');
       await client.end();

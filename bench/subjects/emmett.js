@@ -3,13 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { isExpectedVersionConflictError, STREAM_DOES_NOT_EXIST } from '@event-driven-io/emmett';
 import { getPostgreSQLEventStore } from '@event-driven-io/emmett-postgresql';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { CATEGORY, emptyState, fold } from '../lib/payload.js';
 
 function installedVersion(name) {
   return JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
 }
-
 
 export const settings = {
   version: installedVersion('@event-driven-io/emmett-postgresql'),
@@ -20,7 +19,7 @@ export const settings = {
 };
 
 export async function open({ url, workers }) {
-  const pool = new pg.Pool({ connectionString: url, max: Math.min(Math.max(workers, 4), 64) });
+  const pool = new Pool({ connectionString: url, max: Math.min(Math.max(workers, 4), 64) });
   const store = getPostgreSQLEventStore(url, { connectionOptions: { pool } });
   return {
     async setUp() {
@@ -52,7 +51,7 @@ export async function open({ url, workers }) {
       });
       return Number(currentStreamVersion);
     },
-    async follow({ from, onEvent }) {
+    async follow({ onEvent }) {
       let active = false;
       const processor = {
         id: 'bench',
@@ -61,7 +60,7 @@ export async function open({ url, workers }) {
         init: async () => undefined,
         start: async () => {
           active = true;
-          return from === 'end' ? 'END' : 'BEGINNING';
+          return 'BEGINNING';
         },
         close: async () => {
           active = false;

@@ -3,7 +3,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { createMigrator } from 'mink/postgres';
-import pg from 'pg';
+import { Client, Pool } from 'pg';
 import { CATEGORY, emptyState, fold } from '../lib/payload.js';
 
 const COLUMNS =
@@ -25,7 +25,7 @@ export function connectionsFor(workers) {
 }
 
 export async function open({ url, workers }) {
-  const pool = new pg.Pool({ connectionString: url, max: connectionsFor(workers) });
+  const pool = new Pool({ connectionString: url, max: connectionsFor(workers) });
   const inserts = new Map();
 
   function insertStatement(count) {
@@ -102,22 +102,19 @@ export async function open({ url, workers }) {
       for (const { data } of rows) state = fold(state, data);
       return rows.length;
     },
-    async follow({ from, onEvent }) {
-      const client = new pg.Client({ connectionString: url });
+    async follow({ onEvent }) {
+      const client = new Client({ connectionString: url });
       await client.connect();
-      const { rows } = await client.query('select coalesce(max(global_position), 0) as head from floor.events');
-      let after = from === 'end' ? rows[0].head : 0;
-      let wake = () => undefined;
-      let notified = false;
-      let stopped = false;
+      let after = 0;
+      const state = { notified: false, stopped: false, wake: () => undefined };
       client.on('notification', () => {
-        notified = true;
-        wake();
+        state.notified = true;
+        state.wake();
       });
       await client.query('listen floor_events');
       const running = (async () => {
-        while (!stopped) {
-          notified = false;
+        while (!state.stopped) {
+          state.notified = false;
           const { rows: page } = await client.query({
             name: 'page',
             text:
@@ -127,17 +124,17 @@ export async function open({ url, workers }) {
           });
           for (const event of page) onEvent(event.data.orderId);
           after = page.at(-1)?.global_position ?? after;
-          if (page.length === PAGE || notified || stopped) continue;
+          if (page.length === PAGE || state.notified || state.stopped) continue;
           await new Promise((resolve) => {
-            wake = resolve;
+            state.wake = resolve;
             setTimeout(resolve, 100);
           });
         }
       })();
       return {
         async stop() {
-          stopped = true;
-          wake();
+          state.stopped = true;
+          state.wake();
           await running;
           await client.end();
         },

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ConcurrencyConflictError, defineDecider, defineEvents, payload } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
-import pg from 'pg';
+import { Client } from 'pg';
 import { z } from 'zod';
 import { CATEGORY, emptyState, fold } from '../lib/payload.js';
 
@@ -65,9 +65,9 @@ export async function open({ url }) {
     async load(streamId) {
       return (await store.load(order, streamId)).streamVersion;
     },
-    async follow({ from, onEvent }) {
+    async follow({ onEvent }) {
       const stopping = new AbortController();
-      const subscription = store.subscribe({ after: from === 'end' ? 'end' : 0, signal: stopping.signal });
+      const subscription = store.subscribe({ after: 0, signal: stopping.signal });
       const running = (async () => {
         for await (const event of subscription) onEvent(event.data.orderId);
       })();
@@ -79,7 +79,7 @@ export async function open({ url }) {
       };
     },
     async countEvents() {
-      const client = new pg.Client({ connectionString: url });
+      const client = new Client({ connectionString: url });
       await client.connect();
       const { rows } = await client.query('select count(*)::int as count from mink.events');
       await client.end();

@@ -6,6 +6,7 @@ import { makeEvent, makeEvents, timeOrderedId } from '../lib/payload.js';
 import { quantile } from '../lib/statistics.js';
 
 const SETTLE_TIMEOUT_MS = 10_000;
+const WARM_UP_EVENTS = 20;
 
 /** Reads a stored log from its beginning, as long as it takes; gives up after `longestSeconds`. */
 export async function catchup({ store, parameters: { events }, window: { longestSeconds, onBegin, onEnd } }) {
@@ -16,7 +17,6 @@ export async function catchup({ store, parameters: { events }, window: { longest
   const started = performance.now();
   const cpu = process.cpuUsage();
   const subscription = await store.follow({
-    from: 'start',
     onEvent: () => {
       seen += 1;
       firstAt ??= performance.now();
@@ -49,7 +49,6 @@ export async function followWriters({ store, parameters: { writers }, window }) 
   const acknowledged = [];
   await warmFeed(store);
   const subscription = await store.follow({
-    from: 'start',
     onEvent: (key) => delivered.set(key, (delivered.get(key) ?? 0) + 1),
   });
   onBegin();
@@ -104,7 +103,7 @@ export async function followWriters({ store, parameters: { writers }, window }) 
 export async function latency({ store, window }) {
   const arrived = new Map();
   await warmFeed(store);
-  const subscription = await store.follow({ from: 'end', onEvent: (key) => arrived.set(key, now()) });
+  const subscription = await store.follow({ onEvent: (key) => arrived.set(key, now()) });
   const returned = await appendInIntervals({ store, arrived, window });
   await subscription.stop();
   return latencies(returned, arrived);
@@ -118,10 +117,11 @@ export async function remoteLatency({ store, job, window }) {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   try {
-    const ready = await nextMessage(reader);
-    if (ready !== 'ready') throw new Error(`The reader said "${ready}" instead of "ready".`);
+    await isReady(reader);
     const arrived = new Map();
-    reader.on('message', ([key, at]) => arrived.set(key, BigInt(at)));
+    reader.on('message', (message) => {
+      if (message !== 'ready') arrived.set(message[0], BigInt(message[1]));
+    });
     const returned = await appendInIntervals({ store, arrived, window });
     const exited = once(reader, 'exit');
     reader.send('stop');
@@ -134,9 +134,15 @@ export async function remoteLatency({ store, job, window }) {
 
 /** The reading side of `remoteLatency`: reports every event with the time of the machine's monotonic clock. */
 export async function readRemotely({ store }) {
-  const subscription = await store.follow({ from: 'end', onEvent: (key) => process.send([key, String(now())]) });
-  await delay(500);
-  process.send('ready');
+  let arrived = 0;
+  const subscription = await store.follow({
+    onEvent: (key) => {
+      arrived += 1;
+      // It follows when it has seen what was there before.
+      if (arrived === WARM_UP_EVENTS) process.send('ready');
+      else process.send([key, String(now())]);
+    },
+  });
   await once(process, 'message');
   await subscription.stop();
   process.disconnect();
@@ -145,7 +151,7 @@ export async function readRemotely({ store }) {
 /** A subscription waits for events that never come. */
 export async function idle({ store, window: { seconds, onBegin, onEnd } }) {
   await warmFeed(store);
-  const subscription = await store.follow({ from: 'end', onEvent: () => undefined });
+  const subscription = await store.follow({ onEvent: () => undefined });
   // Whatever starting costs is not counted, nor is the way to the slowest polling.
   await delay(3_000);
   onBegin();
@@ -161,18 +167,13 @@ export async function idle({ store, window: { seconds, onBegin, onEnd } }) {
 
 /** A few events, so that nobody measures his first connection. */
 async function warmFeed(store) {
-  let arrived = 0;
-  const expected = 20;
-  const subscription = await store.follow({
-    from: 'start',
-    onEvent: () => {
-      arrived += 1;
-    },
-  });
-  for (let index = 0; index < expected; index += 1) await store.append(timeOrderedId(), [makeEvent('warm-up')]);
+  const arrived = new Set();
+  const subscription = await store.follow({ onEvent: (key) => arrived.add(key) });
+  for (let index = 0; index < WARM_UP_EVENTS; index += 1)
+    await store.append(timeOrderedId(), [makeEvent(timeOrderedId())]);
   await store.announce?.();
   const deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  while (arrived < expected && performance.now() < deadline) await delay(10);
+  while (arrived.size < WARM_UP_EVENTS && performance.now() < deadline) await delay(10);
   await subscription.stop();
 }
 
@@ -218,10 +219,12 @@ function now() {
   return process.hrtime.bigint();
 }
 
-async function nextMessage(child) {
+async function isReady(reader) {
   const { promise, resolve, reject } = withResolvers();
-  child.once('message', resolve);
-  child.once('exit', () => reject(new Error('The reader ended before it was ready.')));
+  reader.on('message', (message) => {
+    if (message === 'ready') resolve();
+  });
+  reader.once('exit', () => reject(new Error('The reader ended before it was ready.')));
   return promise;
 }
 

@@ -6,40 +6,36 @@ import { setTimeout as delay } from 'node:timers/promises';
  * returns how much it did. `onBegin` and `onEnd` mark the window for whoever watches from outside.
  */
 export async function measureRate({ workers, step, seconds, warmUpSeconds, onBegin, onEnd }) {
-  let running = true;
-  let counting = false;
-  let failure;
-  let done = 0;
-  let steps = 0;
+  const state = { running: true, counting: false, failure: undefined, done: 0, steps: 0 };
   const work = async (worker) => {
     try {
-      while (running) {
+      while (state.running) {
         const amount = await step(worker);
-        if (counting) {
-          done += amount;
-          steps += 1;
+        if (state.counting) {
+          state.done += amount;
+          state.steps += 1;
         }
       }
     } catch (error) {
-      failure ??= error;
-      running = false;
+      state.failure ??= error;
+      state.running = false;
     }
   };
   const all = Array.from({ length: workers }, (_, worker) => work(worker));
-  await wait(warmUpSeconds * 1000, () => running);
+  await wait(warmUpSeconds * 1000, () => state.running);
   onBegin();
   const started = performance.now();
   const cpu = process.cpuUsage();
-  counting = true;
-  await wait(seconds * 1000, () => running);
-  counting = false;
+  state.counting = true;
+  await wait(seconds * 1000, () => state.running);
+  state.counting = false;
   const elapsed = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   onEnd();
-  running = false;
+  state.running = false;
   await Promise.all(all);
-  if (failure !== undefined) throw failure;
-  return { rate: done / elapsed, steps, elapsed, clientCpuMs: (user + system) / 1000 };
+  if (state.failure !== undefined) throw state.failure;
+  return { rate: state.done / elapsed, steps: state.steps, elapsed, clientCpuMs: (user + system) / 1000 };
 }
 
 /** Waits, but not for a work that has ended before. */
