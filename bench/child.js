@@ -2,9 +2,24 @@
 // measurement begins and ends, and what came out; the parent watches the server meanwhile.
 import { append, hot } from './work/append.js';
 import { catchup, followWriters, idle, latency, readRemotely, remoteLatency } from './work/feed.js';
+import { growExisting, growLoad, growLog, growNew } from './work/growth.js';
 import { load, mixed, prepare } from './work/load.js';
 
-const kinds = { append, hot, load, mixed, catchup, followWriters, latency, remoteLatency, idle };
+const kinds = {
+  append,
+  hot,
+  load,
+  mixed,
+  catchup,
+  followWriters,
+  latency,
+  remoteLatency,
+  idle,
+  growExisting,
+  growLoad,
+  growLog,
+  growNew,
+};
 
 const job = JSON.parse(process.env['MINK_BENCH_JOB']);
 const { open } = await import(`./subjects/${job.subject}.js`);

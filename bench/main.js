@@ -2,9 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ArgumentError, parseArguments, USAGE } from './lib/arguments.js';
+import { parseArguments, USAGE } from './lib/arguments.js';
 import { renderChart } from './lib/chart.js';
 import { describeMachine } from './lib/machine.js';
+import { runProgram } from './lib/program.js';
 import { startServer } from './lib/server.js';
 import { prepareSubjects } from './lib/subjects.js';
 import { mergeRuns, runSuite } from './lib/suite.js';
@@ -13,10 +14,6 @@ import { works } from './lib/works.js';
 
 const DEFAULT_OUTPUT = fileURLToPath(new URL('results/latest.json', import.meta.url));
 
-function log(line) {
-  process.stderr.write(`${line}\n`);
-}
-
 function list() {
   for (const { name, title, rows } of works) {
     console.log(`${name.padEnd(18)} ${title}`);
@@ -24,16 +21,7 @@ function list() {
   }
 }
 
-async function run({ works, subjects: names, rounds, seconds, runs, output = DEFAULT_OUTPUT }) {
-  const interrupted = new AbortController();
-  const onSignal = () => {
-    log('\nInterrupted: stopping the server …');
-    interrupted.abort();
-  };
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
-  const { signal } = interrupted;
-
+async function run({ works, subjects: names, rounds, seconds, runs, output = DEFAULT_OUTPUT }, { log, signal }) {
   const machine = await describeMachine();
   const subjects = await prepareSubjects(names, log);
   signal.throwIfAborted();
@@ -83,18 +71,4 @@ function versionsOf(subjects, { settings }) {
   };
 }
 
-try {
-  const options = parseArguments(process.argv.slice(2));
-  if (options.mode === 'help') console.log(USAGE);
-  else if (options.mode === 'list') list();
-  else await run(options);
-} catch (error) {
-  if (error instanceof ArgumentError) {
-    console.error(`${error.message}\n\n${USAGE}`);
-    process.exitCode = 2;
-  } else if (error instanceof Error && error.name === 'AbortError') {
-    process.exitCode = 130;
-  } else {
-    throw error;
-  }
-}
+await runProgram({ usage: USAGE, parse: parseArguments, run, modes: { list } });

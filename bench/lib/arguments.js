@@ -79,7 +79,7 @@ export function whole(option, text, fallback, most) {
   throw new ArgumentError(`${option} takes a whole number from 1 to ${most}, not "${text}".`);
 }
 
-function positive(option, text, fallback, most) {
+export function positive(option, text, fallback, most) {
   if (text === undefined) return fallback;
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value) && value > 0 && value <= most) return value;

@@ -1,5 +1,5 @@
 // What every subject stores: the same events, ids and metadata.
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 
 /** The category (go-mink, Emmett: type; Castore: event store id) of every stream. */
 export const CATEGORY = 'Order';
@@ -52,6 +52,13 @@ export function timeOrderedId() {
     `${time.slice(0, 8)}-${time.slice(8)}-7${(counter & 0xfff).toString(16).padStart(3, '0')}-` +
     `${random.slice(0, 4)}-${random.slice(4)}`
   );
+}
+
+/** The UUID v7 of a stream that is known by its number; all are older than those of `timeOrderedId`. */
+export function numberedId(number) {
+  const time = (number + 1).toString(16).padStart(12, '0');
+  const tail = createHash('sha256').update(time).digest('hex');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${tail.slice(0, 3)}-8${tail.slice(3, 6)}-${tail.slice(6, 18)}`;
 }
 
 /** A UUID v4: names in no order. */

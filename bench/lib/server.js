@@ -40,6 +40,17 @@ export async function startServer(settings = {}) {
   // The server ends before this connection when the benchmark is interrupted.
   admin.on('error', () => undefined);
   await admin.connect();
+  const urlOf = (database) => postgres.url.replace(/\/[^/]*$/, `/${database}`);
+  const queryIn = async (database, text) => {
+    const client = new Client({ connectionString: urlOf(database) });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return (await client.query(text)).rows;
+    } finally {
+      await client.end();
+    }
+  };
   const shown = {};
   for (const name of SHOWN) {
     const { rows } = await admin.query('select current_setting($1) as value', [name]);
@@ -51,7 +62,7 @@ export async function startServer(settings = {}) {
     pid: postgres.pid,
     dataDir: postgres.dataDir,
     admin,
-    urlOf: (database) => postgres.url.replace(/\/[^/]*$/, `/${database}`),
+    urlOf,
     async createDatabase(database) {
       await admin.query(`create database ${database}`);
     },
@@ -62,12 +73,8 @@ export async function startServer(settings = {}) {
     async settle() {
       await admin.query('checkpoint');
     },
-    async vacuum(database) {
-      const client = new Client({ connectionString: postgres.url.replace(/\/[^/]*$/, `/${database}`) });
-      await client.connect();
-      await client.query('vacuum analyze');
-      await client.end();
-    },
+    vacuum: (database) => queryIn(database, 'vacuum analyze'),
+    query: queryIn,
     async walPosition() {
       const { rows } = await admin.query("select pg_current_wal_insert_lsn() - '0/0' as position");
       return Number(rows[0].position);
