@@ -1,9 +1,11 @@
 // One subject does one work in this process. It says on standard output, a line of JSON each, when the window of the
 // measurement begins and ends, and what came out; the parent watches the server meanwhile.
+import { recordProfile } from './lib/cpu-profile.js';
 import { append, hot } from './work/append.js';
 import { catchup, followWriters, idle, latency, readRemotely, remoteLatency } from './work/feed.js';
 import { growExisting, growLoad, growLog, growNew } from './work/growth.js';
 import { load, mixed, prepare } from './work/load.js';
+import { appendTime, roundTrip } from './work/trips.js';
 
 const kinds = {
   append,
@@ -19,6 +21,8 @@ const kinds = {
   growLoad,
   growLog,
   growNew,
+  appendTime,
+  roundTrip,
 };
 
 const job = JSON.parse(process.env['MINK_BENCH_JOB']);
@@ -27,6 +31,18 @@ const { parameters } = job;
 
 function say(line) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+let stopProfile;
+
+function onBegin() {
+  say({ mark: 'begin' });
+  if (job.profileFile !== undefined) stopProfile = recordProfile(job.profileFile);
+}
+
+function onEnd() {
+  stopProfile?.();
+  say({ mark: 'end' });
 }
 
 try {
@@ -45,8 +61,8 @@ try {
       seconds: job.seconds,
       warmUpSeconds: job.warmUpSeconds,
       longestSeconds: job.longestSeconds,
-      onBegin: () => say({ mark: 'begin' }),
-      onEnd: () => say({ mark: 'end' }),
+      onBegin,
+      onEnd,
     },
   };
   if (job.phase === 'reader') {

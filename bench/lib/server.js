@@ -1,5 +1,6 @@
 // The PostgreSQL that everybody is measured on: a temporary cluster with the settings of a fresh installation.
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createTemporaryPostgres, findSystemPostgres } from '@mink/dev';
 import { Client } from 'pg';
 
@@ -60,7 +61,7 @@ export async function startServer(settings = {}) {
     settings: shown,
     origin: system === undefined ? 'embedded, from npm' : 'installed on the machine',
     pid: postgres.pid,
-    dataDir: postgres.dataDir,
+    log: join(postgres.dataDir, 'postgres.log'),
     admin,
     urlOf,
     async createDatabase(database) {
