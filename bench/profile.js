@@ -90,12 +90,14 @@ async function profileClient({ count, url, start }) {
 /** What the server did for an append, by statement, those inside functions included. */
 async function profileServer({ count, url, start, server }) {
   await server.query(DATABASE, `alter database ${DATABASE} set pg_stat_statements.track = 'all'`);
+  await server.query(DATABASE, `alter database ${DATABASE} set pg_stat_statements.track_planning = 'on'`);
   await server.query(DATABASE, 'select pg_stat_statements_reset()');
   await start('mink', { kind: 'append', url, parameters: { writers: count, events: 1 } });
   await server.query(DATABASE, `alter database ${DATABASE} reset pg_stat_statements.track`);
+  await server.query(DATABASE, `alter database ${DATABASE} reset pg_stat_statements.track_planning`);
   const rows = await server.query(
     DATABASE,
-    `select s.toplevel, s.query, s.calls::float8 as calls, s.total_exec_time * 1000 as us,
+    `select s.toplevel, s.query, s.calls::float8 as calls, s.total_exec_time * 1000 as us, s.total_plan_time * 1000 as plan_us,
        (s.shared_blks_hit + s.shared_blks_read)::float8 as blocks, s.wal_bytes::float8 as wal
      from pg_stat_statements s join pg_database d on d.oid = s.dbid
      where d.datname = current_database() and s.query not ilike '%pg_stat_statements%' and s.query not ilike 'select count(*)%'
@@ -108,11 +110,12 @@ async function profileServer({ count, url, start, server }) {
   return rows
     .filter(({ us }) => us / appended >= 0.05)
     .slice(0, 14)
-    .map(({ toplevel, query, calls, us, blocks, wal }) => ({
+    .map(({ toplevel, query, calls, us, plan_us, blocks, wal }) => ({
       inside: !toplevel,
       statement: query.replaceAll(/\s+/g, ' ').trim(),
       callsPerAppend: calls / appended,
       us: us / appended,
+      planUs: plan_us / appended,
       blocks: blocks / appended,
       walBytes: wal / appended,
     }));
@@ -138,10 +141,15 @@ async function writePlans({ url, start, server }) {
   for (const name of Object.keys(settings))
     await server.query(DATABASE, `load 'auto_explain'; alter database ${DATABASE} reset ${name}`);
   const text = (await readFile(server.log, 'utf8')).slice(before);
-  // The last complete append: plans are warm, and the log is longer than anybody reads.
-  const end = text.lastIndexOf('array_to_string');
-  const start_ = Math.max(0, text.lastIndexOf('array_to_string', end - 1));
-  await writeFile(join(RESULTS, PLANS), text.slice(start_ === 0 ? -20_000 : start_));
+  await writeFile(join(RESULTS, PLANS), lastAppend(text));
+}
+
+/** The plans of the last append in the log, when they are warm. Inner statements are logged before the call they are in. */
+function lastAppend(text) {
+  const entries = text.split(/^(?=\d{4}-\d\d-\d\d )/m);
+  const calls = entries.flatMap((entry, index) => (/\bfrom\s+\S*append\w*\(/.test(entry) ? [index] : []));
+  const [before = -1, last = entries.length - 1] = calls.slice(-2);
+  return entries.slice(before + 1, last + 1).join('');
 }
 
 await runProgram({ usage: PROFILE_USAGE, parse: parseProfileArguments, run });

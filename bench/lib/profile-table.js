@@ -19,11 +19,12 @@ export function renderProfile({ calls, profiles }) {
         client.map(({ group, us }) => [group, round(us)]),
       ),
       table(
-        [`server, ${title} (· inside a function)`, 'calls', 'µs', 'blocks', 'WAL bytes'],
-        statements.map(({ inside, statement, callsPerAppend, us, blocks, walBytes }) => [
+        [`server, ${title} (· inside a function)`, 'calls', 'µs', 'planning µs', 'blocks', 'WAL bytes'],
+        statements.map(({ inside, statement, callsPerAppend, us, planUs, blocks, walBytes }) => [
           `${inside ? '· ' : ''}${statement.slice(0, 88)}`,
           callsPerAppend.toFixed(2),
           round(us),
+          round(planUs),
           round(blocks),
           round(walBytes),
         ]),
