@@ -5,11 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArguments, USAGE } from './lib/arguments.js';
 import { renderChart } from './lib/chart.js';
 import { describeMachine } from './lib/machine.js';
+import { mergeRows } from './lib/merge-results.js';
 import { runProgram } from './lib/program.js';
 import { startServer } from './lib/server.js';
 import { prepareSubjects } from './lib/subjects.js';
-import { mergeRuns, runSuite } from './lib/suite.js';
-import { renderTable } from './lib/table.js';
+import { runSuite } from './lib/suite.js';
+import { renderTable, renderTargets } from './lib/table.js';
 import { works } from './lib/works.js';
 
 const DEFAULT_OUTPUT = fileURLToPath(new URL('results/latest.json', import.meta.url));
@@ -48,13 +49,13 @@ async function run({ works, subjects: names, rounds, seconds, runs, output = DEF
           [...subjects].map(([name, { settings, absent }]) => [name, settings ?? { absent }]),
         ),
       },
-      rows: mergeRuns(all),
+      rows: mergeRows(all),
     };
     const file = resolve(output);
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, `${JSON.stringify(results, undefined, 2)}\n`);
     await writeFile(file.replace(/\.json$/, '') + '.svg', renderChart(results));
-    console.log(renderTable(results));
+    console.log([renderTable(results), renderTargets(results)].filter((part) => part !== '').join('\n\n'));
     log(`Written to ${file}`);
   } finally {
     await server.stop();

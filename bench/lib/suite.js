@@ -1,4 +1,5 @@
 // The suite: every work, every round, every subject in turn, one at a time.
+import { noteOf } from './notes.js';
 import { runJob } from './run-job.js';
 import { median, rotate } from './statistics.js';
 
@@ -98,8 +99,10 @@ async function runRound({ state, work, round, rounds, seconds, run, server, log 
     });
     const numbers = withCosts(result, work);
     state.results.push(numbers);
-    const note = result.note === undefined ? '' : `   ${result.note}`;
-    log(`${label}   ${work.rows.map(({ key, unit }) => `${show(numbers[key])} ${unit}`).join(', ')}${note}`);
+    const { note } = noteOf([result], result.remark === undefined ? [] : [result.remark]);
+    log(
+      `${label}   ${work.rows.map(({ key, unit }) => `${show(numbers[key])} ${unit}`).join(', ')}${note === undefined ? '' : `   ${note}`}`,
+    );
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     state.failures.push(error.message);
@@ -136,8 +139,10 @@ function show(value) {
 
 function toRow({ key, name, unit, better }, { name: subject, absent, results, failures }) {
   const rounds = results.map((result) => result[key]).filter((value) => value !== undefined);
-  const notes = [absent, ...failures, ...results.map(({ note }) => note)].filter((note) => note !== undefined);
-  if (rounds.length === 0 && notes.length === 0) notes.push('not measured on this platform');
+  const remarks = [absent, ...failures, ...results.map(({ remark }) => remark)].filter(
+    (remark) => remark !== undefined,
+  );
+  if (rounds.length === 0 && remarks.length === 0) remarks.push('not measured on this platform');
   return {
     work: name,
     subject,
@@ -145,25 +150,8 @@ function toRow({ key, name, unit, better }, { name: subject, absent, results, fa
     better,
     rounds: rounds.map((value) => Number(value.toPrecision(6))),
     median: rounds.length === 0 ? null : Number(median(rounds).toPrecision(6)),
-    ...(notes.length === 0 ? {} : { note: [...new Set(notes)].join('; ') }),
+    ...noteOf(results, remarks),
   };
-}
-
-/** The rows of several runs as one: the median of their medians; all rounds are kept. */
-export function mergeRuns(runs) {
-  if (runs.length === 1) return runs[0];
-  return runs[0].map((first) => {
-    const same = runs.map((rows) => rows.find(({ work, subject }) => work === first.work && subject === first.subject));
-    const medians = same.map((row) => row?.median).filter((value) => typeof value === 'number');
-    const notes = [...new Set(same.flatMap((row) => (row?.note === undefined ? [] : [row.note])))];
-    return {
-      ...first,
-      rounds: same.flatMap((row) => row?.rounds ?? []),
-      median: medians.length === 0 ? null : median(medians),
-      runs: medians,
-      ...(notes.length === 0 ? {} : { note: notes.join('; ') }),
-    };
-  });
 }
 
 function timeoutFor({ phase }, seconds) {

@@ -1,5 +1,6 @@
 // The results as text for a terminal.
 import { SUBJECTS } from './arguments.js';
+import { judge } from './targets.js';
 
 const BASE = 'floor';
 
@@ -52,6 +53,16 @@ export function renderTable({ rows }) {
       .trimEnd(),
   );
   return [...text, ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
+}
+
+/** What mink wants to reach, and does or does not. Empty when no target can be judged. */
+export function renderTargets({ rows }) {
+  return judge(rows)
+    .map(
+      ({ work, wanted, measured, reached, unit }) =>
+        `${reached ? 'reached ' : 'MISSED  '} ${work.padEnd(18)} ${wanted.padEnd(40)} ${formatNumber(measured)} ${unit}`,
+    )
+    .join('\n');
 }
 
 export function formatRatio(value) {

@@ -18,7 +18,7 @@ export async function append({ store, parameters: { writers, events }, window })
   return {
     ...measured,
     rate: measured.rate * events,
-    note: await missing(store, acknowledged),
+    ...(await countAgain(store, acknowledged)),
   };
 }
 
@@ -46,16 +46,17 @@ export async function hot({ store, parameters: { writers }, window }) {
   });
   return {
     ...measured,
-    note: await missing(store, acknowledged),
+    ...(await countAgain(store, acknowledged)),
     details: { conflictsPerAppend: conflicts / Math.max(1, acknowledged) },
   };
 }
 
 /** What was acknowledged must be there, once. */
-export async function missing(store, acknowledged) {
+async function countAgain(store, acknowledged) {
   const stored = await store.countEvents();
-  if (stored === acknowledged) return undefined;
-  return stored < acknowledged
-    ? `LOST ${acknowledged - stored} of ${acknowledged} acknowledged events`
-    : `stored ${stored - acknowledged} events more than were acknowledged`;
+  return {
+    checked: acknowledged,
+    lost: Math.max(0, acknowledged - stored),
+    repeated: Math.max(0, stored - acknowledged),
+  };
 }

@@ -34,7 +34,7 @@ export async function catchup({ store, parameters: { events }, window: { longest
     steps: delivered,
     elapsed,
     clientCpuMs: (user + system) / 1000,
-    note:
+    remark:
       delivered < events
         ? `stopped after ${Math.round(elapsed)} s with ${delivered} of ${events} events delivered`
         : undefined,
@@ -82,20 +82,15 @@ export async function followWriters({ store, parameters: { writers }, window }) 
   await subscription.stop();
   const lost = missingNow();
   const repeated = [...delivered.values()].filter((times) => times > 1).length;
-  const notes = [
-    ...(lost > 0
-      ? [`LOST ${lost} of ${acknowledged.length} events (${((100 * lost) / acknowledged.length).toFixed(2)} %)`]
-      : []),
-    ...(repeated > 0 ? [`delivered ${repeated} events more than once`] : []),
-  ];
   const elapsed = (finished - started) / 1000;
   return {
     rate: (acknowledged.length - lost) / elapsed,
     steps: acknowledged.length,
     elapsed,
     clientCpuMs: (user + system) / 1000,
-    note: notes.length === 0 ? undefined : notes.join('; '),
-    details: { lost, repeated },
+    checked: acknowledged.length,
+    lost,
+    repeated,
   };
 }
 
@@ -210,7 +205,9 @@ function latencies(returned, arrived) {
     p50: quantile(times, 0.5),
     p99: quantile(times, 0.99),
     steps: times.length,
-    note: lost > 0 ? `LOST ${lost} of ${returned.size} events` : undefined,
+    checked: returned.size,
+    lost,
+    repeated: 0,
   };
 }
 
