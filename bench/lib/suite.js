@@ -1,0 +1,163 @@
+// The suite: every work, every round, every subject in turn, one at a time.
+import { noteOf } from './notes.js';
+import { runJob } from './run-job.js';
+import { median, rotate } from './statistics.js';
+
+const LONGEST_CATCHUP_SECONDS = 120;
+
+/**
+ * Runs the works and returns the rows of one run.
+ *
+ * @param subjects what prepareSubjects returned
+ * @param log takes a line of progress
+ */
+export async function runSuite({ works, subjects, rounds, seconds, server, log, signal }) {
+  const rows = [];
+  for (const [index, work] of works.entries()) {
+    log(`[${index + 1}/${works.length}] ${work.name}: ${work.title}`);
+    rows.push(...(await runWork({ work, subjects, rounds, seconds, server, log, signal })));
+  }
+  return rows;
+}
+
+async function runWork({ work, subjects, rounds, seconds, server, log, signal }) {
+  const states = [...subjects].map(([name, subject]) => ({
+    name,
+    subject,
+    absent: subject.absent ?? (work.feed ? subject.lacksFeed : undefined),
+    dataset: undefined,
+    results: [],
+    failures: [],
+  }));
+  const there = states.filter(({ absent }) => absent === undefined);
+  const run = (state, job) =>
+    runJob(
+      {
+        subject: state.name,
+        work: work.name,
+        kind: work.kind,
+        parameters: work.parameters,
+        dataset: work.dataset,
+        ...job,
+      },
+      { server, program: state.subject.program, signal, timeoutSeconds: timeoutFor(job, seconds) },
+    );
+
+  if (work.dataset !== undefined) {
+    for (const state of there) await prepareDataset({ state, work, run, server, log });
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    for (const state of rotate(there, round)) {
+      if (state.failures.length > 0) continue;
+      await runRound({ state, work, round, rounds, seconds, run, server, log });
+    }
+  }
+  for (const { dataset } of states) {
+    if (dataset !== undefined) await server.dropDatabase(dataset.database);
+  }
+  return work.rows.flatMap((row) => states.map((state) => toRow(row, state)));
+}
+
+async function prepareDataset({ state, work, run, server, log }) {
+  const database = databaseOf(state, 'data');
+  const started = performance.now();
+  await server.dropDatabase(database);
+  await server.createDatabase(database);
+  try {
+    const { ids, events } = await run(state, { phase: 'prepare', url: server.urlOf(database) });
+    const expected = work.dataset.streams * work.dataset.length;
+    if (events !== expected) state.failures.push(`stored ${events} of ${expected} events while filling`);
+    await server.vacuum(database);
+    state.dataset = { database, ids };
+    log(
+      `    ${state.name.padEnd(8)} filled ${events} events in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+    );
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    state.failures.push(error.message);
+    log(`    ${state.name.padEnd(8)} could not be filled: ${error.message}`);
+    await server.dropDatabase(database);
+  }
+}
+
+async function runRound({ state, work, round, rounds, seconds, run, server, log }) {
+  const database = state.dataset?.database ?? databaseOf(state, 'round');
+  if (state.dataset === undefined) {
+    await server.dropDatabase(database);
+    await server.createDatabase(database);
+  }
+  await server.settle();
+  const label = `    ${state.name.padEnd(8)} round ${round + 1}/${rounds}`;
+  try {
+    const result = await run(state, {
+      phase: 'measure',
+      url: server.urlOf(database),
+      ids: state.dataset?.ids,
+      seconds,
+      warmUpSeconds: Math.min(2, seconds / 2),
+      longestSeconds: LONGEST_CATCHUP_SECONDS,
+    });
+    const numbers = withCosts(result, work);
+    state.results.push(numbers);
+    const { note } = noteOf([result], result.remark === undefined ? [] : [result.remark]);
+    log(
+      `${label}   ${work.rows.map(({ key, unit }) => `${show(numbers[key])} ${unit}`).join(', ')}${note === undefined ? '' : `   ${note}`}`,
+    );
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    state.failures.push(error.message);
+    log(`${label}   ${error.message}`);
+  } finally {
+    if (state.dataset === undefined) await server.dropDatabase(database);
+  }
+}
+
+/** The rate as it is, and what it cost, per 1,000 appends (or per second, when there were none). */
+function withCosts(result, work) {
+  const thousands = result.steps / 1000;
+  return {
+    ...result,
+    clientCpu: share(result.clientCpuMs, thousands),
+    serverCpu: share(result.serverCpuMs, thousands),
+    walBytes: share(result.walBytesTotal, result.steps),
+    peakRss: result.peakRssMb,
+    cpu: work.kind === 'idle' ? share(sum(result.clientCpuMs, result.serverCpuMs), result.elapsed) : undefined,
+  };
+}
+
+function sum(left, right) {
+  return left === undefined || right === undefined ? undefined : left + right;
+}
+
+function share(amount, count) {
+  return amount === undefined || !(count > 0) ? undefined : amount / count;
+}
+
+function show(value) {
+  return value === undefined ? '–' : value >= 100 ? String(Math.round(value)) : value.toFixed(2);
+}
+
+function toRow({ key, name, unit, better }, { name: subject, absent, results, failures }) {
+  const rounds = results.map((result) => result[key]).filter((value) => value !== undefined);
+  const remarks = [absent, ...failures, ...results.map(({ remark }) => remark)].filter(
+    (remark) => remark !== undefined,
+  );
+  if (rounds.length === 0 && remarks.length === 0) remarks.push('not measured on this platform');
+  return {
+    work: name,
+    subject,
+    unit,
+    better,
+    rounds: rounds.map((value) => Number(value.toPrecision(6))),
+    median: rounds.length === 0 ? null : Number(median(rounds).toPrecision(6)),
+    ...noteOf(results, remarks),
+  };
+}
+
+function timeoutFor({ phase }, seconds) {
+  return phase === 'prepare' ? 1_800 : LONGEST_CATCHUP_SECONDS + seconds * 4 + 60;
+}
+
+function databaseOf({ name }, purpose) {
+  return `bench_${name.replaceAll('-', '_')}_${purpose}`;
+}

@@ -1,0 +1,96 @@
+// The catalogue of works: what a round does, and which rows come out of it.
+//
+// `kind` names the function in work/, the rest are its parameters. `rows` says which numbers of a round become rows: the
+// key of the result, the name of the row, its unit, and which way is better.
+
+const rate = (name, unit) => [{ key: 'rate', name, unit, better: 'higher' }];
+const latency = (prefix) => [
+  { key: 'p50', name: `${prefix}-p50`, unit: 'ms', better: 'lower' },
+  { key: 'p99', name: `${prefix}-p99`, unit: 'ms', better: 'lower' },
+];
+
+// What one work costs beside its rate.
+const costs = [
+  { key: 'clientCpu', name: 'cpu-client-ms', unit: 'CPU ms per 1,000 appends', better: 'lower' },
+  { key: 'serverCpu', name: 'cpu-server-ms', unit: 'CPU ms per 1,000 appends', better: 'lower' },
+  { key: 'walBytes', name: 'wal-bytes', unit: 'bytes per append', better: 'lower' },
+  { key: 'peakRss', name: 'rss-mb', unit: 'MB', better: 'lower' },
+];
+
+export const works = [
+  work('append-1-seq', 'append', { writers: 1, events: 1 }, rate('append-1-seq', 'appends/s'), {
+    title: '1 event to a new stream, one append after another',
+  }),
+  work('append-1-c32', 'append', { writers: 32, events: 1 }, [...rate('append-1-c32', 'appends/s'), ...costs], {
+    title: 'the same, 32 writers at once',
+  }),
+  work('append-1-c256', 'append', { writers: 256, events: 1 }, rate('append-1-c256', 'appends/s'), {
+    title: 'the same, 256 writers',
+  }),
+  work('append-1-c1024', 'append', { writers: 1024, events: 1 }, rate('append-1-c1024', 'appends/s'), {
+    title: 'the same, 1,024 writers',
+  }),
+  work('append-10-c32', 'append', { writers: 32, events: 10 }, rate('append-10-c32', 'events/s'), {
+    title: '10 events to a new stream, 32 writers',
+  }),
+  work('append-100-batch', 'append', { writers: 1, events: 100 }, rate('append-100-batch', 'events/s'), {
+    title: '100 events to a new stream, one append after another',
+  }),
+  work('hot-stream-c64', 'hot', { writers: 64 }, rate('hot-stream-c64', 'appends/s'), {
+    title: '64 writers on one stream: read its version, append at it, again on conflict; goodput',
+  }),
+  work('load-10', 'load', { length: 10 }, rate('load-10', 'events/s'), {
+    title: 'load and fold streams of 10 events, one after another',
+    dataset: { name: 'short', streams: 1_000, length: 10 },
+  }),
+  work('load-1000', 'load', { length: 1_000 }, rate('load-1000', 'events/s'), {
+    title: 'load and fold streams of 1,000 events',
+    dataset: { name: 'medium', streams: 20, length: 1_000 },
+  }),
+  work('load-10000', 'load', { length: 10_000 }, rate('load-10000', 'events/s'), {
+    title: 'load and fold streams of 10,000 events',
+    dataset: { name: 'long', streams: 3, length: 10_000 },
+  }),
+  work('catchup-100k', 'catchup', { events: 100_000 }, rate('catchup-100k', 'events/s'), {
+    title: 'one subscription reads 100,000 stored events from the beginning',
+    dataset: { name: 'log100k', streams: 10_000, length: 10 },
+    feed: true,
+  }),
+  work('catchup-1m', 'catchup', { events: 1_000_000 }, rate('catchup-1m', 'events/s'), {
+    title: 'one subscription reads 1,000,000 stored events from the beginning',
+    dataset: { name: 'log1m', streams: 100_000, length: 10 },
+    feed: true,
+  }),
+  work('follow-c16', 'followWriters', { writers: 16 }, rate('follow-c16', 'events/s'), {
+    title: 'one subscription follows 16 writers; lost events are counted',
+    feed: true,
+  }),
+  work('latency', 'latency', {}, latency('latency'), {
+    title: 'append returned → handler called, one process',
+    feed: true,
+  }),
+  work('latency-remote', 'remoteLatency', {}, latency('latency-remote'), {
+    title: 'append returned → handler called, writer and reader in two processes',
+    feed: true,
+  }),
+  work('idle', 'idle', {}, [{ key: 'cpu', name: 'idle-cpu-ms', unit: 'CPU ms per s', better: 'lower' }], {
+    title: 'one subscription waits, nothing happens: CPU of client and server',
+    feed: true,
+  }),
+  work('mixed-80-20', 'mixed', { workers: 32 }, rate('mixed-80-20', 'operations/s'), {
+    title: '32 workers, 80 % load a stream of 10 events, 20 % append to a new one',
+    dataset: { name: 'short', streams: 1_000, length: 10 },
+  }),
+];
+
+function work(name, kind, parameters, rows, { title, dataset, feed = false }) {
+  return { name, kind, parameters, rows, title, dataset, feed };
+}
+
+/** The name under which `--only` knows each row, and the work it comes from. */
+export const rowNames = new Map(works.flatMap((work) => work.rows.map((row) => [row.name, work])));
+
+/** The works that give the rows and works named. */
+export function worksFor(names) {
+  return works.filter((work) => names.includes(work.name) || work.rows.some((row) => names.includes(row.name)));
+}

@@ -1,0 +1,90 @@
+// mink as its guide shows it: a schema for each event, one store, default options.
+import { readFileSync } from 'node:fs';
+import { ConcurrencyConflictError, defineDecider, defineEvents, payload } from 'mink';
+import { createPostgresStore } from 'mink/postgres';
+import { Client } from 'pg';
+import { z } from 'zod';
+import { CATEGORY, emptyState, fold } from '../lib/payload.js';
+
+const manifest = JSON.parse(readFileSync(new URL('../../packages/mink/package.json', import.meta.url), 'utf8'));
+// MINK_BENCH_SCHEMAS=none leaves the checks out, to see what they cost.
+const checked = process.env['MINK_BENCH_SCHEMAS'] !== 'none';
+
+export const settings = {
+  version: manifest.version,
+  driver: `pg ${manifest.dependencies.pg}`,
+  append: 'store.append with expectedVersion "no_stream", group commit by default',
+  schemas: checked ? 'zod, checked on every append and load' : 'none',
+  connections: 'default (at most 10)',
+  feed: 'store.subscribe, default options',
+};
+
+const orderEvents = defineEvents({
+  ItemAdded: checked
+    ? z.object({
+        orderId: z.string(),
+        sku: z.string(),
+        quantity: z.int().positive(),
+        price: z.number(),
+        currency: z.string(),
+        addedBy: z.string(),
+        gift: z.boolean(),
+      })
+    : payload(),
+});
+
+const order = defineDecider({
+  category: CATEGORY,
+  events: orderEvents,
+  initialState: emptyState,
+  evolve: (state, event) => fold(state, event.data),
+  decide: () => [],
+});
+
+export async function open({ url }) {
+  const store = createPostgresStore({ url, categories: { Order: orderEvents } });
+  return {
+    async setUp() {
+      await store.readBound();
+    },
+    async append(streamId, events) {
+      await store.append(`${CATEGORY}-${streamId}`, events, { expectedVersion: 'no_stream' });
+    },
+    async versionOf(streamId) {
+      return (await store.streamInfo(`${CATEGORY}-${streamId}`))?.version ?? 0;
+    },
+    async appendAt(streamId, version, events) {
+      try {
+        await store.append(`${CATEGORY}-${streamId}`, events, { expectedVersion: version });
+        return true;
+      } catch (error) {
+        if (error instanceof ConcurrencyConflictError) return false;
+        throw error;
+      }
+    },
+    async load(streamId) {
+      return (await store.load(order, streamId)).streamVersion;
+    },
+    async follow({ onEvent }) {
+      const stopping = new AbortController();
+      const subscription = store.subscribe({ after: 0, signal: stopping.signal });
+      const running = (async () => {
+        for await (const event of subscription) onEvent(event.data.orderId);
+      })();
+      return {
+        async stop() {
+          stopping.abort();
+          await running;
+        },
+      };
+    },
+    async countEvents() {
+      const client = new Client({ connectionString: url });
+      await client.connect();
+      const { rows } = await client.query('select count(*)::int as count from mink.events');
+      await client.end();
+      return rows[0].count;
+    },
+    close: () => store.close(),
+  };
+}
