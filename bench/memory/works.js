@@ -182,19 +182,26 @@ function step(prepare) {
   };
 }
 
-const prepareStep = (mink, payload, count) =>
-  mink.load('core/store/append.js').then(async ({ prepareAppend }) => {
-    const { createUntypedRegistry } = await mink.load('core/store/event-registry.js');
+/** An append without a storage: it answers at once, with an event for each that it is given. */
+function withoutStorage(payload, size) {
+  return async (mink) => {
+    const { events } = await mink.createMemoryStore().append(
+      'Order-1',
+      Array.from({ length: size }, (_, n) => line(n)).map((data) => ({ type: 'ItemAdded', data })),
+    );
+    const recorded = events.map((event) => ({ ...event, recordedAt: event.recordedAt.getTime() }));
+    const outcome = { status: 'appended', repeated: false, entries: [{ streamVersion: size, events: recorded }] };
+    const store = mink.createEventStore({ append: () => Promise.resolve(outcome) });
     const { [payload]: event } = untyped(mink);
-    const context = {
-      registry: createUntypedRegistry(),
-      metadataSchema: undefined,
-      maxPayloadBytes: 1_048_576,
-      newId: mink.createUuidV7Generator(Date.now),
+    return async (count) => {
+      for (let n = 0; n < count; n += size) {
+        const batch = [];
+        for (let at = 0; at < size; at += 1) batch.push(event(at));
+        await store.append(`Order-${n}`, batch);
+      }
     };
-    const events = Array.from({ length: count }, (_, n) => event(n));
-    return (n) => prepareAppend(context, [{ streamName: `Order-${n}`, events }], undefined);
-  });
+  };
+}
 
 const ONE = 400_000;
 const BATCHED = 1_000_000;
@@ -255,9 +262,9 @@ export const works = [
   ['execute a decider on a new stream', 100_000, PER_SECOND, deciders()],
   ['heap kept of an event', LOG, 'bytes', (mink) => (count) => bytesKept(mink, count)],
   ['heap growth while the log is read', LOG, 'bytes/event', reading(LOG, growthWhileReading)],
-  ['part: prepareAppend, 1 × {n}', ONE, PER_SECOND, step((mink) => prepareStep(mink, 'small', 1))],
-  ['part: prepareAppend, 1 order line', ONE, PER_SECOND, step((mink) => prepareStep(mink, 'line', 1))],
-  ['part: prepareAppend, 100 × {n}', 10_000, 'batches/s', step((mink) => prepareStep(mink, 'small', 100))],
+  ['part: append 1, no storage: {n}', ONE, PER_SECOND, withoutStorage('small', 1)],
+  ['part: append 1, no storage: order line', ONE, PER_SECOND, withoutStorage('line', 1)],
+  ['part: append 100, no storage: order line', BATCHED, EVENTS, withoutStorage('line', 100)],
   ['part: checkJson {n}', LOG, PER_SECOND, step(jsonStep(small))],
   ['part: checkJson order line', LOG, PER_SECOND, step(jsonStep(line))],
   ['part: UUID v7', LOG, PER_SECOND, step(({ createUuidV7Generator }) => createUuidV7Generator(Date.now))],
