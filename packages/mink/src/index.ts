@@ -34,6 +34,7 @@ export {
   StoreClosedError,
   StreamClosedError,
   StreamNotFoundError,
+  TransactionOpenError,
   UnknownEventTypeError,
 } from './core/index.ts';
 // For storages of your own: what the two built-in ones use, too.

@@ -274,6 +274,19 @@ export class AppendOutcomeUnknownError extends MinkError {
   }
 }
 
+/** An append without `tx` in the middle of a transaction that was opened with `withTransaction`. Nothing was written. */
+export class TransactionOpenError extends MinkError {
+  readonly code = 'TRANSACTION_OPEN';
+  readonly streamNames: readonly string[];
+
+  constructor(streamNames: readonly string[]) {
+    super(
+      `An append to ${streamNames.join(', ')} was made inside withTransaction, but not as a part of it: it would stay when the transaction is rolled back, and may wait for streams that the transaction holds. Pass { tx }, or append before or after the transaction.`,
+    );
+    this.streamNames = streamNames;
+  }
+}
+
 /** More appends are waiting than the store may hold. Nothing of this one was written. */
 export class OverloadedError extends MinkError {
   readonly code = 'OVERLOADED';

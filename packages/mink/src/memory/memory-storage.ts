@@ -1,4 +1,5 @@
 import {
+  InvalidArgumentError,
   isSameAppend,
   meetsExpectation,
   StoreClosedError,
@@ -15,6 +16,7 @@ import {
   type LogPageQuery,
   type PreparedEvent,
   type RecordedEvent,
+  type StorageCallOptions,
   type StreamInfo,
   type StreamPageQuery,
   type WaitForBound,
@@ -48,8 +50,9 @@ export class MemoryStorage implements EventStorage {
     this.#now = now;
   }
 
-  async append(command: AppendCommand): Promise<AppendOutcome> {
+  async append(command: AppendCommand, { tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
     this.#checkOpen();
+    if (tx !== undefined) refuseTransaction();
     const earlier = command.mayBeRepeated ? this.#findRepeat(command) : undefined;
     if (earlier !== undefined) return earlier;
     const streams: (Stream | undefined)[] = [];
@@ -68,8 +71,9 @@ export class MemoryStorage implements EventStorage {
     return { status: 'appended', repeated: false, entries };
   }
 
-  async readStreamPage(query: StreamPageQuery): Promise<readonly RecordedEvent[]> {
+  async readStreamPage(query: StreamPageQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedEvent[]> {
     this.#checkOpen();
+    if (tx !== undefined) refuseTransaction();
     const { untilVersion = Infinity, untilPosition = Infinity, untilTime = Infinity, types } = query;
     const events = this.#streams.get(query.streamName) ?? [];
     return take(events, {
@@ -341,4 +345,8 @@ function within(category: string, prefix: string): string | undefined {
 function categoriesOf(prefixes: readonly string[] | undefined): readonly string[] | undefined {
   if (prefixes?.every((prefix) => prefix.includes('-')) !== true) return undefined;
   return prefixes.map((prefix) => prefix.slice(0, prefix.indexOf('-')));
+}
+
+function refuseTransaction(): never {
+  throw new InvalidArgumentError('tx', 'the memory storage has no transactions; leave it out');
 }

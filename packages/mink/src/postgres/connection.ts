@@ -5,6 +5,8 @@ import {
   DatabaseError,
   InvalidArgumentError,
   StoreClosedError,
+  type OpenTransaction,
+  type TransactionQuery,
   typed,
   untilAborted,
 } from '../core/index.ts';
@@ -18,22 +20,10 @@ export interface PoolLike {
 }
 
 /** The part of a `pg.PoolClient` that mink uses. */
-export interface PoolClientLike {
-  query(query: QueryConfig): Promise<{ readonly rows: unknown[] }>;
+export interface PoolClientLike extends OpenTransaction {
   release(error?: Error | boolean): void;
-  /** 'I' when no transaction is open (pg 8.23 and later). */
-  getTransactionStatus?(): string | null | undefined;
   on(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
-}
-
-/** A query as `pg` takes it. */
-export interface QueryConfig {
-  readonly name?: string;
-  readonly text: string;
-  readonly values: unknown[];
-  readonly rowMode: 'array';
-  readonly types: { getTypeParser(): (value: string) => string };
 }
 
 /** How to reach the database: a pool of your own, or a URL and the size of the pool to make. */
@@ -91,6 +81,8 @@ export interface Session {
 /** The database behind a store. */
 export interface Database {
   run(statement: Statement): Promise<readonly Row[]>;
+  /** Statements in a transaction of the caller's, on its connection. */
+  within(tx: OpenTransaction): Session;
   /** A connection for several statements; it is thrown away if `work` fails. */
   withSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -158,6 +150,7 @@ export function createDatabase(options: ConnectionOptions): Database {
   return {
     // A statement that was refused leaves nothing open behind.
     run: (statement) => withSession((session) => session.run(statement), isRefusal),
+    within: (tx) => sessionOn(tx, named),
     withSession: (work) => withSession(work),
     close: () => {
       closing.abort(new StoreClosedError());
@@ -167,7 +160,7 @@ export function createDatabase(options: ConnectionOptions): Database {
 }
 
 /** Whatever is written in somebody else's open transaction is not durable, and holds every reader back. */
-function isInTransaction(client: PoolClientLike): boolean {
+function isInTransaction(client: OpenTransaction): boolean {
   const status = client.getTransactionStatus?.();
   return status === 'T' || status === 'E';
 }
@@ -184,8 +177,9 @@ async function noop(): Promise<void> {
   // A pool that was brought belongs to whoever brought it.
 }
 
-function sessionOn(client: PoolClientLike, named: boolean): Session {
-  const query = async (config: Omit<QueryConfig, 'rowMode' | 'types'>): Promise<readonly Row[]> => {
+/** Statements on a connection, with typed errors. */
+export function sessionOn(client: OpenTransaction, named: boolean): Session {
+  const query = async (config: Omit<TransactionQuery, 'rowMode' | 'types'>): Promise<readonly Row[]> => {
     try {
       const { rows } = await client.query({ ...config, rowMode: 'array', types: asText });
       // `rowMode: 'array'` and the text parser above make every row an array of text and null.

@@ -41,6 +41,12 @@ export interface PostgresStorageOptions extends ConnectionOptions {
    * @defaultValue 30_000
    */
   readonly lockTimeout?: number | undefined;
+  /**
+   * Milliseconds that a transaction of yours may be idle after an append in it (`tx`), before the server ends it: it holds
+   * readers back. 0 leaves the server's setting.
+   * @defaultValue 10_000
+   */
+  readonly holdTimeout?: number | undefined;
 }
 
 const DEFAULT_POLL_INTERVAL = 100;
@@ -57,6 +63,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): EventSto
     schema: schemaName(options.schema),
     migrate,
     pollInterval: checkWhole('pollInterval', pollInterval, 1),
+    holdTimeout: checkWhole('holdTimeout', options.holdTimeout ?? 10_000, 0),
     pump: {
       lanes: LANES,
       slowLanes: Math.max(1, Math.floor(connectionLimit(options) / 2)),

@@ -5,6 +5,7 @@ import {
   type EventStorage,
   type FeedBound,
   type ListStreamsQuery,
+  type OpenTransaction,
   type LogPage,
   type LogPageQuery,
   type RecordedEvent,
@@ -26,6 +27,7 @@ import { readLogQuery } from './queries/read-log.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
 import type { SchemaName } from './schema-name.ts';
+import { checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
 
 /** What a PostgreSQL storage needs to know. */
 export interface PostgresStorageSettings {
@@ -33,6 +35,8 @@ export interface PostgresStorageSettings {
   readonly schema: SchemaName;
   readonly migrate: 'auto' | 'never';
   readonly pollInterval: number;
+  /** Milliseconds that a caller's own transaction may be idle after an append; 0 leaves the server's setting. */
+  readonly holdTimeout: number;
   /** How appends travel. */
   readonly pump: Omit<AppendPumpSettings, 'send'>;
 }
@@ -47,12 +51,15 @@ export class PostgresStorage implements EventStorage {
   readonly #appendCall: AppendCall;
   readonly #pump: AppendPump;
   readonly #feed: Feed;
+  readonly #holdTimeout: number;
   #ready: Promise<void> | undefined;
+  #isReady = false;
 
-  constructor({ database, schema, migrate: migrating, pollInterval, pump }: PostgresStorageSettings) {
+  constructor({ database, schema, migrate: migrating, pollInterval, holdTimeout, pump }: PostgresStorageSettings) {
     this.#database = database;
     this.#schema = schema;
     this.#migrate = migrating;
+    this.#holdTimeout = holdTimeout;
     this.#appendCall = createAppendCall(schema);
     this.#pump = new AppendPump({
       ...pump,
@@ -61,16 +68,19 @@ export class PostgresStorage implements EventStorage {
     this.#feed = new Feed({ readBound: () => this.readBound(), pollInterval, maxBackoff: MAX_BACKOFF });
   }
 
-  async append(command: AppendCommand, options: StorageCallOptions = {}): Promise<AppendOutcome> {
-    await this.#whenReady();
-    options.signal?.throwIfAborted();
-    const answer = await this.#pump.append(encodeCommand(command), options.signal);
-    if (answer.outcome === 'appended') this.#feed.wake();
-    return this.#toOutcome(command, answer);
+  async append(command: AppendCommand, { signal, tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
+    if (!this.#isReady) await this.#whenReady();
+    signal?.throwIfAborted();
+    if (tx !== undefined) return this.#appendWithin(tx, command);
+    checkOutsideTransaction(command);
+    const answer = await this.#pump.append(encodeCommand(command), signal);
+    if (answer.outcome !== 'appended') return this.#toRefusal(command, answer);
+    this.#feed.wake();
+    return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
   }
 
-  async readStreamPage(query: StreamPageQuery): Promise<readonly RecordedEvent[]> {
-    const rows = await this.#read(readStreamQuery(this.#schema, query));
+  async readStreamPage(query: StreamPageQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedEvent[]> {
+    const rows = await this.#read(readStreamQuery(this.#schema, query), tx);
     return rows.map(toRecordedEvent);
   }
 
@@ -121,45 +131,66 @@ export class PostgresStorage implements EventStorage {
   async #prepare(): Promise<void> {
     const status = await schemaStatus(this.#database, this.#schema);
     checkCompatible(status);
-    if (status.databaseVersion >= status.codeVersion) return;
-    if (this.#migrate === 'never') checkMigrated(status);
-    else await migrate(this.#database, this.#schema);
+    if (status.databaseVersion < status.codeVersion) {
+      if (this.#migrate === 'never') checkMigrated(status);
+      else await migrate(this.#database, this.#schema);
+    }
+    this.#isReady = true;
   }
 
-  async #read(statement: Statement): Promise<readonly Row[]> {
-    await this.#whenReady();
+  async #read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]> {
+    if (!this.#isReady) await this.#whenReady();
     try {
-      return await this.#database.run(statement);
+      return await (tx === undefined ? this.#database : this.#database.within(tx)).run(statement);
     } catch (error) {
       if (error instanceof ConnectionLostError) throw unavailable(error.cause);
       throw error;
     }
   }
 
-  async #toOutcome(command: AppendCommand, answer: AppendAnswer): Promise<AppendOutcome> {
+  async #appendWithin(tx: OpenTransaction, command: AppendCommand): Promise<AppendOutcome> {
+    checkTransaction(tx);
+    const session = this.#database.within(tx);
+    let answer: AppendAnswer | undefined;
+    try {
+      const timeouts = { lock: 0, hold: this.#holdTimeout };
+      [answer] = await this.#appendCall((statement) => session.run(statement), [encodeCommand(command)], timeouts);
+    } catch (error) {
+      // What was not committed is rolled back with its connection.
+      throw error instanceof ConnectionLostError ? unavailable(error.cause) : error;
+    }
+    if (answer === undefined) throw new Error('the append function gave no answer');
+    if (answer.outcome !== 'appended') return this.#toRefusal(command, answer, tx);
+    const wake = (): void => this.#feed.wake();
+    // Somebody else's transaction: from now on the feed looks often, until it has ended.
+    if (!joinTransaction(command, wake)) wake();
+    return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
+  }
+
+  async #toRefusal(command: AppendCommand, answer: AppendAnswer, tx?: OpenTransaction): Promise<AppendOutcome> {
     const { entries } = command;
     const { outcome, culprit = entries[0], versions } = answer;
     const streamName = culprit?.streamName ?? '';
     const at = culprit === undefined ? 0 : entries.indexOf(culprit);
     switch (outcome) {
       case 'appended':
-        return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
       case 'repeated':
-        return this.#toRepeated(command, answer);
+        return this.#toRepeated(command, answer, tx);
       case 'conflict':
         return { status: 'conflict', streamName, actualVersion: versions[at] ?? 0 };
       case 'mismatch':
         return toMismatch(command, answer);
       case 'closed': {
-        const info = await this.streamInfo(streamName);
+        const [row] = await this.#read(streamInfoQuery(this.#schema, streamName), tx);
+        const info = row === undefined ? undefined : toStreamInfo(row);
         return { status: 'closed', streamName, state: info?.state === 'archived' ? 'archived' : 'tombstoned' };
       }
     }
   }
 
   /** The events are in the log: whether they are the same ones can be told without a lock. */
-  async #toRepeated(command: AppendCommand, answer: AppendAnswer): Promise<AppendOutcome> {
-    const recorded = await this.#readAgain(command, answer.positions);
+  async #toRepeated(command: AppendCommand, answer: AppendAnswer, tx?: OpenTransaction): Promise<AppendOutcome> {
+    const recorded = await this.#readAgain(command, answer.positions, tx);
     let next = 0;
     const entries = command.entries.map(({ events }, index) => {
       const own = recorded.slice(next, next + events.length);
@@ -171,9 +202,13 @@ export class PostgresStorage implements EventStorage {
   }
 
   /** The append is stored: whoever cannot be told so must not be told that it is not. */
-  async #readAgain(command: AppendCommand, positions: readonly number[]): Promise<readonly RecordedEvent[]> {
+  async #readAgain(
+    command: AppendCommand,
+    positions: readonly number[],
+    tx: OpenTransaction | undefined,
+  ): Promise<readonly RecordedEvent[]> {
     try {
-      const rows = await this.#read(eventsAtQuery(this.#schema, positions));
+      const rows = await this.#read(eventsAtQuery(this.#schema, positions), tx);
       return rows.map(toRecordedEvent);
     } catch (error) {
       throw outcomeUnknown(command, error);

@@ -37,6 +37,27 @@ export interface EventStorage {
 
 export interface StorageCallOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Do it inside this transaction. A storage that has none refuses with `InvalidArgumentError`. */
+  readonly tx?: OpenTransaction | undefined;
+}
+
+/**
+ * A transaction of your own on the store's database: for PostgreSQL, a client of `pg` after `begin`, or what
+ * `withTransaction` (mink/postgres) hands out.
+ */
+export interface OpenTransaction {
+  query(query: TransactionQuery): Promise<{ readonly rows: unknown[] }>;
+  /** 'T' while a transaction is open (pg 8.23 and later). */
+  getTransactionStatus?(): string | null | undefined;
+}
+
+/** A query as `pg` takes it. */
+export interface TransactionQuery {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: unknown[];
+  readonly rowMode: 'array';
+  readonly types: { getTypeParser(): (value: string) => string };
 }
 
 /** Events for one or more streams that are stored together or not at all. A stream comes at most once. */

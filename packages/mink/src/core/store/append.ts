@@ -7,7 +7,13 @@ import {
 } from '../errors.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
-import type { AppendCommand, AppendCommandEntry, AppendOutcome, EventStorage } from '../storage/event-storage.ts';
+import type {
+  AppendCommand,
+  AppendCommandEntry,
+  AppendOutcome,
+  EventStorage,
+  StorageCallOptions,
+} from '../storage/event-storage.ts';
 import { parseStreamName } from '../stream-name.ts';
 import type { StoredEvent } from './categories.ts';
 import type { EventRegistry } from './event-registry.ts';
@@ -106,10 +112,10 @@ function checkEntry(entry: UncheckedEntry | null | undefined, names: Set<string>
 export async function sendAppend(
   context: AppendContext,
   append: PreparedAppend,
-  signal: AbortSignal | undefined,
+  { signal, tx }: StorageCallOptions,
 ): Promise<Appended> {
   signal?.throwIfAborted();
-  return toAppended(context, append, await context.storage.append(append.command, { signal }));
+  return toAppended(context, append, await context.storage.append(append.command, { signal, tx }));
 }
 
 function toAppended(context: AppendContext, { command, data }: PreparedAppend, outcome: AppendOutcome): Appended {

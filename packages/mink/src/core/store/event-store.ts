@@ -95,7 +95,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     this.#checkOpen();
     const entry = { streamName, events, expectedVersion: options.expectedVersion };
     const append = prepareAppend(this.#context, [entry], options.metadata);
-    const { repeated, globalPosition, streams } = await sendAppend(this.#context, append, options.signal);
+    const { repeated, globalPosition, streams } = await sendAppend(this.#context, append, options);
     const { streamVersion, events: appended } = streams[0] ?? { streamVersion: 0, events: [] };
     return typed({ streamName, streamVersion, globalPosition, events: appended, repeated });
   }
@@ -117,7 +117,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   ): Promise<AppendManyResult<StoredEventIn<C, CategoryName<C>, Meta>>> {
     this.#checkOpen();
     const append = prepareAppend(this.#context, entries, options.metadata);
-    return typed(await sendAppend(this.#context, append, options.signal));
+    return typed(await sendAppend(this.#context, append, options));
   }
 
   /** The events of a stream. Sees everything that is committed; nothing for a missing stream. */
@@ -137,7 +137,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       types: checkList('types', options.types),
       direction: checkDirection(options.direction),
     };
-    const limits = this.#limits(options);
+    const limits = { ...this.#limits(options), tx: options.tx };
     return this.#sequence(() => streamPages(this.#context.storage, query, limits), options.unknownEvents);
   }
 
@@ -304,7 +304,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
    */
   async save<A extends AnyAggregate>(
     aggregate: A,
-    options: Pick<AppendOptions<Meta>, 'metadata' | 'signal'> = {},
+    options: Omit<AppendOptions<Meta>, 'expectedVersion'> = {},
   ): Promise<ExecuteResult<A['state'], StoredEventIn<C, CategoryName<C>, Meta>>> {
     this.#checkOpen();
     const { definition } = aggregate[internals];

@@ -14,7 +14,7 @@ import type { UncheckedEvent } from './prepare-events.ts';
 
 /** Options of `execute`. */
 export interface ExecuteOptions<Meta>
-  extends Pick<AppendOptions<Meta>, 'metadata' | 'signal'>, Pick<LoadOptions, 'unknownEvents'> {
+  extends Pick<AppendOptions<Meta>, 'metadata' | 'signal' | 'tx'>, Pick<LoadOptions, 'unknownEvents'> {
   /**
    * What the stream must be at when the work begins, such as the version a user has seen (`If-Match`).
    * @defaultValue 'any': decide on whatever is there
@@ -60,7 +60,7 @@ export async function executeDecider<State>(
   for (const [index, { type }] of append.command.entries[0]?.events.entries() ?? []) {
     state = deepFreeze(evolveOnce(decider, state, { type, data: payloads[index] }));
   }
-  const appended = await sendAppend(scoped, append, options.signal);
+  const appended = await sendAppend(scoped, append, options);
   const [stream] = appended.streams;
   return {
     streamName: loaded.streamName,
@@ -79,7 +79,7 @@ export async function saveAggregate(
   context: AppendContext,
   aggregate: AnyAggregate,
   definition: { readonly category: string; readonly events: AnyEvents },
-  options: Pick<AppendOptions<unknown>, 'metadata' | 'signal'>,
+  options: Pick<AppendOptions<unknown>, 'metadata' | 'signal' | 'tx'>,
 ): Promise<ExecuteResult<unknown>> {
   const name = streamName(definition.category, aggregate.id);
   const parts = aggregate[internals];
@@ -97,7 +97,7 @@ export async function saveAggregate(
       [{ streamName: name, events, expectedVersion: aggregate.version }],
       options.metadata,
     );
-    const { streams, globalPosition } = await sendAppend(scoped, append, options.signal);
+    const { streams, globalPosition } = await sendAppend(scoped, append, options);
     const [stream] = streams;
     savedVersion = stream?.streamVersion;
     return {

@@ -3,7 +3,7 @@ import type { AnyEvents } from '../events/define-events.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
 import { evolveOnce, initialStateOf } from '../deciders/decider.ts';
-import type { EventStorage } from '../storage/event-storage.ts';
+import type { EventStorage, OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Categories } from './categories.ts';
 import { createCategoryRegistry, type UnknownEventsPolicy } from './event-registry.ts';
@@ -20,6 +20,8 @@ export interface LoadOptions {
    */
   readonly unknownEvents?: UnknownEventsPolicy | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Read inside this transaction of yours: it sees what it has appended itself. */
+  readonly tx?: OpenTransaction | undefined;
 }
 
 /** The state of an entity and the version it is at. */
@@ -114,7 +116,7 @@ async function replay(
   const policy = checkPolicy(options.unknownEvents);
   const until = checkUntil(options.until, ['version', 'position', 'time']);
   const query = { streamName: name, fromVersion: 1, types: undefined, direction: 'forwards' as const, ...until };
-  const limits = { limit: undefined, pageSize: context.pageSize, signal: options.signal };
+  const limits = { limit: undefined, pageSize: context.pageSize, signal: options.signal, tx: options.tx };
   let streamVersion = 0;
   for await (const page of streamPages(context.storage, query, limits)) {
     for (const event of page) {

@@ -1,7 +1,7 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
 import type { StandardSchema } from '../events/standard-schema.ts';
-import type { Direction } from '../storage/event-storage.ts';
+import type { Direction, OpenTransaction } from '../storage/event-storage.ts';
 import type { UnknownEventsPolicy } from './event-registry.ts';
 import type { Until } from './read-options.ts';
 
@@ -45,6 +45,11 @@ export interface AppendOptions<Meta = Metadata> {
   readonly metadata?: MetadataInput<Meta> | undefined;
   /** Aborting before the append was sent keeps it from happening; afterwards it has no effect. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Append inside this transaction of yours: the events are stored if it commits, together with whatever else it writes.
+   * Until then it holds its streams, and readers back.
+   */
+  readonly tx?: OpenTransaction | undefined;
 }
 
 /** Options that every read has. */
@@ -60,6 +65,8 @@ interface ReadOptions {
 }
 
 export interface ReadStreamOptions<T extends string> extends ReadOptions {
+  /** Read inside this transaction of yours: it sees what it has appended itself. */
+  readonly tx?: OpenTransaction | undefined;
   /**
    * The first version to read.
    * @defaultValue 1

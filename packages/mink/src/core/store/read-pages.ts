@@ -6,6 +6,7 @@ import type {
   FeedBound,
   LogFilter,
   LogPageQuery,
+  OpenTransaction,
   RecordedEvent,
   StreamPageQuery,
 } from '../storage/event-storage.ts';
@@ -15,6 +16,8 @@ export interface PageLimits {
   readonly limit: number | undefined;
   readonly pageSize: number;
   readonly signal: AbortSignal | undefined;
+  /** A transaction to read in; for streams only. */
+  readonly tx?: OpenTransaction | undefined;
 }
 
 /** The events of a stream, in pages. */
@@ -30,7 +33,7 @@ export async function* streamPages(
     const limit = Math.min(left, limits.pageSize);
     const page = await storage.readStreamPage(
       { ...query, fromVersion, untilVersion, limit },
-      { signal: limits.signal },
+      { signal: limits.signal, tx: limits.tx },
     );
     if (page.length > 0) yield page;
     const last = page.at(-1);

@@ -1,0 +1,136 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  AppendOutcomeUnknownError,
+  DatabaseError,
+  DatabaseUnavailableError,
+  InvalidArgumentError,
+  TransactionOpenError,
+  typed,
+  type AppendCommand,
+  type OpenTransaction,
+} from '../core/index.ts';
+import { ConnectionLostError, sessionOn, type PoolLike } from './connection.ts';
+import { unavailable } from './database-errors.ts';
+
+/** What is known of a transaction that `withTransaction` opened. */
+interface Scope {
+  isOpen: boolean;
+  readonly appended: AppendCommand[];
+  /** What to do once it is committed. */
+  readonly afterCommit: Set<() => void>;
+}
+
+/** What a pool hands out. `pg` declares `connect` twice, and inference looks at the second only. */
+type ClientOf<P extends PoolLike> = P extends {
+  readonly connect: { (): Promise<infer C>; (callback: (...results: never[]) => void): void };
+}
+  ? C
+  : Awaited<ReturnType<P['connect']>>;
+
+const scopes = new AsyncLocalStorage<Scope>();
+
+/**
+ * Runs `work` in a transaction on a connection of your pool: commits when it resolves, rolls back when it throws. Give
+ * `tx` to your own statements and to the store's calls: all of it is stored, or nothing.
+ *
+ * Appends hold their streams, and readers of the log, until the end: append late and do no slow work afterwards. An append
+ * without `tx` inside is a `TransactionOpenError`.
+ *
+ * Throws what `work` throws; `DatabaseUnavailableError` when the connection breaks before the commit, and nothing was
+ * stored; `AppendOutcomeUnknownError` when it breaks during the commit.
+ *
+ * @example
+ * await withTransaction(pool, async (tx) => {
+ *   await tx.query('update stock set reserved = reserved + 1 where sku = $1', [sku]);
+ *   await store.append('Order-42', [itemAdded], { tx });
+ * });
+ */
+export async function withTransaction<P extends PoolLike, T>(
+  pool: P,
+  work: (tx: ClientOf<P>) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw unavailable(error);
+  });
+  const session = sessionOn(client, false);
+  const scope: Scope = { isOpen: true, appended: [], afterCommit: new Set() };
+  // A connection that breaks also emits an event, which would end the process if nobody listened.
+  client.on('error', ignore);
+  let broken: Error | undefined;
+  try {
+    await session.runScript('begin isolation level read committed');
+    const result = await scopes.run(scope, () => work(typed<ClientOf<P>>(client)));
+    scope.isOpen = false;
+    await commit(client, scope);
+    return result;
+  } catch (error) {
+    broken = await session.runScript('rollback').then(
+      () => undefined,
+      (failure: unknown) => (failure instanceof Error ? failure : new Error(String(failure))),
+    );
+    throw error instanceof ConnectionLostError ? unavailable(error.cause) : error;
+  } finally {
+    scope.isOpen = false;
+    if (broken === undefined) client.off('error', ignore);
+    client.release(broken);
+  }
+}
+
+async function commit(client: OpenTransaction, scope: Scope): Promise<void> {
+  // A transaction in which a statement has failed is rolled back by its commit, without an error.
+  if (client.getTransactionStatus?.() === 'E') {
+    throw new DatabaseError(
+      'A statement of the transaction has failed, so all of it was rolled back. Let the error of that statement through.',
+      '25P02',
+      undefined,
+    );
+  }
+  try {
+    await sessionOn(client, false).runScript('commit');
+  } catch (error) {
+    if (!(error instanceof ConnectionLostError)) throw error;
+    const { appended } = scope;
+    if (appended.length === 0) {
+      throw new DatabaseUnavailableError(
+        'The connection broke during the commit: the transaction may or may not have taken place. Look for what it wrote before you repeat it.',
+        { cause: error.cause },
+      );
+    }
+    const entries = appended.flatMap((command) => command.entries);
+    throw new AppendOutcomeUnknownError(
+      entries.map(({ streamName }) => streamName),
+      entries.flatMap(({ events }) => events.map(({ id }) => id)),
+      error.cause,
+    );
+  }
+  for (const act of scope.afterCommit) act();
+}
+
+/** Refuses an append that forgot its transaction. */
+export function checkOutsideTransaction({ entries }: AppendCommand): void {
+  if (scopes.getStore()?.isOpen !== true) return;
+  throw new TransactionOpenError(entries.map(({ streamName }) => streamName));
+}
+
+/** Refuses a connection on which nothing is open: what is "in" it would be committed at once. */
+export function checkTransaction(tx: OpenTransaction): void {
+  if (typeof tx !== 'object' || tx === null || typeof tx.query !== 'function') {
+    throw new InvalidArgumentError('tx', 'is not a client of pg. Give the one that your transaction was begun on.');
+  }
+  if (tx.getTransactionStatus?.() === 'I') {
+    throw new InvalidArgumentError('tx', 'has no open transaction. Begin one on it, or use withTransaction.');
+  }
+}
+
+/** Remembers an append for the end of its transaction. False where that end is not known here. */
+export function joinTransaction(command: AppendCommand, afterCommit: () => void): boolean {
+  const scope = scopes.getStore();
+  if (scope?.isOpen !== true) return false;
+  scope.appended.push(command);
+  scope.afterCommit.add(afterCommit);
+  return true;
+}
+
+function ignore(): void {
+  // The statement under way is rejected with the same error.
+}
