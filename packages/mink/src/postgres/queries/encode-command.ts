@@ -12,32 +12,36 @@ export interface EncodedCommand {
   /** The streams it touches, check-only ones included. */
   readonly names: readonly string[];
   /** Payload and metadata of each event, in order. */
-  readonly texts: readonly { readonly data: string; readonly metadata: string }[];
+  readonly texts: readonly EventText[];
   /** Characters of all texts. */
   readonly size: number;
   /** Events for one stream, with ids that are new: what the short cuts can append. */
   readonly isSimple: boolean;
 }
 
+/** The stored text of one event. */
+export interface EventText {
+  readonly data: string;
+  readonly metadata: string;
+}
+
 /** Turns payloads into text, once, when the command is queued. */
 export function encodeCommand(command: AppendCommand): EncodedCommand {
   const { entries, mayBeRepeated } = command;
-  const names: string[] = [];
-  const texts: { readonly data: string; readonly metadata: string }[] = [];
+  const [first] = entries;
+  const names = entries.map(({ streamName }) => streamName);
+  const events = entries.length === 1 && first !== undefined ? first.events : entries.flatMap((entry) => entry.events);
   let size = 0;
   let lastMetadata: JsonObject | undefined;
   let metadata = '';
-  for (const { streamName, events } of entries) {
-    names.push(streamName);
-    for (const event of events) {
-      // The events of an append usually share one metadata object.
-      if (event.metadata !== lastMetadata) metadata = JSON.stringify(event.metadata);
-      lastMetadata = event.metadata;
-      const data = stringifyJson(event.data, event.hasNegativeZero);
-      size += data.length + metadata.length;
-      texts.push({ data, metadata });
-    }
-  }
+  const texts = events.map((event): EventText => {
+    // The events of an append usually share one metadata object.
+    if (event.metadata !== lastMetadata) metadata = JSON.stringify(event.metadata);
+    lastMetadata = event.metadata;
+    const data = stringifyJson(event.data, event.hasNegativeZero);
+    size += data.length + metadata.length;
+    return { data, metadata };
+  });
   return { command, names, texts, size, isSimple: entries.length === 1 && texts.length > 0 && !mayBeRepeated };
 }
 
