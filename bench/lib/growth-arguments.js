@@ -47,7 +47,7 @@ function levels(list = '100000,1000000,10000000') {
   return given;
 }
 
-export function settings(list = []) {
+function settings(list = []) {
   return Object.fromEntries(
     list.map((item) => {
       const [, name, value] = /^(\w+(?:\.\w+)?)=(.+)$/.exec(item) ?? [];

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const child = fileURLToPath(new URL('../child.js', import.meta.url));
 
 /** Thrown with the last lines that the process wrote. */
-export class JobError extends Error {}
+class JobError extends Error {}
 
 /**
  * Resolves with the result, and the server's CPU and WAL during the window. Never two at once.
