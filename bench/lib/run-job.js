@@ -13,10 +13,10 @@ class JobError extends Error {}
  *
  * @param program for a subject that does not run in Node: the executable to start instead
  */
-export async function runJob(job, { server, program, nodeArguments = [], signal, timeoutSeconds }) {
-  const [command, args] = program === undefined ? [process.execPath, [...nodeArguments, child]] : [program, []];
+export async function runJob(job, { server, program, environment = {}, signal, timeoutSeconds }) {
+  const [command, args] = program === undefined ? [process.execPath, [child]] : [program, []];
   const running = spawn(command, args, {
-    env: { ...process.env, MINK_BENCH_JOB: JSON.stringify(job) },
+    env: { ...process.env, ...environment, MINK_BENCH_JOB: JSON.stringify(job) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const kill = () => running.kill('SIGKILL');

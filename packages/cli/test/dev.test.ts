@@ -23,7 +23,11 @@ test('dev runs a migrated PostgreSQL in .mink/postgres until Ctrl-C; the next on
   const { exitCode, stdout, stderr } = await first.done;
   expect([exitCode, stderr]).toEqual([0, '']);
   const [started] = jsonLines(stdout);
-  expect(started).toMatchObject({ schema: 'mink', dataDir: `${cwd}/.mink/postgres`, applied: [{ version: 1 }] });
+  expect(started).toMatchObject({
+    schema: 'mink',
+    dataDir: `${cwd}/.mink/postgres`,
+    applied: [{ version: 1 }, { version: 2 }],
+  });
   expect(started.url).toBe(`postgresql://postgres@127.0.0.1:${started.port}/mink`);
 
   const again = startMink(['dev'], { cwd });

@@ -179,9 +179,6 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
--- What is switched off makes the one plan left look endlessly dear (the sequence can only be scanned), and PostgreSQL would
--- compile it at every call: 8 ms of CPU.
-set jit = off
 as $function$
 #variable_conflict use_column
 declare
@@ -429,7 +426,6 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set enable_indexscan = off
 set enable_indexonlyscan = off
-set jit = off
 as $function$
   select min(e.global_position)
   from :schema.events e

@@ -137,6 +137,34 @@ describe('checkJson', () => {
     expect(issueOf([1, , 3]).path).toBe('[1]');
   });
 
+  test('whatever is added to the prototype of all objects is no part of a payload', () => {
+    // oxlint-disable-next-line no-extend-native -- what a careless library does
+    Object.defineProperty(Object.prototype, 'inherited', {
+      value: 1,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+    try {
+      expect(Object.keys(checked({ a: { b: 1 } }).value ?? {})).toEqual(['a']);
+      expect(textOf({ a: { b: 1 } })).toBe('{"a":{"b":1}}');
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'inherited');
+    }
+  });
+
+  test('a getter is read once, and what it gives is what was checked', () => {
+    let reads = 0;
+    const value = {
+      get a() {
+        reads += 1;
+        return reads === 1 ? 1 : new Date(0);
+      },
+    };
+    expect(checked(value).value).toEqual({ a: 1 });
+    expect(reads).toBe(1);
+  });
+
   test('objects without a prototype, and plain objects of another realm, are plain', () => {
     const bare: Record<string, unknown> = Object.create(null);
     bare['a'] = 1;

@@ -1,4 +1,6 @@
 import type { Issue } from './errors.ts';
+import { formatPath } from './events/standard-schema.ts';
+import { typed } from './typed.ts';
 
 /** A value that JSON holds without loss. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
@@ -21,14 +23,15 @@ const MAX_DEPTH = 500;
 const NUMBER_BYTES = 25;
 const ESCAPED_CHARACTER_BYTES = 6;
 
-/** Thrown inside {@link checkJson}; carries the path of the offending value. */
+/** Thrown inside {@link checkJson}, and told on its way out where it happened. */
 class NotJson extends Error {
-  readonly issue: Issue;
+  readonly path: (string | number)[] = [];
+}
 
-  constructor(path: string, reason: string) {
-    super(reason);
-    this.issue = { path, reason };
-  }
+/** The error of a value that lies under `key`. */
+function under(key: string | number, error: unknown): unknown {
+  if (error instanceof NotJson) error.path.unshift(key);
+  return error;
 }
 
 /**
@@ -40,10 +43,10 @@ class NotJson extends Error {
 export function checkJson(value: unknown): CheckedJson | Issue {
   const checker = new Checker();
   try {
-    const copy = checker.copy(value, '', 0);
+    const copy = checker.copy(value, 0);
     return { value: copy, maxBytes: checker.maxBytes, hasNegativeZero: checker.hasNegativeZero };
   } catch (error) {
-    if (error instanceof NotJson) return error.issue;
+    if (error instanceof NotJson) return { path: formatPath(error.path), reason: error.message };
     throw error;
   }
 }
@@ -57,13 +60,13 @@ class Checker {
   maxBytes = 0;
   hasNegativeZero = false;
 
-  copy(value: unknown, path: string, depth: number): JsonValue {
+  copy(value: unknown, depth: number): JsonValue {
     switch (typeof value) {
       case 'string':
         this.maxBytes += value.length * ESCAPED_CHARACTER_BYTES + 2;
         return value;
       case 'number':
-        return this.#number(value, path);
+        return this.#number(value);
       case 'boolean':
         this.maxBytes += 5;
         return value;
@@ -72,47 +75,59 @@ class Checker {
           this.maxBytes += 4;
           return null;
         }
-        if (depth >= MAX_DEPTH) throw new NotJson(path, `is circular, or nested deeper than ${MAX_DEPTH} levels`);
-        return Array.isArray(value) ? this.#array(value, path, depth) : this.#object(value, path, depth);
+        if (depth >= MAX_DEPTH) throw new NotJson(`is circular, or nested deeper than ${MAX_DEPTH} levels`);
+        return Array.isArray(value) ? this.#array(value, depth) : this.#object(value, depth);
       default:
-        throw new NotJson(path, `is ${describe(value)}, which JSON cannot hold`);
+        throw new NotJson(`is ${describe(value)}, which JSON cannot hold`);
     }
   }
 
-  #number(value: number, path: string): number {
-    if (!Number.isFinite(value)) throw new NotJson(path, `is ${value}, which JSON cannot hold`);
+  #number(value: number): number {
+    if (!Number.isFinite(value)) throw new NotJson(`is ${value}, which JSON cannot hold`);
     if (Object.is(value, -0)) this.hasNegativeZero = true;
     this.maxBytes += NUMBER_BYTES;
     return value;
   }
 
-  #array(value: readonly unknown[], path: string, depth: number): JsonValue {
+  #array(value: readonly unknown[], depth: number): JsonValue {
     if (Object.keys(value).length > value.length || !isPlainArray(value)) {
-      throw new NotJson(path, 'is an array with more than its elements, which JSON would drop');
+      throw new NotJson('is an array with more than its elements, which JSON would drop');
     }
     this.maxBytes += value.length + 2;
     const copy: JsonValue[] = [];
-    for (let index = 0; index < value.length; index += 1) {
-      copy.push(this.copy(value[index], `${path}[${index}]`, depth + 1));
+    let index = 0;
+    try {
+      for (; index < value.length; index += 1) copy.push(this.copy(value[index], depth + 1));
+    } catch (error) {
+      throw under(index, error);
     }
     return Object.freeze(copy);
   }
 
-  #object(value: object, path: string, depth: number): JsonValue {
+  #object(value: object, depth: number): JsonValue {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null && !isPlainFromElsewhere(prototype)) {
       throw new NotJson(
-        path,
         `is ${describe(value)}, which JSON would change: give the event a schema with a codec, or convert it first`,
       );
     }
-    if (Object.getOwnPropertySymbols(value).length > 0) throw new NotJson(path, 'has a symbol as a key');
+    if (Object.getOwnPropertySymbols(value).length > 0) throw new NotJson('has a symbol as a key');
     this.maxBytes += 2;
+    const source = typed<Readonly<Record<string, unknown>>>(value);
     const copy: Record<string, JsonValue> = {};
-    for (const [key, item] of Object.entries(value)) {
-      if (item === undefined) continue;
-      this.maxBytes += key.length * ESCAPED_CHARACTER_BYTES + 4;
-      setOwn(copy, key, this.copy(item, path === '' ? key : `${path}.${key}`, depth + 1));
+    let at = '';
+    try {
+      // Not Object.entries: the list would cost more than the copy.
+      for (const key in source) {
+        if (!Object.hasOwn(source, key)) continue;
+        const item = source[key];
+        if (item === undefined) continue;
+        at = key;
+        this.maxBytes += key.length * ESCAPED_CHARACTER_BYTES + 4;
+        setOwn(copy, key, this.copy(item, depth + 1));
+      }
+    } catch (error) {
+      throw under(at, error);
     }
     return Object.freeze(copy);
   }

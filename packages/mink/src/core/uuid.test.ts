@@ -68,6 +68,24 @@ describe('UUIDs of version 7', () => {
     expect(millisecondsOf(later)).toBe(1_700_000_099_000);
   });
 
+  test('rise with a clock that stands at the beginning of time, or before it, or says nothing', () => {
+    for (const time of [0, 0.5, -1, Number.NaN]) {
+      const ids = take(
+        createUuidV7Generator(() => time),
+        5_000,
+      );
+      expectRising(ids);
+      for (const id of ids) expect(id).toMatch(LAYOUT);
+    }
+  });
+
+  test('are of the time they are given, where they are given one', () => {
+    const generator = createUuidV7Generator(() => 5_000);
+    expect(millisecondsOf(generator())).toBe(5_000);
+    expect(millisecondsOf(generator(7_000))).toBe(7_000);
+    expectRising([generator(7_000), generator(6_000), generator(), generator(7_001)]);
+  });
+
   test('rise with a clock that knows fractions of a millisecond', () => {
     let now = 1_700_000_000_000;
     expectRising(

@@ -1,8 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 
-const POOL_BYTES = 8 * 512;
+const POOL_WORDS = 1_024;
 const COUNTER_LIMIT = 0x1000;
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/iu;
 
 /** Whether `text` is a UUID of any version. */
@@ -11,52 +10,66 @@ export function isUuid(text: string): boolean {
 }
 
 /**
- * Makes a generator of UUID v7: time-ordered, and strictly increasing within one generator.
+ * Makes a generator of UUID v7: time-ordered, and strictly increasing within one generator. The generator reads the clock
+ * unless it is given the time, in milliseconds since 1970.
  *
  * RFC 9562, section 6.2, method 1: 48 bits of milliseconds, then a 12-bit counter that starts at random in the lower
  * half each millisecond, then 62 random bits. When the counter overflows or the clock goes back, the generator runs
  * ahead of the clock rather than repeat itself.
  */
-export function createUuidV7Generator(now: () => number): () => string {
-  const pool = new Uint8Array(POOL_BYTES);
-  let used = POOL_BYTES;
+export function createUuidV7Generator(now: () => number): (time?: number) => string {
+  const pool = new Uint32Array(POOL_WORDS);
+  let used = POOL_WORDS;
   let milliseconds = 0;
   let counter = 0;
+  // The first 64 bits of the ids of this millisecond, without the counter.
+  let high = 0;
+  let low = 0x7000;
 
-  function advance(random: number): void {
-    const current = Math.floor(now());
-    if (current > milliseconds) {
-      milliseconds = current;
-      counter = random & 0x7ff;
-      return;
-    }
-    counter += 1;
-    if (counter < COUNTER_LIMIT) return;
-    milliseconds += 1;
-    counter = random & 0x7ff;
-  }
-
-  return () => {
-    if (used === POOL_BYTES) {
+  function random(): number {
+    if (used === POOL_WORDS) {
       randomFillSync(pool);
       used = 0;
     }
-    const at = used;
-    used += 8;
-    const byte = (offset: number): number => pool[at + offset] ?? 0;
+    used += 1;
+    return pool[used - 1] ?? 0;
+  }
 
-    advance((byte(0) << 8) | byte(1));
-    const high = Math.floor(milliseconds / 0x1_0000_0000);
-    const low = milliseconds >>> 0;
-    return (
-      `${hex(high >>> 8)}${hex(high)}${hex(low >>> 24)}${hex(low >>> 16)}-${hex(low >>> 8)}${hex(low)}-` +
-      `${hex(0x70 | (counter >>> 8))}${hex(counter)}-` +
-      `${hex(0x80 | (byte(0) & 0x3f))}${hex(byte(1))}-` +
-      `${hex(byte(2))}${hex(byte(3))}${hex(byte(4))}${hex(byte(5))}${hex(byte(6))}${hex(byte(7))}`
-    );
+  function begin(time: number): void {
+    milliseconds = time;
+    counter = random() & 0x7ff;
+    high = Math.floor(time / 0x1_0000);
+    low = (time << 16) | 0x7000;
+  }
+
+  return (time = now()) => {
+    counter += 1;
+    if (time >= milliseconds + 1) begin(Math.floor(time));
+    else if (counter === COUNTER_LIMIT) begin(milliseconds + 1);
+    return format(high, low | counter, (random() & 0x3fff_ffff) | 0x8000_0000, random());
   };
 }
 
-function hex(value: number): string {
-  return HEX[value & 0xff] ?? '';
+/** The text of 128 bits, in words of 32. At once, because text that is joined from parts is kept in parts. */
+function format(a: number, b: number, c: number, d: number): string {
+  // oxfmt-ignore
+  return String.fromCharCode(
+    digit(a >>> 28), digit(a >>> 24), digit(a >>> 20), digit(a >>> 16),
+    digit(a >>> 12), digit(a >>> 8), digit(a >>> 4), digit(a), HYPHEN,
+    digit(b >>> 28), digit(b >>> 24), digit(b >>> 20), digit(b >>> 16), HYPHEN,
+    digit(b >>> 12), digit(b >>> 8), digit(b >>> 4), digit(b), HYPHEN,
+    digit(c >>> 28), digit(c >>> 24), digit(c >>> 20), digit(c >>> 16), HYPHEN,
+    digit(c >>> 12), digit(c >>> 8), digit(c >>> 4), digit(c),
+    digit(d >>> 28), digit(d >>> 24), digit(d >>> 20), digit(d >>> 16),
+    digit(d >>> 12), digit(d >>> 8), digit(d >>> 4), digit(d),
+  );
+}
+
+const HYPHEN = 0x2d;
+
+const DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
+
+/** The character code of the last four bits. */
+function digit(bits: number): number {
+  return DIGITS[bits & 0xf] ?? 0;
 }

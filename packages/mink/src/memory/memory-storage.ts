@@ -6,44 +6,40 @@ import {
   type AppendCommandEntry,
   type AppendedEntry,
   type AppendOutcome,
+  type Direction,
   type EventStorage,
   type FeedBound,
   type ListStreamsQuery,
   type LogFilter,
   type LogPage,
   type LogPageQuery,
+  type PreparedEvent,
   type RecordedEvent,
   type StreamInfo,
   type StreamPageQuery,
   type WaitForBound,
 } from '../core/index.ts';
+import { firstIndex, LogIndex } from './log-index.ts';
 
 const INCARNATION = 'memory';
 
-interface Stream {
-  readonly name: string;
-  readonly category: string;
-  readonly createdAt: number;
-  lastRecordedAt: number;
-  readonly events: RecordedEvent[];
-  /** Version of each event id; built when a repeat is first looked for. */
-  versionsById: Map<string, number> | undefined;
-}
-
-/** The append an event was part of. */
-interface Commit {
-  readonly firstPosition: number;
-  readonly size: number;
-}
+/** The events of a stream, the first version first. Never empty. */
+type Stream = RecordedEvent[];
 
 /**
  * The storage contract in memory: the reference implementation, and the store for tests. Nothing is ever pending here, so
- * the bound is always the head. What it holds is frozen, and lives as long as the object.
+ * the bound is always the head. What it holds lives as long as the object, and never leaves it: results and pages are
+ * copies of its events, which share their frozen payloads.
  */
 export class MemoryStorage implements EventStorage {
+  /** The event at position p is at index p - 1. */
   readonly #log: RecordedEvent[] = [];
-  readonly #commits: Commit[] = [];
+  readonly #index = new LogIndex(this.#log);
   readonly #streams = new Map<string, Stream>();
+  /** The first position of each append. */
+  readonly #commits: number[] = [];
+  /** The version of each event id, for streams in which a repeat was looked for. */
+  readonly #versions = new Map<string, IdIndex>();
   readonly #waiting = new Set<() => void>();
   readonly #now: () => number;
   #closed = false;
@@ -56,11 +52,18 @@ export class MemoryStorage implements EventStorage {
     this.#checkOpen();
     const earlier = command.mayBeRepeated ? this.#findRepeat(command) : undefined;
     if (earlier !== undefined) return earlier;
+    const streams: (Stream | undefined)[] = [];
+    let latest = 0;
     for (const { streamName, expectedVersion } of command.entries) {
-      const actualVersion = this.#versionOf(streamName);
+      const stream = this.#streams.get(streamName);
+      const actualVersion = stream?.length ?? 0;
       if (!meetsExpectation(expectedVersion, actualVersion)) return { status: 'conflict', streamName, actualVersion };
+      latest = Math.max(latest, stream?.at(-1)?.recordedAt ?? 0);
+      streams.push(stream);
     }
-    const entries = this.#write(command.entries);
+    const recordedAt = Math.max(latest, this.#now());
+    this.#commits.push(this.#log.length + 1);
+    const entries = command.entries.map((entry, index) => this.#write(entry, streams[index], recordedAt));
     for (const wake of this.#waiting) wake();
     return { status: 'appended', repeated: false, entries };
   }
@@ -68,25 +71,33 @@ export class MemoryStorage implements EventStorage {
   async readStreamPage(query: StreamPageQuery): Promise<readonly RecordedEvent[]> {
     this.#checkOpen();
     const { untilVersion = Infinity, untilPosition = Infinity, untilTime = Infinity, types } = query;
-    const events = this.#streams.get(query.streamName)?.events ?? [];
-    const first = Math.max(query.fromVersion, 1) - 1;
-    const end = Math.min(untilVersion, events.length);
-    const matches = (event: RecordedEvent): boolean =>
-      event.globalPosition <= untilPosition && event.recordedAt <= untilTime && (types?.includes(event.type) ?? true);
-    return query.direction === 'forwards'
-      ? takeForwards(events, { first, end, limit: query.limit, matches })
-      : takeBackwards(events, { first, end, limit: query.limit, matches });
+    const events = this.#streams.get(query.streamName) ?? [];
+    return take(events, {
+      first: Math.max(query.fromVersion, 1) - 1,
+      end: Math.min(untilVersion, events.length),
+      direction: query.direction,
+      limit: query.limit,
+      matches: (event) =>
+        event.globalPosition <= untilPosition &&
+        event.recordedAt <= untilTime &&
+        (types === undefined || types.includes(event.type)),
+    });
   }
 
-  async readLogPage(query: LogPageQuery): Promise<LogPage> {
+  async readLogPage({ after, upTo, filter, direction, limit }: LogPageQuery): Promise<LogPage> {
     this.#checkOpen();
-    const range = {
-      first: query.after,
-      end: Math.min(query.upTo, this.#log.length),
-      limit: query.limit,
-      matches: (event: RecordedEvent): boolean => matchesFilter(event, query.filter),
-    };
-    const events = query.direction === 'forwards' ? takeForwards(this.#log, range) : takeBackwards(this.#log, range);
+    const matches = (event: RecordedEvent): boolean => matchesFilter(event, filter);
+    const pages = this.#listsFor(filter).map((events) =>
+      take(events, {
+        first: firstIndex(events, ({ globalPosition }) => globalPosition > after),
+        end: firstIndex(events, ({ globalPosition }) => globalPosition > upTo),
+        direction,
+        limit,
+        matches,
+      }),
+    );
+    const [only, another] = pages;
+    const events = another === undefined ? (only ?? []) : merge(pages, direction).slice(0, limit);
     return { events, incarnation: INCARNATION };
   }
 
@@ -106,33 +117,27 @@ export class MemoryStorage implements EventStorage {
 
   async positionAt(time: Date, upTo: number): Promise<number> {
     this.#checkOpen();
-    const index = this.#log.findIndex((event) => event.recordedAt > time.getTime());
-    return index === -1 ? upTo : Math.min(index, upTo);
+    const later = this.#index.firstAfter(time.getTime());
+    return later === undefined ? upTo : Math.min(later.globalPosition - 1, upTo);
   }
 
   async streamInfo(streamName: string): Promise<StreamInfo | undefined> {
     this.#checkOpen();
-    const stream = this.#streams.get(streamName);
-    return stream === undefined ? undefined : toInfo(stream);
+    return this.#info(streamName);
   }
 
-  async listStreams({
-    category,
-    prefix = '',
-    afterStreamName,
-    limit,
-  }: ListStreamsQuery): Promise<readonly StreamInfo[]> {
+  async listStreams(query: ListStreamsQuery): Promise<readonly StreamInfo[]> {
     this.#checkOpen();
-    return [...this.#streams.values()]
-      .filter(
-        ({ name, category: own }) =>
-          (category === undefined || own === category) &&
-          name.startsWith(prefix) &&
-          (afterStreamName === undefined || compareCodePoints(name, afterStreamName) > 0),
-      )
-      .toSorted((left, right) => compareCodePoints(left.name, right.name))
-      .slice(0, limit)
-      .map(toInfo);
+    const { category, prefix = '', afterStreamName, limit } = query;
+    const beginning = category === undefined ? prefix : within(category, prefix);
+    const page: StreamInfo[] = [];
+    if (beginning === undefined) return page;
+    for (const name of this.#index.streamNames(beginning, afterStreamName)) {
+      if (page.length === limit) break;
+      const info = this.#info(name);
+      if (info !== undefined) page.push(info);
+    }
+    return page;
   }
 
   async close(): Promise<void> {
@@ -144,59 +149,45 @@ export class MemoryStorage implements EventStorage {
     if (this.#closed) throw new StoreClosedError();
   }
 
-  #versionOf(streamName: string): number {
-    return this.#streams.get(streamName)?.events.length ?? 0;
-  }
-
-  #write(entries: readonly AppendCommandEntry[]): readonly AppendedEntry[] {
-    const size = entries.reduce((sum, { events }) => sum + events.length, 0);
-    const commit: Commit = { firstPosition: this.#log.length + 1, size };
-    const recordedAt = entries.reduce(
-      (latest, { streamName }) => Math.max(latest, this.#streams.get(streamName)?.lastRecordedAt ?? 0),
-      this.#now(),
+  #write(entry: AppendCommandEntry, stream: Stream | undefined, recordedAt: number): AppendedEntry {
+    const version = stream?.length ?? 0;
+    const position = this.#log.length;
+    const written = entry.events.map((event, index) =>
+      toRecorded(event, {
+        entry,
+        recordedAt,
+        streamVersion: version + index + 1,
+        globalPosition: position + index + 1,
+      }),
     );
-    return entries.map((entry) => {
-      if (entry.events.length === 0) return { streamVersion: this.#versionOf(entry.streamName), events: [] };
-      const stream = this.#openStream(entry, recordedAt);
-      const events = entry.events.map((event): RecordedEvent => {
-        const recorded: RecordedEvent = Object.freeze({
-          id: event.id,
-          type: event.type,
-          schemaVersion: event.schemaVersion,
-          data: event.data,
-          metadata: event.metadata,
-          streamName: stream.name,
-          category: stream.category,
-          streamVersion: stream.events.length + 1,
-          globalPosition: this.#log.length + 1,
-          recordedAt,
-        });
-        stream.events.push(recorded);
-        stream.versionsById?.set(event.id, recorded.streamVersion);
-        this.#log.push(recorded);
-        this.#commits.push(commit);
-        return recorded;
-      });
-      return { streamVersion: stream.events.length, events };
-    });
+    if (stream === undefined) {
+      if (written.length > 0) this.#streams.set(entry.streamName, written);
+    } else {
+      for (const event of written) stream.push(event);
+    }
+    for (const event of written) this.#log.push(event);
+    return { streamVersion: version + written.length, events: written.map(copy) };
   }
 
-  #openStream({ streamName, category }: AppendCommandEntry, recordedAt: number): Stream {
-    const existing = this.#streams.get(streamName);
-    if (existing !== undefined) {
-      existing.lastRecordedAt = recordedAt;
-      return existing;
-    }
-    const stream: Stream = {
-      name: streamName,
-      category,
-      createdAt: recordedAt,
-      lastRecordedAt: recordedAt,
-      events: [],
-      versionsById: undefined,
+  /** Lists that hold everything the filter may match, each in the order of the log. */
+  #listsFor({ categories, streamNames, streamPrefixes }: LogFilter): readonly (readonly RecordedEvent[])[] {
+    if (streamNames !== undefined) return [...new Set(streamNames)].map((name) => this.#streams.get(name) ?? []);
+    const names = categories ?? categoriesOf(streamPrefixes);
+    return names === undefined ? [this.#log] : [...new Set(names)].map((name) => this.#index.ofCategory(name));
+  }
+
+  #info(streamName: string): StreamInfo | undefined {
+    const stream = this.#streams.get(streamName);
+    const [first, last] = [stream?.[0], stream?.at(-1)];
+    if (stream === undefined || first === undefined || last === undefined) return undefined;
+    return {
+      streamName,
+      category: first.category,
+      version: stream.length,
+      createdAt: new Date(first.recordedAt),
+      lastRecordedAt: new Date(last.recordedAt),
+      state: 'live',
     };
-    this.#streams.set(streamName, stream);
-    return stream;
   }
 
   /** The first result of this append, a mismatch, or undefined if none of its ids is known. */
@@ -207,11 +198,11 @@ export class MemoryStorage implements EventStorage {
     if (known === undefined) return undefined;
     const isRepeat = found.every(({ entry, recorded }) => isSameAppend(entry.events, recorded));
     const commits = new Set(
-      found.flatMap(({ recorded }) => recorded.map((event) => this.#commits[event.globalPosition - 1])),
+      found.flatMap(({ recorded }) => recorded.map(({ globalPosition }) => this.#commitOf(globalPosition))),
     );
-    const [commit] = commits;
+    const [commit = 0] = commits;
     const size = writing.reduce((sum, { events }) => sum + events.length, 0);
-    if (!isRepeat || commits.size !== 1 || commit?.size !== size) {
+    if (!isRepeat || commits.size !== 1 || this.#sizeOf(commit) !== size) {
       const eventIds = known.recorded.map(({ id }) => id);
       return { status: 'mismatch', streamName: known.entry.streamName, eventIds };
     }
@@ -220,7 +211,8 @@ export class MemoryStorage implements EventStorage {
       repeated: true,
       entries: entries.map((entry) => {
         const events = found.find((item) => item.entry === entry)?.recorded ?? [];
-        return { streamVersion: events.at(-1)?.streamVersion ?? this.#versionOf(entry.streamName), events };
+        const version = events.at(-1)?.streamVersion ?? this.#streams.get(entry.streamName)?.length ?? 0;
+        return { streamVersion: version, events: events.map(copy) };
       }),
     };
   }
@@ -228,8 +220,18 @@ export class MemoryStorage implements EventStorage {
   #recordedWithIds({ streamName, events }: AppendCommandEntry): readonly RecordedEvent[] {
     const stream = this.#streams.get(streamName);
     if (stream === undefined) return [];
-    const versions = (stream.versionsById ??= new Map(stream.events.map((event) => [event.id, event.streamVersion])));
-    return events.flatMap(({ id }) => stream.events[(versions.get(id) ?? 0) - 1] ?? []);
+    let versions = this.#versions.get(streamName);
+    if (versions === undefined) this.#versions.set(streamName, (versions = new IdIndex(stream)));
+    return events.flatMap(({ id }) => versions.find(id) ?? []);
+  }
+
+  /** The append that wrote this position: its number, from 0. */
+  #commitOf(globalPosition: number): number {
+    return firstIndex(this.#commits, (first) => first > globalPosition) - 1;
+  }
+
+  #sizeOf(commit: number): number {
+    return (this.#commits[commit + 1] ?? this.#log.length + 1) - (this.#commits[commit] ?? 0);
   }
 
   #nextAppend(signal: AbortSignal): Promise<void> {
@@ -245,60 +247,98 @@ export class MemoryStorage implements EventStorage {
   }
 }
 
+/** The events of a stream by id; it reads on from where it was, so that an append pays nothing for it. */
+class IdIndex {
+  readonly #stream: Stream;
+  readonly #events = new Map<string, RecordedEvent>();
+  #read = 0;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  find(id: string): RecordedEvent | undefined {
+    for (; this.#read < this.#stream.length; this.#read += 1) {
+      const event = this.#stream[this.#read];
+      if (event !== undefined) this.#events.set(event.id, event);
+    }
+    return this.#events.get(id);
+  }
+}
+
+interface Place {
+  readonly entry: AppendCommandEntry;
+  readonly recordedAt: number;
+  readonly streamVersion: number;
+  readonly globalPosition: number;
+}
+
+function toRecorded(event: PreparedEvent, { entry, recordedAt, streamVersion, globalPosition }: Place): RecordedEvent {
+  return {
+    id: event.id,
+    type: event.type,
+    schemaVersion: event.schemaVersion,
+    data: event.data,
+    metadata: event.metadata,
+    streamName: entry.streamName,
+    category: entry.category,
+    streamVersion,
+    globalPosition,
+    recordedAt,
+  };
+}
+
+function copy(event: RecordedEvent): RecordedEvent {
+  return { ...event };
+}
+
 interface Range {
   /** Index of the first event. */
   readonly first: number;
   /** Index after the last event. */
   readonly end: number;
+  readonly direction: Direction;
   readonly limit: number;
   readonly matches: (event: RecordedEvent) => boolean;
 }
 
-function takeForwards(
+/** Copies of the events of a range that match. */
+function take(
   events: readonly RecordedEvent[],
-  { first, end, limit, matches }: Range,
+  { first, end, direction, limit, matches }: Range,
 ): readonly RecordedEvent[] {
   const page: RecordedEvent[] = [];
-  for (let index = first; index < end && page.length < limit; index += 1) {
+  const step = direction === 'forwards' ? 1 : -1;
+  for (let index = step === 1 ? first : end - 1; index >= first && index < end && page.length < limit; index += step) {
     const event = events[index];
-    if (event !== undefined && matches(event)) page.push(event);
+    if (event !== undefined && matches(event)) page.push(copy(event));
   }
   return page;
 }
 
-function takeBackwards(
-  events: readonly RecordedEvent[],
-  { first, end, limit, matches }: Range,
-): readonly RecordedEvent[] {
-  const page: RecordedEvent[] = [];
-  for (let index = end - 1; index >= first && page.length < limit; index -= 1) {
-    const event = events[index];
-    if (event !== undefined && matches(event)) page.push(event);
-  }
-  return page;
+function merge(pages: readonly (readonly RecordedEvent[])[], direction: Direction): readonly RecordedEvent[] {
+  const sign = direction === 'forwards' ? 1 : -1;
+  return pages.flat().toSorted((left, right) => sign * (left.globalPosition - right.globalPosition));
 }
 
 function matchesFilter(event: RecordedEvent, { types, categories, streamNames, streamPrefixes }: LogFilter): boolean {
   return (
-    (types?.includes(event.type) ?? true) &&
-    (categories?.includes(event.category) ?? true) &&
-    (streamNames?.includes(event.streamName) ?? true) &&
-    (streamPrefixes?.some((prefix) => event.streamName.startsWith(prefix)) ?? true)
+    (types === undefined || types.includes(event.type)) &&
+    (categories === undefined || categories.includes(event.category)) &&
+    (streamNames === undefined || streamNames.includes(event.streamName)) &&
+    (streamPrefixes === undefined || streamPrefixes.some((prefix) => event.streamName.startsWith(prefix)))
   );
 }
 
-function toInfo(stream: Stream): StreamInfo {
-  return {
-    streamName: stream.name,
-    category: stream.category,
-    version: stream.events.length,
-    createdAt: new Date(stream.createdAt),
-    lastRecordedAt: new Date(stream.lastRecordedAt),
-    state: 'live',
-  };
+/** How the names of `category` begin that begin with `prefix`; undefined if none can. */
+function within(category: string, prefix: string): string | undefined {
+  const beginning = `${category}-`;
+  if (prefix.startsWith(beginning)) return prefix;
+  return beginning.startsWith(prefix) ? beginning : undefined;
 }
 
-/** The order of PostgreSQL's collation "C" over UTF-8; JavaScript's own order differs above U+FFFF. */
-function compareCodePoints(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+/** The categories of all streams whose names may begin with one of these; undefined if that cannot be told. */
+function categoriesOf(prefixes: readonly string[] | undefined): readonly string[] | undefined {
+  if (prefixes?.every((prefix) => prefix.includes('-')) !== true) return undefined;
+  return prefixes.map((prefix) => prefix.slice(0, prefix.indexOf('-')));
 }

@@ -6,7 +6,7 @@ import {
   type AppendCommand,
 } from '../core/index.ts';
 import { ConnectionLostError } from './connection.ts';
-import type { AppendAnswer, EncodedCommand } from './queries/append.ts';
+import type { AppendAnswer, EncodedCommand } from './queries/encode-command.ts';
 
 /** How the pump works. */
 export interface AppendPumpSettings {
@@ -27,6 +27,9 @@ export interface AppendPumpSettings {
 const MAX_COMMANDS = 200;
 const MAX_BYTES = 1_048_576;
 const LOCK_NOT_AVAILABLE = '55P03';
+/** Serialization failure and deadlock: the call was rolled back, and may well succeed the next time. */
+const PASSING = new Set(['40001', '40P01']);
+const MAX_TRIES = 5;
 
 /** A command on its way. */
 interface Pending {
@@ -142,6 +145,7 @@ export class AppendPump {
     const left: Pending[] = [];
     const passedOver = new Set<string>();
     let bytes = 0;
+    let isSimple: boolean | undefined;
     for (const [index, pending] of this.#queue.entries()) {
       const { names, size } = pending.encoded;
       const isFull = batch.length >= MAX_COMMANDS || (batch.length > 0 && bytes + size > MAX_BYTES);
@@ -149,12 +153,15 @@ export class AppendPump {
         left.push(...this.#queue.slice(index));
         break;
       }
-      if (names.some((name) => this.#busy.has(name) || passedOver.has(name))) {
+      // Simple commands travel among themselves: the short cut is for them alone.
+      const isOther = isSimple !== undefined && pending.encoded.isSimple !== isSimple;
+      if (isOther || names.some((name) => this.#busy.has(name) || passedOver.has(name))) {
         for (const name of names) passedOver.add(name);
         left.push(pending);
         continue;
       }
       for (const name of names) this.#busy.add(name);
+      isSimple = pending.encoded.isSimple;
       bytes += size;
       batch.push(pending);
     }
@@ -165,10 +172,7 @@ export class AppendPump {
   /** Sends a batch, and settles each of its commands. Never rejects. */
   async #deliver(batch: readonly Pending[]): Promise<void> {
     try {
-      const answers = await this.#settings.send(
-        batch.map(({ encoded }) => encoded),
-        this.#settings.lockTimeout,
-      );
+      const answers = await this.#send(batch, this.#settings.lockTimeout);
       for (const [index, pending] of batch.entries()) this.#settle(pending, answers[index]);
     } catch (error) {
       const [only] = batch;
@@ -181,6 +185,19 @@ export class AppendPump {
       } else if (only !== undefined) {
         if (error.sqlState === LOCK_NOT_AVAILABLE) this.#moveToSlowLane(only);
         else this.#fail(only, error);
+      }
+    }
+  }
+
+  /** A call that only met others at a bad moment is made again, as it was. */
+  async #send(batch: readonly Pending[], lockTimeout: number): Promise<readonly AppendAnswer[]> {
+    const commands = batch.map(({ encoded }) => encoded);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#settings.send(commands, lockTimeout);
+      } catch (error) {
+        const isPassing = error instanceof DatabaseError && PASSING.has(error.sqlState);
+        if (!isPassing || tries === MAX_TRIES) throw error;
       }
     }
   }
@@ -198,7 +215,7 @@ export class AppendPump {
   async #runSlow(pending: Pending): Promise<void> {
     for (let next: Pending | undefined = pending; next !== undefined; next = this.#waitingSlow.shift()) {
       try {
-        const [answer] = await this.#settings.send([next.encoded], this.#settings.slowLockTimeout);
+        const [answer] = await this.#send([next], this.#settings.slowLockTimeout);
         this.#settle(next, answer);
       } catch (error) {
         this.#fail(next, error);

@@ -18,13 +18,8 @@ import { unavailable } from './database-errors.ts';
 import { Feed } from './feed.ts';
 import { checkCompatible, checkMigrated, migrate, schemaStatus } from './migrate.ts';
 import { AppendPump, outcomeUnknown, type AppendPumpSettings } from './append-pump.ts';
-import {
-  createAppendQuery,
-  encodeCommand,
-  parseAppendAnswers,
-  type AppendAnswer,
-  type EncodedCommand,
-} from './queries/append.ts';
+import { createAppendCall, type AppendCall } from './append-call.ts';
+import { encodeCommand, type AppendAnswer } from './queries/encode-command.ts';
 import { EVENT_WIDTH, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
 import { readLogQuery } from './queries/read-log.ts';
@@ -49,7 +44,7 @@ export class PostgresStorage implements EventStorage {
   readonly #database: Database;
   readonly #schema: SchemaName;
   readonly #migrate: 'auto' | 'never';
-  readonly #appendQuery: ReturnType<typeof createAppendQuery>;
+  readonly #appendCall: AppendCall;
   readonly #pump: AppendPump;
   readonly #feed: Feed;
   #ready: Promise<void> | undefined;
@@ -58,8 +53,11 @@ export class PostgresStorage implements EventStorage {
     this.#database = database;
     this.#schema = schema;
     this.#migrate = migrating;
-    this.#appendQuery = createAppendQuery(schema);
-    this.#pump = new AppendPump({ ...pump, send: (commands, lock) => this.#send(commands, lock) });
+    this.#appendCall = createAppendCall(schema);
+    this.#pump = new AppendPump({
+      ...pump,
+      send: (commands, lock) => this.#appendCall((statement) => database.run(statement), commands, { lock, hold: 0 }),
+    });
     this.#feed = new Feed({ readBound: () => this.readBound(), pollInterval, maxBackoff: MAX_BACKOFF });
   }
 
@@ -136,11 +134,6 @@ export class PostgresStorage implements EventStorage {
       if (error instanceof ConnectionLostError) throw unavailable(error.cause);
       throw error;
     }
-  }
-
-  async #send(commands: readonly EncodedCommand[], lock: number): Promise<readonly AppendAnswer[]> {
-    const [row] = await this.#database.run(this.#appendQuery(commands, { lock, hold: 0 }));
-    return parseAppendAnswers(commands, row);
   }
 
   async #toOutcome(command: AppendCommand, answer: AppendAnswer): Promise<AppendOutcome> {

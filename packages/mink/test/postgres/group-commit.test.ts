@@ -7,6 +7,13 @@ import { describePostgres, openClient, runSql } from '../support/databases.ts';
 
 const event = { type: 'Noted', data: { n: 1 } };
 
+/** How many commands a call of an append function carries: one, or an element each in one of its arrays. */
+function commandsIn({ text, values }: { readonly text: string; readonly values: readonly unknown[] }): number {
+  if (text.includes('append_one_v1')) return 1;
+  const list = text.includes('append_simple_v1') ? values[4] : text.includes('append_v1') ? values[6] : undefined;
+  return typeof list === 'string' ? list.split(',').length : 0;
+}
+
 describePostgres('group commit', (databases) => {
   const pools: Pool[] = [];
   afterEach(async () => {
@@ -30,9 +37,9 @@ describePostgres('group commit', (databases) => {
           const client = await pool.connect();
           return {
             query: async (query) => {
-              if (query.text.includes('append_v1')) {
-                const repeatable = query.values[6];
-                batches.push(Array.isArray(repeatable) ? repeatable.length : 0);
+              const commands = commandsIn(query);
+              if (commands > 0) {
+                batches.push(commands);
                 if (isCut) {
                   isCut = false;
                   await client.query(query);

@@ -7,7 +7,7 @@ import {
 } from '../errors.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
-import type { AppendCommandEntry, AppendOutcome, EventStorage, RecordedEvent } from '../storage/event-storage.ts';
+import type { AppendCommand, AppendCommandEntry, AppendOutcome, EventStorage } from '../storage/event-storage.ts';
 import { parseStreamName } from '../stream-name.ts';
 import type { StoredEvent } from './categories.ts';
 import type { EventRegistry } from './event-registry.ts';
@@ -15,7 +15,7 @@ import {
   hasGivenIds,
   prepareEvents,
   type PrepareContext,
-  type PreparedWithData,
+  type PreparedEvents,
   type UncheckedEvent,
 } from './prepare-events.ts';
 import { toStoredEvent } from './stored-event.ts';
@@ -47,16 +47,10 @@ export interface Appended {
   readonly globalPosition: number;
 }
 
-/** One checked stream of an append. */
-export interface CheckedEntry {
-  readonly command: AppendCommandEntry;
-  readonly events: readonly PreparedWithData[];
-}
-
-/** A checked append: `events` are per entry, with their payloads as readers will see them. */
+/** A checked append: what the storage gets, and the payloads of each entry's events as readers will see them. */
 export interface PreparedAppend {
-  readonly entries: readonly CheckedEntry[];
-  readonly mayBeRepeated: boolean;
+  readonly command: AppendCommand;
+  readonly data: readonly (readonly unknown[])[];
 }
 
 /** Checks and encodes everything. Throws a typed error for the first thing that is wrong. */
@@ -65,10 +59,47 @@ export function prepareAppend(
   entries: readonly UncheckedEntry[],
   metadata: Metadata | undefined,
 ): PreparedAppend {
-  return {
-    entries: checkEntries(context, entries, metadata),
-    mayBeRepeated: hasGivenIds(entries.flatMap(({ events }) => events ?? [])),
-  };
+  if (!Array.isArray(entries) || entries.length === 0) throw new InvalidArgumentError('entries', 'is empty');
+  const names = entries.length > 1 ? new Set<string>() : undefined;
+  const checked: AppendCommandEntry[] = [];
+  const data: (readonly unknown[])[] = [];
+  let isEmpty = true;
+  for (const entry of entries) {
+    const category = checkEntry(entry, names);
+    const { streamName, events, expectedVersion = 'any' } = entry;
+    const request = { streamName, category, registry: context.registry, metadata };
+    const prepared = events === undefined ? NOTHING : prepareEvents(context, events, request);
+    checked.push({
+      streamName,
+      category,
+      expectedVersion: checkExpectedVersion(expectedVersion),
+      events: prepared.events,
+    });
+    data.push(prepared.data);
+    if (events !== undefined) isEmpty = false;
+  }
+  if (isEmpty) throw new NoEventsError(checked.map(({ streamName }) => streamName).join(', '));
+  return { command: { entries: checked, mayBeRepeated: hasGivenIds(entries) }, data };
+}
+
+const NOTHING: PreparedEvents = { events: [], data: [] };
+
+/** The category of an entry's stream, which is none of `names`. */
+function checkEntry(entry: UncheckedEntry | null | undefined, names: Set<string> | undefined): string {
+  if (typeof entry !== 'object' || entry === null) throw new InvalidArgumentError('entries', 'holds no entry');
+  const { streamName, events, expectedVersion } = entry;
+  const { category } = parseStreamName(streamName);
+  if (names?.has(streamName) === true) {
+    throw new InvalidArgumentError('entries', `stream "${streamName}" comes twice; put its events into one entry`);
+  }
+  names?.add(streamName);
+  if (events === undefined && expectedVersion === undefined) {
+    throw new InvalidArgumentError(
+      'entries',
+      `stream "${streamName}" has neither events nor an expectedVersion to check`,
+    );
+  }
+  return category;
 }
 
 /** Appends in one commit, or throws and has written nothing (`AppendOutcomeUnknownError` alone cannot tell). */
@@ -78,84 +109,39 @@ export async function sendAppend(
   signal: AbortSignal | undefined,
 ): Promise<Appended> {
   signal?.throwIfAborted();
-  const entries = append.entries.map(({ command }) => command);
-  const outcome = await context.storage.append({ entries, mayBeRepeated: append.mayBeRepeated }, { signal });
-  return toAppended(context, append.entries, outcome);
+  return toAppended(context, append, await context.storage.append(append.command, { signal }));
 }
 
-function checkEntries(
-  context: AppendContext,
-  entries: readonly UncheckedEntry[],
-  metadata: Metadata | undefined,
-): readonly CheckedEntry[] {
-  if (!Array.isArray(entries) || entries.length === 0) throw new InvalidArgumentError('entries', 'is empty');
-  const names = new Set<string>();
-  const checked = Array.from(entries, (entry: UncheckedEntry | null | undefined) => {
-    if (typeof entry !== 'object' || entry === null) throw new InvalidArgumentError('entries', 'holds no entry');
-    const { category } = parseStreamName(entry.streamName);
-    if (names.has(entry.streamName)) {
-      throw new InvalidArgumentError(
-        'entries',
-        `stream "${entry.streamName}" comes twice; put its events into one entry`,
-      );
+function toAppended(context: AppendContext, { command, data }: PreparedAppend, outcome: AppendOutcome): Appended {
+  if (outcome.status !== 'appended') throw refusal(command, outcome);
+  const { repeated } = outcome;
+  const streams: AppendedStream[] = [];
+  let globalPosition = 0;
+  for (const [index, { streamName }] of command.entries.entries()) {
+    const { streamVersion, events: recorded } = outcome.entries[index] ?? { streamVersion: 0, events: [] };
+    const given = data[index] ?? [];
+    const events: StoredEvent[] = [];
+    for (const [at, event] of recorded.entries()) {
+      const payload = repeated ? context.registry.decode(event, 'error')?.data : given[at];
+      events.push(toStoredEvent(event, payload));
+      globalPosition = Math.max(globalPosition, event.globalPosition);
     }
-    names.add(entry.streamName);
-    return checkEntry(context, category, entry, metadata);
-  });
-  if (checked.every(({ events }) => events.length === 0)) throw new NoEventsError([...names].join(', '));
-  return checked;
-}
-
-function checkEntry(
-  context: AppendContext,
-  category: string,
-  { streamName, events, expectedVersion }: UncheckedEntry,
-  metadata: Metadata | undefined,
-): CheckedEntry {
-  if (events === undefined && expectedVersion === undefined) {
-    throw new InvalidArgumentError(
-      'entries',
-      `stream "${streamName}" has neither events nor an expectedVersion to check`,
-    );
+    streams.push({ streamName, streamVersion, events });
   }
-  const request = { streamName, category, registry: context.registry, metadata };
-  const prepared = events === undefined ? [] : prepareEvents(context, events, request);
-  const command = {
-    streamName,
-    category,
-    expectedVersion: checkExpectedVersion(expectedVersion ?? 'any'),
-    events: prepared.map((event) => event.prepared),
-  };
-  return { command, events: prepared };
+  return { repeated, streams, globalPosition };
 }
 
-function toAppended(context: AppendContext, entries: readonly CheckedEntry[], outcome: AppendOutcome): Appended {
+/** The error of an append that was refused. */
+function refusal(command: AppendCommand, outcome: Exclude<AppendOutcome, { readonly status: 'appended' }>): Error {
+  const { streamName } = outcome;
   switch (outcome.status) {
     case 'conflict': {
-      const { streamName, actualVersion } = outcome;
-      const entry = entries.find(({ command }) => command.streamName === streamName);
-      throw new ConcurrencyConflictError(streamName, entry?.command.expectedVersion ?? 'any', actualVersion);
+      const entry = command.entries.find((entry) => entry.streamName === streamName);
+      return new ConcurrencyConflictError(streamName, entry?.expectedVersion ?? 'any', outcome.actualVersion);
     }
     case 'mismatch':
-      throw new IdempotencyMismatchError(outcome.streamName, outcome.eventIds);
+      return new IdempotencyMismatchError(streamName, outcome.eventIds);
     case 'closed':
-      throw new StreamClosedError(outcome.streamName, outcome.state);
-    case 'appended':
-      break;
+      return new StreamClosedError(streamName, outcome.state);
   }
-  let globalPosition = 0;
-  const streams = entries.map(({ command, events }, index) => {
-    const appended = outcome.entries[index] ?? { streamVersion: 0, events: [] };
-    globalPosition = Math.max(globalPosition, appended.events.at(-1)?.globalPosition ?? 0);
-    return {
-      streamName: command.streamName,
-      streamVersion: appended.streamVersion,
-      events: appended.events.map((event, at) => toResult(context, event, outcome.repeated ? undefined : events[at])),
-    };
-  });
-  return { repeated: outcome.repeated, streams, globalPosition };
-}
-
-function toResult(context: AppendContext, event: RecordedEvent, given: PreparedWithData | undefined): StoredEvent {
-  return toStoredEvent(event, given === undefined ? context.registry.decode(event, 'error')?.data : given.data);
 }

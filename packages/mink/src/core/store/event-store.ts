@@ -71,7 +71,8 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       metadataSchema: metadata,
       maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
       pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),
-      newId: newId ?? createUuidV7Generator(Date.now),
+      newId,
+      newUuid: createUuidV7Generator(Date.now),
     };
   }
 
@@ -95,7 +96,8 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     const entry = { streamName, events, expectedVersion: options.expectedVersion };
     const append = prepareAppend(this.#context, [entry], options.metadata);
     const { repeated, globalPosition, streams } = await sendAppend(this.#context, append, options.signal);
-    return typed({ ...streams[0], repeated, globalPosition });
+    const { streamVersion, events: appended } = streams[0] ?? { streamVersion: 0, events: [] };
+    return typed({ streamName, streamVersion, globalPosition, events: appended, repeated });
   }
 
   /**

@@ -56,8 +56,9 @@ export async function executeDecider<State>(
   const append = prepareAppend(scoped, [entry], options.metadata);
   // Folded before the append: an evolve that fails must fail while nothing is written yet.
   let state = loaded.state;
-  for (const { prepared, data } of append.entries[0]?.events ?? []) {
-    state = deepFreeze(evolveOnce(decider, state, { type: prepared.type, data }));
+  const [payloads = []] = append.data;
+  for (const [index, { type }] of append.command.entries[0]?.events.entries() ?? []) {
+    state = deepFreeze(evolveOnce(decider, state, { type, data: payloads[index] }));
   }
   const appended = await sendAppend(scoped, append, options.signal);
   const [stream] = appended.streams;

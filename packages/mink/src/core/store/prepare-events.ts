@@ -20,13 +20,16 @@ export interface UncheckedEvent {
 export interface PrepareContext {
   readonly metadataSchema: StandardSchema | undefined;
   readonly maxPayloadBytes: number;
-  readonly newId: () => string;
+  /** The user's own ids, where there are any. */
+  readonly newId: (() => string) | undefined;
+  /** Ids that need no check. */
+  readonly newUuid: (time: number) => string;
 }
 
-/** The stored form of an event, and its payload as readers will see it. */
-export interface PreparedWithData {
-  readonly prepared: PreparedEvent;
-  readonly data: unknown;
+/** Events as the storage gets them, and the payload of each as readers will see it. */
+export interface PreparedEvents {
+  readonly events: readonly PreparedEvent[];
+  readonly data: readonly unknown[];
 }
 
 /** What {@link prepareEvents} is told about the append. */
@@ -39,40 +42,52 @@ export interface PrepareRequest {
 
 const STANDARD_NAMES = ['correlationId', 'causationId', 'userId', 'tenantId', 'traceparent'];
 const METADATA = 'metadata';
+const NO_METADATA: JsonObject = Object.freeze({});
 
 /** Validates and encodes events for one stream. Throws a typed error for the first bad one; nothing is written. */
 export function prepareEvents(
   context: PrepareContext,
   events: readonly UncheckedEvent[],
   request: PrepareRequest,
-): readonly PreparedWithData[] {
+): PreparedEvents {
   if (!Array.isArray(events)) throw new InvalidArgumentError('events', 'is not an array');
   if (events.length === 0) throw new NoEventsError(request.streamName);
   checkIsObject('metadata', request.metadata);
   const shared = { ...currentMetadata(), ...request.metadata };
+  // One reading for all of them: the clock costs as much as an id.
+  const time = Date.now();
+  const prepared: PreparedEvent[] = [];
+  const data: unknown[] = [];
   let sharedMetadata: JsonObject | undefined;
-  // Array.from, because map passes over holes.
-  return Array.from(events, (event) => {
-    if (typeof event !== 'object' || event === null || typeof event.type !== 'string') {
-      throw new InvalidArgumentError('events', 'holds something that is not { type, data }');
-    }
-    checkIsObject('metadata', event.metadata);
-    const payload = event[encoded] ?? request.registry.encode(request.category, event.type, event.data);
-    checkSize({ type: event.type, part: 'data' }, payload.stored, context.maxPayloadBytes);
+  // Not forEach, which passes over holes.
+  for (const event of events) {
+    checkIsEvent(event);
+    const { type } = event;
+    const payload = event[encoded] ?? request.registry.encode(request.category, type, event.data);
+    const { stored } = payload;
+    if (stored.maxBytes > context.maxPayloadBytes) checkSize({ type, part: 'data' }, stored, context.maxPayloadBytes);
     const metadata =
       event.metadata === undefined
-        ? (sharedMetadata ??= prepareMetadata(context, event.type, shared))
-        : prepareMetadata(context, event.type, { ...shared, ...event.metadata });
-    const prepared: PreparedEvent = {
-      id: checkId(event.type, event.id === undefined ? context.newId() : event.id),
-      type: event.type,
+        ? (sharedMetadata ??= prepareMetadata(context, type, shared))
+        : prepareMetadata(context, type, { ...shared, ...event.metadata });
+    prepared.push({
+      id: idOf(context, event, time),
+      type,
       schemaVersion: 1,
-      data: payload.stored.value,
+      data: stored.value,
       metadata,
-      hasNegativeZero: payload.stored.hasNegativeZero,
-    };
-    return { prepared, data: payload.data };
-  });
+      hasNegativeZero: stored.hasNegativeZero,
+    });
+    data.push(payload.data);
+  }
+  return { events: prepared, data };
+}
+
+function checkIsEvent(event: UncheckedEvent | null | undefined): void {
+  if (typeof event !== 'object' || event === null || typeof event.type !== 'string') {
+    throw new InvalidArgumentError('events', 'holds something that is not { type, data }');
+  }
+  checkIsObject('metadata', event.metadata);
 }
 
 /** Spreading a string or an array would make keys of its parts. */
@@ -82,18 +97,27 @@ function checkIsObject(name: string, value: unknown): void {
 }
 
 /** Whether the caller gave the ids. All or none: a repeat could not be told from a new append otherwise. */
-export function hasGivenIds(events: readonly UncheckedEvent[]): boolean {
-  const given = events.filter((event: UncheckedEvent | null) => event?.id !== undefined);
+export function hasGivenIds(entries: readonly { readonly events?: readonly UncheckedEvent[] | undefined }[]): boolean {
+  const given: string[] = [];
+  let count = 0;
+  for (const { events = [] } of entries) {
+    count += events.length;
+    for (const { id } of events) if (id !== undefined) given.push(id.toLowerCase());
+  }
   if (given.length === 0) return false;
-  if (given.length < events.length) {
+  if (given.length < count) {
     throw new InvalidArgumentError(
       'events',
       'some have an id and some do not. Give ids to all events of an append, or to none.',
     );
   }
-  const ids = new Set(given.map((event) => event.id?.toLowerCase()));
-  if (ids.size < given.length) throw new InvalidArgumentError('events', 'two of them have the same id');
+  if (new Set(given).size < count) throw new InvalidArgumentError('events', 'two of them have the same id');
   return true;
+}
+
+function idOf(context: PrepareContext, { type, id }: UncheckedEvent, time: number): string {
+  if (id !== undefined) return checkId(type, id);
+  return context.newId === undefined ? context.newUuid(time) : checkId(type, context.newId());
 }
 
 function checkId(type: string, id: string): string {
@@ -101,17 +125,18 @@ function checkId(type: string, id: string): string {
   throw new InvalidArgumentError('event id', `${JSON.stringify(id)} of event "${type}" is not a UUID`);
 }
 
+/** The exact size, where the upper bound says that it may be too large. */
 function checkSize(
   of: { readonly type: string; readonly part: 'data' | 'metadata' },
   json: CheckedJson,
   limit: number,
 ): void {
-  if (json.maxBytes <= limit) return;
   const bytes = Buffer.byteLength(stringifyJson(json.value, json.hasNegativeZero));
   if (bytes > limit) throw new PayloadTooLargeError(of.type, bytes, limit, of.part);
 }
 
 function prepareMetadata(context: PrepareContext, type: string, metadata: Metadata): JsonObject {
+  if (context.metadataSchema === undefined && isEmpty(metadata)) return NO_METADATA;
   for (const name of STANDARD_NAMES) {
     const value = metadata[name];
     if (value !== undefined && typeof value !== 'string') throw invalidMetadata(type, name, 'must be a string');
@@ -121,8 +146,13 @@ function prepareMetadata(context: PrepareContext, type: string, metadata: Metada
   const checked = checkJson(validated(context.metadataSchema, type, metadata));
   if ('reason' in checked) throw invalidMetadata(type, checked.path, checked.reason);
   if (checked.hasNegativeZero) throw invalidMetadata(type, '', 'holds -0');
-  checkSize({ type, part: METADATA }, checked, context.maxPayloadBytes);
+  if (checked.maxBytes > context.maxPayloadBytes) checkSize({ type, part: METADATA }, checked, context.maxPayloadBytes);
   return asObject(type, checked);
+}
+
+function isEmpty(metadata: Metadata): boolean {
+  for (const name in metadata) if (Object.hasOwn(metadata, name)) return false;
+  return true;
 }
 
 /** The schema sees the user's own names only, and the standard ones pass beside it. */

@@ -42,15 +42,12 @@ export function allowManyListeners(signal: AbortSignal): void {
 }
 
 /** Settles with `work`, or rejects with the signal's reason as soon as it is aborted. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const finished = new AbortController();
-  const aborted = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener('abort', () => reject(signal.reason), { signal: finished.signal });
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    const release = (): void => signal.removeEventListener('abort', abort);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    work.then(resolve, reject).then(release, release);
   });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    finished.abort();
-  }
 }

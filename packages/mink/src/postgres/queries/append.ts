@@ -1,13 +1,15 @@
-import {
-  partitionKey,
-  stringifyJson,
-  type AppendCommand,
-  type AppendCommandEntry,
-  type ExpectedVersion,
-  type JsonObject,
-} from '../../core/index.ts';
+import { partitionKey } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
+import { jsonArray, plainArray, textArray, toNumbers } from './arrays.ts';
+import {
+  encodeExpectation,
+  tenantOf,
+  toOutcomeName,
+  type AppendAnswer,
+  type AppendTimeouts,
+  type EncodedCommand,
+} from './encode-command.ts';
 
 const SQL = `
   select
@@ -18,57 +20,6 @@ const SQL = `
     $1::int[], $2::text[], $3::text[], $4::smallint[], $5::bigint[], $6::int[], $7::boolean[],
     $8::int[], $9::uuid[], $10::text[], $11::int[], $12::text[], $13::json[], $14::json[], $15::int, $16::int
   )`;
-
-/** A command and its payloads as text. */
-export interface EncodedCommand {
-  readonly command: AppendCommand;
-  /** The streams it touches, check-only ones included. */
-  readonly names: readonly string[];
-  /** Payload and metadata of each event, in order. */
-  readonly texts: readonly { readonly data: string; readonly metadata: string }[];
-  /** Characters of all texts. */
-  readonly size: number;
-}
-
-/** Turns payloads into text, once, when the command is queued. */
-export function encodeCommand(command: AppendCommand): EncodedCommand {
-  const texts: { readonly data: string; readonly metadata: string }[] = [];
-  let size = 0;
-  let lastMetadata: JsonObject | undefined;
-  let metadata = '';
-  for (const { events } of command.entries) {
-    for (const event of events) {
-      // The events of an append usually share one metadata object.
-      if (event.metadata !== lastMetadata) metadata = JSON.stringify(event.metadata);
-      lastMetadata = event.metadata;
-      const data = stringifyJson(event.data, event.hasNegativeZero);
-      size += data.length + metadata.length;
-      texts.push({ data, metadata });
-    }
-  }
-  return { command, names: command.entries.map(({ streamName }) => streamName), texts, size };
-}
-
-/** What the append function says of one command. Streams and events are in the command's order. */
-export interface AppendAnswer {
-  readonly outcome: 'appended' | 'conflict' | 'repeated' | 'mismatch' | 'closed';
-  /** The entry at which the command lost. */
-  readonly culprit: AppendCommandEntry | undefined;
-  /** The version each entry's stream was at. */
-  readonly versions: readonly number[];
-  readonly positions: readonly number[];
-  readonly recordedAt: number;
-}
-
-/** How long a call may wait for others, and others for it. 0 leaves the server's own setting. */
-export interface AppendTimeouts {
-  /** Milliseconds to wait for a row that somebody else holds. */
-  readonly lock: number;
-  /** Milliseconds the transaction may be idle afterwards: it holds readers back. */
-  readonly hold: number;
-}
-
-const OUTCOMES = ['appended', 'conflict', 'repeated', 'mismatch', 'closed'] as const;
 
 /** The statement that appends many commands, which must not share a stream. */
 export function createAppendQuery(
@@ -108,25 +59,22 @@ function toArrays(commands: readonly EncodedCommand[]): readonly unknown[] {
       }
     }
   }
-  return [...streams, repeatable, ...events];
-}
-
-function encodeExpectation(expected: ExpectedVersion): number {
-  switch (expected) {
-    case 'any':
-      return -1;
-    case 'stream_exists':
-      return -2;
-    case 'no_stream':
-      return 0;
-    default:
-      return expected;
-  }
-}
-
-/** Empty for none. A tenant that text cannot hold stays in the metadata only. */
-function tenantOf({ tenantId }: JsonObject): string {
-  return typeof tenantId === 'string' && !/[\0\p{Surrogate}]/u.test(tenantId) ? tenantId : '';
+  return [
+    plainArray(streamCommands),
+    textArray(names),
+    textArray(categories),
+    plainArray(partitions),
+    plainArray(expected),
+    plainArray(counts),
+    plainArray(repeatable.map(String)),
+    plainArray(eventStreams),
+    plainArray(ids),
+    textArray(types),
+    plainArray(schemaVersions),
+    textArray(tenants),
+    jsonArray(data),
+    jsonArray(metadata),
+  ];
 }
 
 /** Takes the function's answer apart again, command by command. */
@@ -140,15 +88,11 @@ export function parseAppendAnswers(commands: readonly EncodedCommand[], row: Row
     stream += entries.length;
     event += entries.reduce((sum, { events }) => sum + events.length, 0);
     return {
-      outcome: OUTCOMES[outcomes[index] ?? 0] ?? 'appended',
+      outcome: toOutcomeName(outcomes[index]),
       culprit: entries[(culprits[index] ?? 0) - 1 - firstStream],
       versions: versions.slice(firstStream, stream),
       positions: positions.slice(firstEvent, event),
       recordedAt: times[index] ?? 0,
     };
   });
-}
-
-function toNumbers(list: string | null): readonly number[] {
-  return list === null || list === '' ? [] : list.split(',').map(Number);
 }
