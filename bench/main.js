@@ -32,9 +32,10 @@ async function run({ works, subjects: names, rounds, seconds, runs, output = DEF
       `PostgreSQL ${server.settings.server_version} (${server.origin}), ${rounds} rounds of ${seconds} s, ${runs} runs`,
     );
     const all = [];
+    const datasets = new Map();
     for (let index = 0; index < runs; index += 1) {
       if (runs > 1) log(`Run ${index + 1} of ${runs}`);
-      all.push(await runSuite({ works, subjects, rounds, seconds, server, log, signal }));
+      all.push(await runSuite({ works, subjects, datasets, rounds, seconds, server, log, signal }));
     }
     const results = {
       machine,

@@ -147,7 +147,14 @@ async function writePlans({ url, start, server }) {
 /** The plans of the last append in the log, when they are warm. Inner statements are logged before the call they are in. */
 function lastAppend(text) {
   const entries = text.split(/^(?=\d{4}-\d\d-\d\d )/m);
-  const calls = entries.flatMap((entry, index) => (/\bfrom\s+\S*append\w*\(/.test(entry) ? [index] : []));
+  // The log says of an inner statement, in the entry after it, which function it is in.
+  const calls = entries.flatMap((entry, index) =>
+    /append\w*\(/.test(entry) &&
+    /^\S+ \S+ \S+ \[\d+\] \w+ LOG:/.test(entry) &&
+    !/ CONTEXT:/.test(entries[index + 1] ?? '')
+      ? [index]
+      : [],
+  );
   const [before = -1, last = entries.length - 1] = calls.slice(-2);
   return entries.slice(before + 1, last + 1).join('');
 }

@@ -62,7 +62,7 @@ export function parse(args, options) {
   }
 }
 
-export function names(option, lists, known) {
+function names(option, lists, known) {
   if (lists === undefined) return undefined;
   const given = lists.flatMap((list) => list.split(',')).map((name) => name.trim());
   for (const name of given) {

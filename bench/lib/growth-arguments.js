@@ -7,7 +7,7 @@ const SMALLEST_LEVEL = 100_000;
 export const GROWTH_USAGE = `Usage: npm run bench:growth -- [options]
 
 Measures appends and loads of mink and the raw floor in logs of growing size, and writes a table and
-bench/results/growth.json. 10,000,000 events need about 15 GB of disk.
+bench/results/growth.json. 10,000,000 events need about 16 GB of disk.
 
   --levels LIST         sizes of the log, rising, at least ${SMALLEST_LEVEL} (default 100000,1000000,10000000)
   --rounds N            rounds at each size, the median counts (default 5)
@@ -47,7 +47,7 @@ function levels(list = '100000,1000000,10000000') {
   return given;
 }
 
-export function settings(list = []) {
+function settings(list = []) {
   return Object.fromEntries(
     list.map((item) => {
       const [, name, value] = /^(\w+(?:\.\w+)?)=(.+)$/.exec(item) ?? [];

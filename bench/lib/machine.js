@@ -1,13 +1,10 @@
 // What the numbers were measured on.
-import { execFile } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { cpus, platform, release, tmpdir, totalmem, type } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { median } from './statistics.js';
 
-const run = promisify(execFile);
 // From statfs(2); others are given by number.
 const FILE_SYSTEMS = {
   0xef53: 'ext4',
@@ -53,18 +50,9 @@ function syncTime() {
 }
 
 /** One minute's average: above the work of the benchmark alone, somebody else was at the machine. */
-export function loadAverage() {
+function loadAverage() {
   try {
     return Number(readFileSync('/proc/loadavg', 'utf8').split(' ')[0]);
-  } catch {
-    return undefined;
-  }
-}
-
-/** What `command` answers, or undefined if it is not there. */
-export async function tryCommand(command, args) {
-  try {
-    return (await run(command, args)).stdout.trim();
   } catch {
     return undefined;
   }

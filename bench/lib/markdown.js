@@ -104,7 +104,7 @@ function cell(row, notes) {
 }
 
 /** A table as the formatter would write it; columns from `left` on are numbers. */
-export function table(header, lines, left) {
+function table(header, lines, left) {
   const cells = [header, ...lines].map((line) => line.map((value) => value.replaceAll('|', '\\|')));
   const widths = header.map((_, column) => Math.max(3, ...cells.map((line) => line[column].length)));
   const isNumber = (column) => column >= left;

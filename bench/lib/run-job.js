@@ -6,17 +6,17 @@ import { fileURLToPath } from 'node:url';
 const child = fileURLToPath(new URL('../child.js', import.meta.url));
 
 /** Thrown with the last lines that the process wrote. */
-export class JobError extends Error {}
+class JobError extends Error {}
 
 /**
  * Resolves with the result, and the server's CPU and WAL during the window. Never two at once.
  *
  * @param program for a subject that does not run in Node: the executable to start instead
  */
-export async function runJob(job, { server, program, nodeArguments = [], signal, timeoutSeconds }) {
-  const [command, args] = program === undefined ? [process.execPath, [...nodeArguments, child]] : [program, []];
+export async function runJob(job, { server, program, environment = {}, signal, timeoutSeconds }) {
+  const [command, args] = program === undefined ? [process.execPath, [child]] : [program, []];
   const running = spawn(command, args, {
-    env: { ...process.env, MINK_BENCH_JOB: JSON.stringify(job) },
+    env: { ...process.env, ...environment, MINK_BENCH_JOB: JSON.stringify(job) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const kill = () => running.kill('SIGKILL');

@@ -94,7 +94,7 @@ const TICK_MS = 10;
  * CPU that the server and all its processes have used since it started, in milliseconds; undefined where there is no
  * /proc. Those that have ended are counted by the postmaster, which waited for them.
  */
-export function serverCpuMs(postmaster) {
+function serverCpuMs(postmaster) {
   let ticks = 0;
   try {
     for (const pid of readdirSync('/proc')) {

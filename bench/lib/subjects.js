@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { buildGoMink } from './go-mink.js';
 
 const folder = fileURLToPath(new URL('../', import.meta.url));
 const fromNpm = new Set(['emmett', 'castore']);
@@ -17,7 +18,7 @@ export async function prepareSubjects(names, log) {
   const prepared = new Map();
   for (const name of names) {
     if (fromNpm.has(name) && problem !== undefined) prepared.set(name, { absent: problem });
-    else if (name === 'go-mink') prepared.set(name, { absent: 'not there yet' });
+    else if (name === 'go-mink') prepared.set(name, buildGoMink(log));
     else prepared.set(name, await inNode(name));
   }
   return prepared;

@@ -9,18 +9,19 @@ const LONGEST_CATCHUP_SECONDS = 120;
  * Runs the works and returns the rows of one run.
  *
  * @param subjects what prepareSubjects returned
+ * @param datasets a map that keeps what was filled, for later works and runs with the same server
  * @param log takes a line of progress
  */
-export async function runSuite({ works, subjects, rounds, seconds, server, log, signal }) {
+export async function runSuite({ works, ...context }) {
   const rows = [];
   for (const [index, work] of works.entries()) {
-    log(`[${index + 1}/${works.length}] ${work.name}: ${work.title}`);
-    rows.push(...(await runWork({ work, subjects, rounds, seconds, server, log, signal })));
+    context.log(`[${index + 1}/${works.length}] ${work.name}: ${work.title}`);
+    rows.push(...(await runWork({ work, ...context })));
   }
   return rows;
 }
 
-async function runWork({ work, subjects, rounds, seconds, server, log, signal }) {
+async function runWork({ work, subjects, datasets, rounds, seconds, server, log, signal }) {
   const states = [...subjects].map(([name, subject]) => ({
     name,
     subject,
@@ -44,7 +45,7 @@ async function runWork({ work, subjects, rounds, seconds, server, log, signal })
     );
 
   if (work.dataset !== undefined) {
-    for (const state of there) await prepareDataset({ state, work, run, server, log });
+    for (const state of there) await prepareDataset({ state, work, datasets, run, server, log });
   }
   for (let round = 0; round < rounds; round += 1) {
     for (const state of rotate(there, round)) {
@@ -52,14 +53,14 @@ async function runWork({ work, subjects, rounds, seconds, server, log, signal })
       await runRound({ state, work, round, rounds, seconds, run, server, log });
     }
   }
-  for (const { dataset } of states) {
-    if (dataset !== undefined) await server.dropDatabase(dataset.database);
-  }
   return work.rows.flatMap((row) => states.map((state) => toRow(row, state)));
 }
 
-async function prepareDataset({ state, work, run, server, log }) {
-  const database = databaseOf(state, 'data');
+/** Fills what the work reads, unless another work or run has done so before. */
+async function prepareDataset({ state, work, datasets, run, server, log }) {
+  const database = databaseOf(state, work.dataset.name);
+  state.dataset = datasets.get(database);
+  if (state.dataset !== undefined) return;
   const started = performance.now();
   await server.dropDatabase(database);
   await server.createDatabase(database);
@@ -69,6 +70,7 @@ async function prepareDataset({ state, work, run, server, log }) {
     if (events !== expected) state.failures.push(`stored ${events} of ${expected} events while filling`);
     await server.vacuum(database);
     state.dataset = { database, ids };
+    datasets.set(database, state.dataset);
     log(
       `    ${state.name.padEnd(8)} filled ${events} events in ${((performance.now() - started) / 1000).toFixed(1)} s`,
     );

@@ -7,7 +7,7 @@ const LOADED = 1_000;
 const HOT = 10_000;
 const HOT_LENGTH = 9;
 const LENGTH = 10;
-export const SMALLEST = LOADED * LENGTH + HOT * HOT_LENGTH;
+const SMALLEST = LOADED * LENGTH + HOT * HOT_LENGTH;
 
 /** How many numbered streams a log of that many events has. */
 function streamsIn(events) {
