@@ -4,6 +4,7 @@ import {
   OverloadedError,
   StoreClosedError,
   type AppendCommand,
+  type ExpectedVersion,
 } from '../core/index.ts';
 import { ConnectionLostError } from './connection.ts';
 import type { AppendAnswer, EncodedCommand } from './queries/encode-command.ts';
@@ -43,7 +44,8 @@ interface Pending {
  * goes out as the next one, with one commit for all. At low load a batch is one command, and nothing waits.
  *
  * - A command is answered for itself: a conflict fails nobody else.
- * - Two commands that share a stream never travel together or at the same time, and go in the order they came.
+ * - Two commands that share a stream never travel together or at the same time, and go in the order they came. One that
+ *   expects a version its stream is known to have passed is refused without being sent: versions never fall.
  * - An SQL error means that the call was rolled back: its commands are sent again in halves, until the one that causes it
  *   fails alone. A command that waits for somebody's lock moves to a slow lane, where it holds up nobody.
  * - When the connection breaks, each command of the call gets `AppendOutcomeUnknownError` with its own ids.
@@ -54,6 +56,8 @@ export class AppendPump {
   /** Streams of the commands that are being sent, or wait in the slow lane. */
   readonly #busy = new Set<string>();
   readonly #waitingSlow: Pending[] = [];
+  /** A command waits for another one of its stream. */
+  #isContended = false;
   #calls = 0;
   #slowCalls = 0;
   #scheduled = false;
@@ -157,6 +161,7 @@ export class AppendPump {
       const isOther = isSimple !== undefined && pending.encoded.isSimple !== isSimple;
       if (isOther || names.some((name) => this.#busy.has(name) || passedOver.has(name))) {
         for (const name of names) passedOver.add(name);
+        if (!isOther) this.#isContended = true;
         left.push(pending);
         continue;
       }
@@ -174,6 +179,7 @@ export class AppendPump {
     try {
       const answers = await this.#send(batch, this.#settings.lockTimeout);
       for (const [index, pending] of batch.entries()) this.#settle(pending, answers[index]);
+      if (this.#isContended) this.#refuseStale(batch, answers);
     } catch (error) {
       const [only] = batch;
       if (!(error instanceof DatabaseError)) {
@@ -225,6 +231,24 @@ export class AppendPump {
     this.#slowCalls -= 1;
   }
 
+  /** Answers waiting commands whose streams have moved on with this batch: a call could only tell them the same. */
+  #refuseStale(batch: readonly Pending[], answers: readonly AppendAnswer[]): void {
+    this.#isContended = false;
+    const versions = new Map(
+      batch.map(({ encoded }, index) => [encoded.names[0], versionAfter(encoded, answers[index])]),
+    );
+    const left: Pending[] = [];
+    for (const pending of this.#queue) {
+      const { command, names, isSimple } = pending.encoded;
+      const [entry] = command.entries;
+      const version = isSimple ? versions.get(names[0]) : undefined;
+      if (version === undefined || entry === undefined || !hasPassed(version, entry.expectedVersion))
+        left.push(pending);
+      else pending.resolve({ outcome: 'conflict', culprit: entry, versions: [version], positions: [], recordedAt: 0 });
+    }
+    this.#queue = left;
+  }
+
   #settle(pending: Pending, answer: AppendAnswer | undefined): void {
     this.#release(pending);
     if (answer === undefined) pending.reject(new Error('the append function gave no answer for a command'));
@@ -239,6 +263,18 @@ export class AppendPump {
   #release({ encoded }: Pending): void {
     for (const name of encoded.names) this.#busy.delete(name);
   }
+}
+
+/** The version that the stream of a simple command is known to have reached; undefined for any other. */
+function versionAfter({ isSimple, texts }: EncodedCommand, answer: AppendAnswer | undefined): number | undefined {
+  const before = answer?.versions[0];
+  if (!isSimple || before === undefined) return undefined;
+  return answer?.outcome === 'appended' ? before + texts.length : before;
+}
+
+/** Whether a stream at this version can never again be at the expected one. */
+function hasPassed(version: number, expected: ExpectedVersion): boolean {
+  return expected === 'no_stream' ? version > 0 : typeof expected === 'number' && version > expected;
 }
 
 /** The error for a command that was sent, and whose answer was lost. */

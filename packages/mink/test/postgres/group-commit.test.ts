@@ -119,6 +119,45 @@ describePostgres('group commit', (databases) => {
     }
   });
 
+  test('commands that wait behind a winner of their stream are refused without being sent', async () => {
+    const { pool, batches } = counting(await databases.create());
+    await using store = createPostgresStore({ pool });
+    await store.append('Hot-1', [event, event]);
+    batches.length = 0;
+    const expectations = [2, 2, 1, 'no_stream', 'any', 3, 2, 'stream_exists', 9] as const;
+    const results = await Promise.allSettled(
+      expectations.map((expectedVersion) => store.append('Hot-1', [event], { expectedVersion })),
+    );
+    const outcomes = results.map((result) =>
+      result.status === 'fulfilled' ? result.value.streamVersion : `conflict at ${result.reason.actualVersion}`,
+    );
+    deepStrictEqual(outcomes, [
+      3,
+      'conflict at 3',
+      'conflict at 3',
+      'conflict at 3',
+      4,
+      // It had not passed when the first one was appended: it expected what the second one changed.
+      'conflict at 4',
+      'conflict at 3',
+      5,
+      'conflict at 5',
+    ]);
+    ok(batches.length <= 4, `it took ${batches.length} calls`);
+    strictEqual((await store.readStream('Hot-1').toArray()).length, 5);
+  });
+
+  test('a command with ids of its own is sent, whatever its stream has come to: it may be a repeat', async () => {
+    await using store = createPostgresStore({ url: await databases.create() });
+    const withId = { ...event, id: '0190f0f0-0000-7000-8000-000000000001' };
+    await store.append('Hot-1', [withId], { expectedVersion: 'no_stream' });
+    const [, again] = await Promise.all([
+      store.append('Hot-1', [event]),
+      store.append('Hot-1', [withId], { expectedVersion: 'no_stream' }),
+    ]);
+    deepStrictEqual([again.repeated, again.streamVersion], [true, 1]);
+  });
+
   test('a command that the database refuses fails alone', async () => {
     const url = await databases.create();
     await using store = createPostgresStore({ url });
