@@ -14,7 +14,12 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['packages/*/{src,test}/**/*.test.ts', 'examples/*/{src,test}/**/*.test.ts', 'test/**/*.test.ts'],
+    include: [
+      'packages/*/{src,test}/**/*.test.ts',
+      'examples/*/{src,test}/**/*.test.ts',
+      'torture/test/**/*.test.ts',
+      'test/**/*.test.ts',
+    ],
     globalSetup: ['packages/mink/test/support/global-setup.ts'],
     reporters: ['default', new ClosingLine()],
     expect: { poll: { timeout: 20_000 } },

@@ -1,0 +1,2 @@
+import type { PhaseResult, Run } from './run.ts';
+export async function killPhase(run: Run, options: unknown): Promise<PhaseResult> { throw new Error(String(run) + String(options)); }
