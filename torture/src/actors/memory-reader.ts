@@ -1,3 +1,4 @@
+import { DatabaseUnavailableError } from 'mink';
 import type { Reading } from '../check/check-reading.ts';
 import type { Finding } from '../check/finding.ts';
 import type { DeliveredEvent } from '../history.ts';
@@ -79,9 +80,16 @@ export class MemoryReader implements ObservedReader {
     while (!signal.aborted) {
       const part: Part = { after: this.position(), delivered: [] };
       this.#parts.push(part);
-      if (way === 'reading') await this.#readOn(part);
-      else if (way === 'restarting') await this.#subscribeForAWhile(part);
-      else await this.#subscribe(part, way === 'slow');
+      try {
+        if (way === 'reading') await this.#readOn(part);
+        else if (way === 'restarting') await this.#subscribeForAWhile(part);
+        else await this.#subscribe(part, way === 'slow');
+      } catch (error) {
+        // To begin, it needs the database; a subscription that has begun survives that the database is away.
+        const hasBegun = part.delivered.length > 0 && way !== 'reading';
+        if (!(error instanceof DatabaseUnavailableError) || hasBegun) throw error;
+        await pause(20, signal);
+      }
       // Nothing came: the next one begins at the same place.
       if (part.delivered.length === 0) this.#parts.pop();
     }

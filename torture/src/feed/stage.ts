@@ -68,6 +68,10 @@ export class Stage {
     return this.#readers;
   }
 
+  get hasFindings(): boolean {
+    return this.#findings.length > 0;
+  }
+
   /** A store that is closed with the stage. */
   openStore(options: { readonly url?: string; readonly timeout?: number } = {}): UntypedStore {
     const { url = this.url, timeout = 10_000 } = options;

@@ -35,6 +35,11 @@ export class WriterChild {
     return this.#child;
   }
 
+  /** What the names of all attempts of the process that runs now begin with. */
+  get life(): string {
+    return `${this.#options.name}.${this.#life}.`;
+  }
+
   async restart(): Promise<void> {
     await this.#child.kill();
     this.#child = this.#start();
