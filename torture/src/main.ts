@@ -12,7 +12,7 @@ const FAILED = 1;
 const MISUSED = 2;
 /** A process that ends because of a signal says so with this much more than the signal's number. */
 const SIGNALLED = 128;
-const SHOWN_FINDINGS = 20;
+const SHOWN_OF_A_KIND = 3;
 
 const stopping = new AbortController();
 // Everybody in the run listens to it.
@@ -52,10 +52,20 @@ async function run(request: Request): Promise<number> {
     else await rm(directory, { recursive: true, force: true });
   }
   if (signalled !== undefined || report === undefined) return SIGNALLED + constants.signals[signalled ?? 'SIGINT'];
-  for (const finding of report.findings.slice(0, SHOWN_FINDINGS)) tell(describe(finding));
+  for (const finding of examples(report.findings)) tell(describe(finding));
   for (const doubt of report.doubts) tell(`this run has proven nothing: ${doubt}`);
   process.stdout.write(`${JSON.stringify(report.summary)}\n`);
   return report.findings.length > 0 || report.doubts.length > 0 ? FAILED : 0;
+}
+
+/** A few of each kind and reader: one loss is often seen by many, many times. */
+function examples(findings: readonly PlacedFinding[]): readonly PlacedFinding[] {
+  const shown = new Map<string, number>();
+  return findings.filter(({ kind, reader }) => {
+    const which = `${kind} ${reader}`;
+    shown.set(which, (shown.get(which) ?? 0) + 1);
+    return (shown.get(which) ?? 0) <= SHOWN_OF_A_KIND;
+  });
 }
 
 /** Its name ends with something new: what an earlier run has left stays. */

@@ -56,6 +56,8 @@ export class LibraryWriter {
       return;
     }
     const outcome = await this.#send(start, random.pick(stores), signal);
+    // A database that is away is not asked without end.
+    if (outcome.status === 'refused') await pause(20, signal);
     if (start.eventIds === undefined || outcome.status !== 'acknowledged' || !other) return;
     if (random.chance(0.7)) await this.#send(start, random.pick(stores), signal);
     else await this.#sendOtherContent(start);

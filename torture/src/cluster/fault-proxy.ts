@@ -68,9 +68,9 @@ export class FaultProxy {
     const random = this.#random;
     const direction = random.pick<Direction>(['up', 'down']);
     // Sometimes in the first message of all, sometimes in an append, sometimes after much has gone well.
-    const afterBytes = random.int(1, random.pick([100, 2_000, 20_000, 200_000]));
+    const afterBytes = random.int(1, random.pick([200, 3_000, 15_000, 60_000]));
     const maxDelay = random.chance(0.3) ? random.int(1, 40) : 0;
-    const fate = random.chance(0.15) ? 'none' : random.pick<Fate>(['cut', 'truncate', 'half-close', 'swallow']);
+    const fate = random.chance(0.05) ? 'none' : random.pick<Fate>(['cut', 'truncate', 'half-close', 'swallow']);
     return this.#isHealed ? { fate: 'none', direction, afterBytes, maxDelay: 0 } : { fate, direction, afterBytes, maxDelay };
   }
 

@@ -13,6 +13,11 @@ import type { PhaseResult, Run } from './run.ts';
 import { stressPhase } from './stress-phase.ts';
 import { isKill, summarize } from './summary.ts';
 
+/** For a busy machine; milliseconds. */
+const PATIENCE = 30_000;
+/** Where something will be missing, nobody waits long for it. */
+const SABOTAGED_PATIENCE = 3_000;
+
 /** Runs the phases one after the other, on one durable cluster, until the time is up and there were enough cycles. */
 export async function feedSuite(request: Request, { signal, tell, directory }: SuiteContext): Promise<SuiteReport> {
   const random = new Random(`feed/${request.seed}`);
@@ -24,7 +29,8 @@ export async function feedSuite(request: Request, { signal, tell, directory }: S
   try {
     await cluster.checkDurable();
     tell(`PostgreSQL ${cluster.version}, fsync on, port ${cluster.port}, in ${directory}`);
-    const run: Run = { cluster, random, signal, directory, tell };
+    const patience = sabotage === undefined ? PATIENCE : SABOTAGED_PATIENCE;
+    const run: Run = { cluster, random, signal, directory, patience, tell };
     const elapsed = (): number => (performance.now() - began) / 1000;
     for (let round = 0; ; round += 1) {
       const lap = Math.floor(round / request.phases.length) + 1;

@@ -15,7 +15,7 @@ export async function networkPhase(
   const proxy = await FaultProxy.start({ targetPort: run.cluster.port, random: stage.random.derive('network') });
   try {
     const url = run.cluster.url(stage.database, proxy.port);
-    await startProcesses(stage, { url, timeout: 2_000 });
+    await startProcesses(stage, { url, timeout: 2_000, writers: 6, maxPause: 5 });
     const far = { store: stage.openStore({ url, timeout: 2_000 }), pageSize: 100 };
     const near = { store: stage.openStore(), pageSize: 100 };
     const rare = { types: [RARE_TYPE, LAST_TYPE] };

@@ -16,13 +16,18 @@ export interface Processes {
  */
 export async function startProcesses(
   stage: Stage,
-  { url, timeout }: { readonly url: string; readonly timeout: number },
+  {
+    url,
+    timeout,
+    writers = 3,
+    maxPause = 30,
+  }: { readonly url: string; readonly timeout: number; readonly writers?: number; readonly maxPause?: number },
 ): Promise<Processes> {
   const { directory, random, history: recorder } = stage;
   await runSql(stage.url, READER_TABLES);
   const [w1, w2] = ['w1', 'w2'].map((name) =>
     stage.addWriter(
-      new WriterChild({ name, url, directory, random: random.derive(name), recorder, writers: 4, maxPause: 12, timeout }),
+      new WriterChild({ name, url, directory, random: random.derive(name), recorder, writers, maxPause, timeout }),
     ),
   );
   if (w1 === undefined || w2 === undefined) throw new Error('there are two writers');

@@ -10,6 +10,8 @@ export interface Run {
   readonly signal: AbortSignal;
   /** Where phases keep what is needed to explain a failure. */
   readonly directory: string;
+  /** Whoever is not there after this long, in milliseconds, is not slow: it has lost something, or hangs. */
+  readonly patience: number;
   /** Says how it is going. */
   readonly tell: (message: string) => void;
 }

@@ -19,9 +19,6 @@ import { becomes, pause, TimeLimit } from '../waiting.ts';
 import type { PhaseResult, PlacedFinding, Run } from './run.ts';
 import type { UntypedStore } from '../untyped-store.ts';
 
-/** Readers that are not there after this long, in milliseconds, are not slow: they have lost something, or hang. */
-const PATIENCE = 30_000;
-
 /** One phase's database with everybody who writes to it and reads from it, and the book that is kept of them. */
 export class Stage {
   readonly name: string;
@@ -118,15 +115,15 @@ export class Stage {
         await this.#refreshWriters();
         return this.#acknowledged() >= goal;
       },
-      { timeout: PATIENCE, interval: 20, signal: this.#run.signal },
+      { timeout: this.#run.patience, interval: 20, signal: this.#run.signal },
     );
     if (moved || this.#run.signal.aborted) return;
-    this.report(when, [{ kind: 'stuck', message: `no ${appends} appends in ${PATIENCE} ms. ${await this.#holders()}` }]);
+    this.report(when, [{ kind: 'stuck', message: `no ${appends} appends in ${this.#run.patience} ms. ${await this.#holders()}` }]);
   }
 
   /** The bound, however long the server needs to come back. */
   async bound(): Promise<FeedBound> {
-    const deadline = performance.now() + PATIENCE;
+    const deadline = performance.now() + this.#run.patience;
     for (;;) {
       try {
         return await this.store.readBound();
@@ -146,11 +143,11 @@ export class Stage {
         const eventIds = idsOf(attempt);
         // Nobody knows its ids: it may be there or not, and nobody can ask.
         if (eventIds === undefined) return;
-        using limit = new TimeLimit(this.#run.signal, PATIENCE);
+        using limit = new TimeLimit(this.#run.signal, this.#run.patience);
         const { signal } = limit;
         const outcome = await resolveUnknown({ ...attempt, eventIds }, this.store, { recorder: this.history, signal });
         if (outcome.status !== 'unknown' || this.#run.signal.aborted) return;
-        const message = `attempt ${attempt.id} had no end after ${PATIENCE} ms of retries`;
+        const message = `attempt ${attempt.id} had no end after ${this.#run.patience} ms of retries`;
         this.report(when, [{ kind: 'stuck', attempt: attempt.id, message }]);
       }),
     );
@@ -179,7 +176,7 @@ export class Stage {
     const { signal } = this.#run;
     await Promise.all(this.#writers.map((writer) => writer.child.stop()));
     await this.resolve('', 'end');
-    const isQuiet = await becomes(async () => isAtHead(await this.bound()), { timeout: PATIENCE, signal });
+    const isQuiet = await becomes(async () => isAtHead(await this.bound()), { timeout: this.#run.patience, signal });
     if (!isQuiet && !signal.aborted) {
       this.report('end', [{ kind: 'stuck', message: `readers are held, though nobody writes. ${await this.#holders()}` }]);
     }
@@ -249,7 +246,7 @@ export class Stage {
       await reader.refresh();
       return reader.position() >= last;
     };
-    await becomes(isThere, { timeout: PATIENCE, interval: 10, signal: this.#run.signal });
+    await becomes(isThere, { timeout: this.#run.patience, interval: 10, signal: this.#run.signal });
   }
 
   /** Something for every reader at the very end: also for those that found nothing for long. */
@@ -263,7 +260,7 @@ export class Stage {
       eventIds: [this.random.uuid(), this.random.uuid(), this.random.uuid()],
     } as const;
     this.history.begin(start);
-    using limit = new TimeLimit(this.#run.signal, PATIENCE);
+    using limit = new TimeLimit(this.#run.signal, this.#run.patience);
     await resolveUnknown(start, this.store, { recorder: this.history, signal: limit.signal });
   }
 
