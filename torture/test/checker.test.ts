@@ -11,7 +11,16 @@ import { finalStatus, type Attempt, type DeliveredEvent, type LoggedEvent, type 
 const log: readonly LoggedEvent[] = [
   logged({ position: 1, streamName: 'A-1', version: 1, attempt: 'w-1' }),
   logged({ position: 3, streamName: 'B-1', version: 1, attempt: 'w-2', commitId: 3, commitSize: 2 }),
-  logged({ position: 4, streamName: 'B-1', version: 2, attempt: 'w-2', index: 1, commitId: 3, commitIndex: 1, commitSize: 2 }),
+  logged({
+    position: 4,
+    streamName: 'B-1',
+    version: 2,
+    attempt: 'w-2',
+    index: 1,
+    commitId: 3,
+    commitIndex: 1,
+    commitSize: 2,
+  }),
   logged({ position: 6, streamName: 'A-1', version: 2, attempt: 'w-3' }),
 ];
 const attempts: readonly Attempt[] = [
@@ -98,7 +107,9 @@ describe('the log by itself', () => {
 
   test('a time that falls within a stream is found, and one that falls elsewhere is nothing', () => {
     expect(checkLog(changed(3, { recordedAt: 999 }))).toMatchObject([{ kind: 'order', position: 6 }]);
-    expect(checkLog(log.map((event) => (event.streamName === 'B-1' ? { ...event, recordedAt: 1 } : event)))).toEqual([]);
+    expect(checkLog(log.map((event) => (event.streamName === 'B-1' ? { ...event, recordedAt: 1 } : event)))).toEqual(
+      [],
+    );
   });
 
   test.each([
@@ -142,7 +153,12 @@ describe('the log and what writers were told', () => {
     for (const outcomes of [[], [{ status: 'unknown', eventIds: undefined } as const]]) {
       const told = attempts.map((each) => (each.id === 'w-2' ? attempt(each.id, each.entries, ...outcomes) : each));
       expect(checkAttempts(told, log)).toEqual([]);
-      expect(checkAttempts(told, log.filter(({ streamName }) => streamName !== 'B-1'))).toEqual([]);
+      expect(
+        checkAttempts(
+          told,
+          log.filter(({ streamName }) => streamName !== 'B-1'),
+        ),
+      ).toEqual([]);
       expect(kinds(checkAttempts(told, changed(2, undefined)))).toEqual(['torn']);
     }
   });
@@ -156,14 +172,19 @@ describe('the log and what writers were told', () => {
     expect(kinds(checkAttempts([...attempts, second], log))).toContain('two_winners');
     const stored = [...log, logged({ position: 9, streamName: 'A-1', version: 3, attempt: 'w-4' })];
     const [winner] = stored.slice(-1).map(answerOf);
-    const told = attempt('w-4', second.entries, { status: 'acknowledged', events: winner === undefined ? [] : [winner] });
+    const told = attempt('w-4', second.entries, {
+      status: 'acknowledged',
+      events: winner === undefined ? [] : [winner],
+    });
     expect(checkAttempts([...attempts, told], stored)).toMatchObject([{ kind: 'two_winners', attempt: 'w-4' }]);
   });
 
   test('an answer that is not what is stored is found, also when it came for a repeat', () => {
     for (const change of [{ version: 9 }, { position: 9 }, { recordedAt: 9 }, { id: 'other' }]) {
       const wrong: Outcome = { status: 'acknowledged', events: [{ ...answerOf(at(3)), ...change }] };
-      const told = attempts.map((each) => (each.id === 'w-3' ? { ...each, outcomes: [...each.outcomes, wrong] } : each));
+      const told = attempts.map((each) =>
+        each.id === 'w-3' ? { ...each, outcomes: [...each.outcomes, wrong] } : each,
+      );
       expect(kinds(checkAttempts(told, log))).toEqual(['answer']);
     }
   });
@@ -212,13 +233,20 @@ describe('the log and what writers were told', () => {
 });
 
 describe('what a reader was given', () => {
-  const given = log.map(({ position, id, streamName, version }): DeliveredEvent => ({ position, id, streamName, version }));
+  const given = log.map(({ position, id, streamName, version }): DeliveredEvent => ({
+    position,
+    id,
+    streamName,
+    version,
+  }));
   const reading = { reader: 'r', after: 0, matches: () => true, delivered: given };
 
   test('is right when it is the log, or what matches, or the beginning for a reader that was killed', () => {
     expect(checkReading(reading, log, 6)).toEqual([]);
     const onlyA = { ...reading, matches: ({ category }: LoggedEvent) => category === 'A' };
-    expect(checkReading({ ...onlyA, delivered: given.filter(({ streamName }) => streamName === 'A-1') }, log, 6)).toEqual([]);
+    expect(
+      checkReading({ ...onlyA, delivered: given.filter(({ streamName }) => streamName === 'A-1') }, log, 6),
+    ).toEqual([]);
     expect(checkReading({ ...reading, delivered: given.slice(0, 2) }, log)).toEqual([]);
     expect(checkReading({ ...reading, after: 3, delivered: given.slice(2) }, log, 6)).toEqual([]);
   });
@@ -267,15 +295,41 @@ describe('what a reader was given', () => {
 
   test('a reader that goes on where it was is right, also when it died between handling a page and saying so', () => {
     const [one = [], two = []] = [given.slice(0, 2), given.slice(2)];
-    expect(checkResumption('r', [{ after: 0, pages: [one, two] }, { after: 6, pages: [] }])).toEqual([]);
-    expect(checkResumption('r', [{ after: 0, pages: [one, two] }, { after: 3, pages: [two] }, { after: 6, pages: [] }])).toEqual([]);
-    expect(checkResumption('r', [{ after: 3, pages: [] }, { after: 3, pages: [two] }])).toEqual([]);
+    expect(
+      checkResumption('r', [
+        { after: 0, pages: [one, two] },
+        { after: 6, pages: [] },
+      ]),
+    ).toEqual([]);
+    expect(
+      checkResumption('r', [
+        { after: 0, pages: [one, two] },
+        { after: 3, pages: [two] },
+        { after: 6, pages: [] },
+      ]),
+    ).toEqual([]);
+    expect(
+      checkResumption('r', [
+        { after: 3, pages: [] },
+        { after: 3, pages: [two] },
+      ]),
+    ).toEqual([]);
   });
 
   test('a reader that goes on further back than one page, or ahead of what it has handled, is found', () => {
     const [one = [], two = []] = [given.slice(0, 2), given.slice(2)];
-    expect(checkResumption('r', [{ after: 0, pages: [one, two] }, { after: 0, pages: [] }])).toMatchObject([{ kind: 'repeated' }]);
-    expect(checkResumption('r', [{ after: 0, pages: [one] }, { after: 4, pages: [] }])).toMatchObject([{ kind: 'lost' }]);
+    expect(
+      checkResumption('r', [
+        { after: 0, pages: [one, two] },
+        { after: 0, pages: [] },
+      ]),
+    ).toMatchObject([{ kind: 'repeated' }]);
+    expect(
+      checkResumption('r', [
+        { after: 0, pages: [one] },
+        { after: 4, pages: [] },
+      ]),
+    ).toMatchObject([{ kind: 'lost' }]);
   });
 
   test('what a broken reader has passed is counted, what it has not reached is not', () => {

@@ -70,7 +70,8 @@ export class HandWriter {
       await this.#end(client, sent);
     } catch (error) {
       const state = sqlState(error);
-      if (state !== DEADLOCK && state !== LOCK_TIMEOUT) recorder.unexpected(`a transaction by hand: ${describeError(error)}`);
+      if (state !== DEADLOCK && state !== LOCK_TIMEOUT)
+        recorder.unexpected(`a transaction by hand: ${describeError(error)}`);
       await query(client, 'rollback').catch(() => undefined);
       // Nothing was committed: the commit is what has just failed, and only with these two states.
       this.#settle(sent, { status: 'refused', reason: state });

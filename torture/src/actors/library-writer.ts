@@ -85,7 +85,15 @@ export class LibraryWriter {
     const version = streams.versionOf(streamName);
     const kind = random.float();
     const expectedVersion =
-      kind < 0.4 ? 'any' : kind < 0.8 ? version : version === 0 ? 'no_stream' : kind < 0.9 ? 'stream_exists' : Math.max(0, version - 1);
+      kind < 0.4
+        ? 'any'
+        : kind < 0.8
+          ? version
+          : version === 0
+            ? 'no_stream'
+            : kind < 0.9
+              ? 'stream_exists'
+              : Math.max(0, version - 1);
     // The first entry has events, as an append needs some; another may only check its stream.
     const isCheck = index > 0 && expectedVersion !== 'any' && random.chance(0.3);
     const count = isCheck ? 0 : random.chance(0.7) ? 1 : random.int(2, 12);

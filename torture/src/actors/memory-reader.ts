@@ -61,7 +61,12 @@ export class MemoryReader implements ObservedReader {
 
   readings(): readonly Reading[] {
     const matches = matcher(this.interest);
-    return this.#parts.map(({ after, delivered }) => ({ reader: this.name, after, matches, delivered: [...delivered] }));
+    return this.#parts.map(({ after, delivered }) => ({
+      reader: this.name,
+      after,
+      matches,
+      delivered: [...delivered],
+    }));
   }
 
   ownFindings(): readonly Finding[] {

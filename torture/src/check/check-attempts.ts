@@ -115,7 +115,9 @@ function checkExpectations(
   const [first, last] = [Math.min(...positions), Math.max(...positions)];
   let next = 0;
   for (const { streamName, expectedVersion, types } of attempt.entries) {
-    const own = events.filter(({ origin }) => origin !== undefined && origin.index >= next && origin.index < next + types.length);
+    const own = events.filter(
+      ({ origin }) => origin !== undefined && origin.index >= next && origin.index < next + types.length,
+    );
     next += types.length;
     if (expectedVersion === 'any') continue;
     const stream = streams.get(streamName) ?? [];
@@ -141,7 +143,10 @@ function checkConflicts(attempt: Attempt, streams: ReadonlyMap<string, readonly 
     const { streamName, actualVersion } = outcome;
     const expected = attempt.entries.find((entry) => entry.streamName === streamName)?.expectedVersion;
     const length = streams.get(streamName)?.length ?? 0;
-    const isTrue = expected === 'stream_exists' ? actualVersion === 0 : expected !== undefined && expected !== 'any' && toNumber(expected) !== actualVersion;
+    const isTrue =
+      expected === 'stream_exists'
+        ? actualVersion === 0
+        : expected !== undefined && expected !== 'any' && toNumber(expected) !== actualVersion;
     if (isTrue && actualVersion <= length) continue;
     const message = `attempt ${attempt.id} expected ${expected} and was told that the stream is at ${actualVersion}; it has ${length} events`;
     findings.push({ kind: 'answer', streamName, attempt: attempt.id, message });

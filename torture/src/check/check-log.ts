@@ -23,7 +23,11 @@ function checkUnique(log: readonly LoggedEvent[]): readonly Finding[] {
   for (const event of log) {
     const { position, id } = event;
     if (position <= last) {
-      findings.push({ ...where(event), kind: 'repeated', message: `position ${position} comes after position ${last}` });
+      findings.push({
+        ...where(event),
+        kind: 'repeated',
+        message: `position ${position} comes after position ${last}`,
+      });
     }
     last = position;
     const first = ids.get(id);
@@ -74,8 +78,7 @@ function checkCommits(log: readonly LoggedEvent[]): readonly Finding[] {
       findings.push({ ...where(first), kind: 'torn', message: `commit ${commitId} begins at ${first.position}` });
     }
     for (const [index, event] of events.entries()) {
-      const fits =
-        event.commitIndex === index && event.commitSize === size && event.recordedAt === first.recordedAt;
+      const fits = event.commitIndex === index && event.commitSize === size && event.recordedAt === first.recordedAt;
       if (!fits) {
         const message = `event ${index} of commit ${commitId} says index ${event.commitIndex} of ${event.commitSize}, recorded at ${event.recordedAt}`;
         findings.push({ ...where(event), kind: 'torn', message });

@@ -24,6 +24,8 @@ const SETTINGS = {
   max_prepared_transactions: '50',
   deadlock_timeout: '200ms',
   jit: 'off',
+  // How recovery makes sure that what an earlier crash has left is on the disk: by file system instead of file by file.
+  ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
 
 /** A PostgreSQL cluster of its own that can be killed, and comes back on the same port with the same data. */
@@ -139,7 +141,8 @@ export class Cluster {
     try {
       for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
         const [row] = await query(client, `show ${setting}`);
-        if (row?.[0] !== 'on') throw new Error(`the cluster has ${setting} ${String(row?.[0])}; nothing would be proven`);
+        if (row?.[0] !== 'on')
+          throw new Error(`the cluster has ${setting} ${String(row?.[0])}; nothing would be proven`);
       }
     } finally {
       await disconnect(client);

@@ -71,7 +71,9 @@ export class FaultProxy {
     const afterBytes = random.int(1, random.pick([200, 3_000, 15_000, 60_000]));
     const maxDelay = random.chance(0.3) ? random.int(1, 40) : 0;
     const fate = random.chance(0.05) ? 'none' : random.pick<Fate>(['cut', 'truncate', 'half-close', 'swallow']);
-    return this.#isHealed ? { fate: 'none', direction, afterBytes, maxDelay: 0 } : { fate, direction, afterBytes, maxDelay };
+    return this.#isHealed
+      ? { fate: 'none', direction, afterBytes, maxDelay: 0 }
+      : { fate, direction, afterBytes, maxDelay };
   }
 
   #serve(client: Socket): void {

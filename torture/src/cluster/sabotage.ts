@@ -12,7 +12,10 @@ export function isSabotage(name: string): name is Sabotage {
 /** What each replaces in the functions of the schema, wherever it comes. */
 const REPLACEMENTS: Readonly<Record<Sabotage, { readonly pattern: RegExp; readonly replacement: string }>> = {
   // Writers announce no floor.
-  'no-floor-lock': { pattern: /perform\s+(?:pg_catalog\.)?pg_advisory_xact_lock_shared\s*\([^;]*;/giu, replacement: 'null;' },
+  'no-floor-lock': {
+    pattern: /perform\s+(?:pg_catalog\.)?pg_advisory_xact_lock_shared\s*\([^;]*;/giu,
+    replacement: 'null;',
+  },
   // Readers look at no floor.
   'no-bound': { pattern: /least\(\s*head\s*,\s*lowest_floor\s*\)/giu, replacement: 'head' },
   // A crash is not noticed: positions that are handed out again are below the old bound.

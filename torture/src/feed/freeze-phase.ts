@@ -32,7 +32,9 @@ export async function freezePhase(
     const inMemory = { store: stage.openStore(), pageSize: 100 };
     stage.addReader(new MemoryReader({ ...inMemory, name: 'all, in memory', random: stage.random.derive('m1') }));
     const interest = { types: [RARE_TYPE, LAST_TYPE] };
-    stage.addReader(new MemoryReader({ ...inMemory, name: 'rare, in memory', interest, random: stage.random.derive('m2') }));
+    stage.addReader(
+      new MemoryReader({ ...inMemory, name: 'rare, in memory', interest, random: stage.random.derive('m2') }),
+    );
     for (let cycle = 1; cycle <= freezes && !run.signal.aborted && !stage.hasFindings; cycle += 1) {
       const kind = FREEZES[(cycle - 1) % FREEZES.length] ?? 'freeze holder';
       const when = `freeze ${cycle} (${kind})`;

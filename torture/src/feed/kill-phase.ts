@@ -66,9 +66,13 @@ function startReaders(stage: Stage): void {
   const inMemory = { store, pageSize: 100 };
   stage.addReader(new MemoryReader({ ...inMemory, name: 'all, in memory', random: random.derive('m1') }));
   const rare = { types: [RARE_TYPE, LAST_TYPE] };
-  stage.addReader(new MemoryReader({ ...inMemory, name: 'rare, in memory', interest: rare, random: random.derive('m2') }));
+  stage.addReader(
+    new MemoryReader({ ...inMemory, name: 'rare, in memory', interest: rare, random: random.derive('m2') }),
+  );
   const hot = { categories: ['Hot'] };
-  stage.addReader(new MemoryReader({ ...inMemory, name: 'hot, in memory', interest: hot, random: random.derive('m3') }));
+  stage.addReader(
+    new MemoryReader({ ...inMemory, name: 'hot, in memory', interest: hot, random: random.derive('m3') }),
+  );
 }
 
 async function perform(scene: Scene, kill: Kill, when: string): Promise<void> {

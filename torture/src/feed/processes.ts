@@ -35,7 +35,9 @@ export async function startProcesses(
   const readers = [
     stage.addReader(new ReaderChild({ ...reader, name: 'r1', keeps: 'file', pageSize: 20 })),
     stage.addReader(new ReaderChild({ ...reader, name: 'r2', keeps: 'table', pageSize: 50 })),
-    stage.addReader(new ReaderChild({ ...reader, name: 'r3', keeps: 'file', pageSize: 5, types: [RARE_TYPE, LAST_TYPE] })),
+    stage.addReader(
+      new ReaderChild({ ...reader, name: 'r3', keeps: 'file', pageSize: 5, types: [RARE_TYPE, LAST_TYPE] }),
+    ),
   ] as const;
   return { writers: [w1, w2], readers };
 }

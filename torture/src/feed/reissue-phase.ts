@@ -52,7 +52,13 @@ async function crash(stage: Stage): Promise<number> {
   const client = await connect(stage.url);
   const start: AttemptStart = {
     id: `lost-${stage.random.uuid()}`,
-    entries: [{ streamName: 'Lost-1', expectedVersion: 'any', types: Array.from({ length: stage.random.int(50, 150) }, () => 'Opened') }],
+    entries: [
+      {
+        streamName: 'Lost-1',
+        expectedVersion: 'any',
+        types: Array.from({ length: stage.random.int(50, 150) }, () => 'Opened'),
+      },
+    ],
     eventIds: undefined,
   };
   const eventIds = start.entries.flatMap(({ types }) => types.map(() => stage.random.uuid()));

@@ -118,7 +118,9 @@ export class Stage {
       { timeout: this.#run.patience, interval: 20, signal: this.#run.signal },
     );
     if (moved || this.#run.signal.aborted) return;
-    this.report(when, [{ kind: 'stuck', message: `no ${appends} appends in ${this.#run.patience} ms. ${await this.#holders()}` }]);
+    this.report(when, [
+      { kind: 'stuck', message: `no ${appends} appends in ${this.#run.patience} ms. ${await this.#holders()}` },
+    ]);
   }
 
   /** The bound, however long the server needs to come back. */
@@ -178,7 +180,9 @@ export class Stage {
     await this.resolve('', 'end');
     const isQuiet = await becomes(async () => isAtHead(await this.bound()), { timeout: this.#run.patience, signal });
     if (!isQuiet && !signal.aborted) {
-      this.report('end', [{ kind: 'stuck', message: `readers are held, though nobody writes. ${await this.#holders()}` }]);
+      this.report('end', [
+        { kind: 'stuck', message: `readers are held, though nobody writes. ${await this.#holders()}` },
+      ]);
     }
     await this.#appendLast();
     const log = await readLog(this.url);
@@ -186,7 +190,10 @@ export class Stage {
     await this.#judge('end', { log, attempts: this.history.attempts(), position: (await this.bound()).position });
     this.report('end', await this.#checkLibrary(log));
     this.report('end', await this.#checkStreams(log));
-    this.report('end', this.history.unexpectedMessages().map((message) => ({ kind: 'unexpected', message })));
+    this.report(
+      'end',
+      this.history.unexpectedMessages().map((message) => ({ kind: 'unexpected', message })),
+    );
     if (signal.aborted) this.#findings.length = 0;
     if (this.#findings.length > 0) await this.#keepEvidence(log);
     return this.result();
@@ -304,7 +311,11 @@ export class Stage {
       findings: this.#findings,
       log,
       attempts: this.history.attempts(),
-      readers: this.#readers.map((reader) => ({ name: reader.name, interest: reader.interest, readings: reader.readings() })),
+      readers: this.#readers.map((reader) => ({
+        name: reader.name,
+        interest: reader.interest,
+        readings: reader.readings(),
+      })),
     };
     for (const [name, content] of Object.entries(files)) {
       await writeFile(join(this.directory, `${name}.json`), JSON.stringify(content, undefined, 1));

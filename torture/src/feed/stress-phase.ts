@@ -74,7 +74,9 @@ async function startReaders(stage: Stage): Promise<void> {
 async function firstEvents(stage: Stage, events: number): Promise<number> {
   const start = {
     id: 'first-1',
-    entries: [{ streamName: 'Hot-1', expectedVersion: 'no_stream', types: Array.from({ length: events }, () => 'Opened') }],
+    entries: [
+      { streamName: 'Hot-1', expectedVersion: 'no_stream', types: Array.from({ length: events }, () => 'Opened') },
+    ],
     eventIds: undefined,
   } as const;
   stage.history.begin(start);

@@ -3,7 +3,14 @@ import type { SuiteReport } from '../suites.ts';
 import type { PhaseResult } from './run.ts';
 
 /** What counts as a kill -9 cycle. */
-const KILLS = ['kill writer', 'kill reader', 'kill backend', 'kill server', 'kill server, prepared', 'kill server, reissue'];
+const KILLS = [
+  'kill writer',
+  'kill reader',
+  'kill backend',
+  'kill server',
+  'kill server, prepared',
+  'kill server, reissue',
+];
 /** Cycles after which positions were in fact handed out again. */
 export const REISSUED = 'reissued';
 

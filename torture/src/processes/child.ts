@@ -78,6 +78,8 @@ export class Child {
 /** Beside this file when built; tests run the source, and the built programs all the same. */
 function scriptOf(program: Program): string {
   const here = fileURLToPath(new URL('.', import.meta.url));
-  const built = basename(fileURLToPath(import.meta.url)).endsWith('.ts') ? here.replace(/src([\\/]processes)/u, 'dist$1') : here;
+  const built = basename(fileURLToPath(import.meta.url)).endsWith('.ts')
+    ? here.replace(/src([\\/]processes)/u, 'dist$1')
+    : here;
   return `${built}${program}-process.js`;
 }

@@ -89,9 +89,11 @@ export class ReaderChild implements ObservedReader {
   }
 
   ownFindings(): readonly Finding[] {
-    const unexpected = this.#unexpected.map(
-      (message): Finding => ({ kind: 'unexpected', reader: this.name, message: `${this.name}: ${message}` }),
-    );
+    const unexpected = this.#unexpected.map((message): Finding => ({
+      kind: 'unexpected',
+      reader: this.name,
+      message: `${this.name}: ${message}`,
+    }));
     return this.#options.keeps === 'table' ? unexpected : [...unexpected, ...checkResumption(this.name, this.#parts)];
   }
 

@@ -46,7 +46,9 @@ function inFile(): Keeping {
       }
     },
     handle: async (page) => {
-      const delivered = page.map(toDelivered).map((event) => [event.position, event.id, event.streamName, event.version]);
+      const delivered = page
+        .map(toDelivered)
+        .map((event) => [event.position, event.id, event.streamName, event.version]);
       lines.write(JSON.stringify({ line: 'page', page: delivered }));
       lines.flush();
       replaceFile(cursorFile, String(page.at(-1)?.globalPosition ?? 0));
@@ -70,7 +72,9 @@ function inTable(client: Client): Keeping {
   let cursor = 0;
   return {
     begin: async () => {
-      await query(client, 'insert into public.cursors (reader, position) values ($1, 0) on conflict do nothing', [name]);
+      await query(client, 'insert into public.cursors (reader, position) values ($1, 0) on conflict do nothing', [
+        name,
+      ]);
       const [row] = await query(client, 'select position from public.cursors where reader = $1', [name]);
       cursor = Number(row?.[0]);
       return cursor;
@@ -118,7 +122,8 @@ while (!signal.aborted) {
     await consume(store, client === undefined ? inFile() : inTable(client));
   } catch (error) {
     // The database is away when it begins, or its own transaction was cut off: it goes on from its cursor.
-    const isExpected = error instanceof DatabaseUnavailableError || (client === undefined ? isRefused(error) : isCutOff(error));
+    const isExpected =
+      error instanceof DatabaseUnavailableError || (client === undefined ? isRefused(error) : isCutOff(error));
     if (!isExpected) lines.write(JSON.stringify({ line: 'unexpected', message: describeError(error) }));
     await pause(30, signal);
   } finally {
@@ -136,7 +141,13 @@ function isRefused(error: unknown): boolean {
 function isCutOff(error: unknown): boolean {
   const isOfMink = error instanceof Error && 'docs' in error;
   const message = error instanceof Error ? error.message : '';
-  return !isOfMink && (error instanceof CursorMovedError || isRefused(error) || /^(?:ECONN|EPIPE|ETIMEDOUT|08)/u.test(codeOf(error)) || /terminated|timeout|not queryable/iu.test(message));
+  return (
+    !isOfMink &&
+    (error instanceof CursorMovedError ||
+      isRefused(error) ||
+      /^(?:ECONN|EPIPE|ETIMEDOUT|08)/u.test(codeOf(error)) ||
+      /terminated|timeout|not queryable/iu.test(message))
+  );
 }
 
 function codeOf(error: unknown): string {

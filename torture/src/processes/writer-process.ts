@@ -24,7 +24,14 @@ const streams = new Streams();
 const writers = Array.from({ length: numberIn(config, 'writers') }, (_, index) => {
   const writer = `${name}.${index + 1}`;
   const maxPause = numberIn(config, 'maxPause');
-  return new LibraryWriter({ name: writer, stores: [store], random: random.derive(writer), recorder, streams, maxPause });
+  return new LibraryWriter({
+    name: writer,
+    stores: [store],
+    random: random.derive(writer),
+    recorder,
+    streams,
+    maxPause,
+  });
 });
 
 await Promise.all(writers.map((writer) => writer.run(signal)));

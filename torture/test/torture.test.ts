@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+  /** The last line of the output, if it is JSON. */
+  readonly summary: Record<string, unknown>;
+}
+
+/** A run in its short form. */
+class Torture {
+  readonly #process;
+  readonly #ended: Promise<unknown[]>;
+  #output = '';
+  #errors = '';
+
+  constructor(args: readonly string[]) {
+    this.#process = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#ended = once(this.#process, 'close');
+    this.#process.stdout.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+    this.#process.stderr.on('data', (chunk: Buffer) => (this.#errors += chunk.toString()));
+  }
+
+  get errors(): string {
+    return this.#errors;
+  }
+
+  interrupt(): void {
+    this.#process.kill('SIGINT');
+  }
+
+  async end(): Promise<Ended> {
+    await this.#ended;
+    const last = this.#output.trimEnd().split('\n').at(-1) ?? '';
+    const summary = last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {};
+    return { code: this.#process.exitCode, output: this.#output, errors: this.#errors, summary };
+  }
+}
+
+describe('the torture of the feed', () => {
+  let evidence = '';
+  const seed = String(Math.floor(Math.random() * 2 ** 32));
+  const feed = (...args: readonly string[]): Torture =>
+    new Torture(['--suite', 'feed', '--seed', seed, '--evidence', evidence, ...args]);
+
+  beforeEach(async () => {
+    evidence = await mkdtemp(join(tmpdir(), 'mink-torture-test-'));
+  });
+
+  afterEach(async () => {
+    await rm(evidence, { recursive: true, force: true });
+  });
+
+  test(
+    'in its short form, loses and repeats nothing, over every phase and every kind of kill, while the controls lose',
+    { timeout: 300_000 },
+    async () => {
+      const { code, errors, summary } = await feed('--seconds', '5', '--cycles', '8').end();
+      expect(code, errors).toBe(0);
+      expect(summary).toMatchObject({ suite: 'feed', seed: Number(seed), lost: 0, repeated: 0, violations: 0 });
+      expect(summary).toMatchObject({ phases: { stress: 1, kill: 1, reissue: 1, freeze: 1, network: 1 } });
+      expect(summary['controls']).toEqual({ naive: expect.any(Number), xmin: expect.any(Number) });
+      expect(summary['controlsLost']).toBeGreaterThan(1);
+      expect(summary['cycles']).toBeGreaterThanOrEqual(8);
+      const kinds = [
+        'kill backend',
+        'kill reader',
+        'kill server',
+        'kill server, prepared',
+        'kill server, reissue',
+        'kill writer',
+      ];
+      expect(Object.keys(summary['kills'] ?? {}).toSorted()).toEqual(kinds);
+      expect(await readdir(evidence)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['writers that announce no floor', 'no-floor-lock', 'stress'],
+    ['readers that go by a bound from before a crash', 'one-incarnation', 'reissue'],
+  ])('finds what %s lose, and keeps the evidence', { timeout: 300_000 }, async (_what, sabotage, phase) => {
+    const run = feed('--seconds', '2', '--cycles', '0', '--phases', phase, '--sabotage', sabotage);
+    const { code, errors, summary } = await run.end();
+    expect(code, errors).toBe(1);
+    expect(summary['lost']).toBeGreaterThan(0);
+    expect(errors).toMatch(/LOST: .* was never given position \d+/u);
+    const [directory = ''] = await readdir(evidence);
+    expect(await readdir(join(evidence, directory, `${phase}-1`))).toContain('findings.json');
+  });
+
+  test('is stopped by an interrupt, and leaves nothing behind', { timeout: 120_000 }, async () => {
+    const run = feed('--seconds', '600', '--phases', 'kill');
+    await expect.poll(() => run.errors, { timeout: 60_000 }).toContain('fsync on');
+    run.interrupt();
+    const { code, output } = await run.end();
+    expect(code).toBe(130);
+    expect(output).toBe('');
+    expect(await readdir(evidence)).toEqual([]);
+  });
+});
+
+describe('the command line', () => {
+  test.each([
+    [['--suite', 'aggregates'], 'there is no suite "aggregates"; there is feed'],
+    [[], 'name a suite with --suite (feed)'],
+    [['--suite', 'feed', '--seconds', 'soon'], '--seconds "soon" is not a whole number from 1'],
+    [['--suite', 'feed', '--seed', '-1'], '--seed'],
+    [['--suite', 'feed', '--postgres', 'mysql'], '--postgres is npm or system, not "mysql"'],
+    [['--suite', 'feed', '--phases', 'stress,peace'], '--phases: "peace" is not one of stress, kill'],
+    [['--suite', 'feed', '--sabotage', 'all'], '--sabotage "all" is not one of no-floor-lock'],
+    [['--suite', 'feed', '--loud'], "Unknown option '--loud'"],
+  ])('refuses %j with exit code 2', async (args, message) => {
+    const { code, output, errors } = await new Torture(args).end();
+    expect(errors).toContain(message);
+    expect(errors).toContain('--help');
+    expect([code, output]).toEqual([2, '']);
+  });
+
+  test('explains itself', async () => {
+    const { code, output } = await new Torture(['--help']).end();
+    expect(code).toBe(0);
+    for (const option of ['--suite', '--seconds', '--seed', '--cycles', '--postgres']) expect(output).toContain(option);
+  });
+});
