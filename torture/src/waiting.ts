@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** Waits, but not longer than until the signal is aborted; aborting is no error. */
 export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  await delay(milliseconds, undefined, { ...(signal === undefined ? {} : { signal }) }).catch(() => undefined);
+  await delay(milliseconds, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
 }
 
 /** True as soon as the condition holds; false after the time-out, in milliseconds, or when the signal is aborted. */

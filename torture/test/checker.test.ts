@@ -294,7 +294,7 @@ describe('what a reader was given', () => {
   });
 
   test('a reader that goes on where it was is right, also when it died between handling a page and saying so', () => {
-    const [one = [], two = []] = [given.slice(0, 2), given.slice(2)];
+    const [one, two] = [given.slice(0, 2), given.slice(2)];
     expect(
       checkResumption('r', [
         { after: 0, pages: [one, two] },
@@ -317,7 +317,7 @@ describe('what a reader was given', () => {
   });
 
   test('a reader that goes on further back than one page, or ahead of what it has handled, is found', () => {
-    const [one = [], two = []] = [given.slice(0, 2), given.slice(2)];
+    const [one, two] = [given.slice(0, 2), given.slice(2)];
     expect(
       checkResumption('r', [
         { after: 0, pages: [one, two] },

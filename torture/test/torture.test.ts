@@ -1,3 +1,4 @@
+import { strictEqual } from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -65,7 +66,7 @@ describe('the torture of the feed', () => {
     { timeout: 300_000 },
     async () => {
       const { code, errors, summary } = await feed('--seconds', '5', '--cycles', '8').end();
-      expect(code, errors).toBe(0);
+      strictEqual(code, 0, errors);
       expect(summary).toMatchObject({ suite: 'feed', seed: Number(seed), lost: 0, repeated: 0, violations: 0 });
       expect(summary).toMatchObject({ phases: { stress: 1, kill: 1, reissue: 1, freeze: 1, network: 1 } });
       expect(summary['controls']).toEqual({ naive: expect.any(Number), xmin: expect.any(Number) });
@@ -90,7 +91,7 @@ describe('the torture of the feed', () => {
   ])('finds what %s lose, and keeps the evidence', { timeout: 300_000 }, async (_what, sabotage, phase) => {
     const run = feed('--seconds', '2', '--cycles', '0', '--phases', phase, '--sabotage', sabotage);
     const { code, errors, summary } = await run.end();
-    expect(code, errors).toBe(1);
+    strictEqual(code, 1, errors);
     expect(summary['lost']).toBeGreaterThan(0);
     expect(errors).toMatch(/LOST: .* was never given position \d+/u);
     const [directory = ''] = await readdir(evidence);

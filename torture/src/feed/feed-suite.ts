@@ -73,7 +73,7 @@ function sizes({ seconds, cycles }: Request): Sizes {
     stressSeconds: share(8, 4),
     networkSeconds: share(6, 3),
     kills: Math.min(share(30, 6), Math.max(6, cycles)),
-    reissues: share(8, 2),
+    reissues: share(8, 3),
     freezes: share(4, 4),
   };
 }

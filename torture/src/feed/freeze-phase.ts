@@ -10,9 +10,9 @@ import type { PhaseResult, Run } from './run.ts';
 import { Stage } from './stage.ts';
 
 /** Of the writers' connections and locks, in milliseconds: a frozen one sleeps longer. */
-const TIMEOUT = 800;
+const TIMEOUT = 500;
 /** How long the server lets a transaction hold readers, in milliseconds. */
-const HOLD = 600;
+const HOLD = 400;
 /** How long readers may be held by a transaction that has that limit: a busy machine is not a finding. */
 const MAX_HELD = 15_000;
 

@@ -68,10 +68,10 @@ async function crash(stage: Stage): Promise<number> {
   await query(client, 'rollback');
   const rolledBackAt = performance.now();
   stage.history.settle(start.id, { status: 'refused', reason: 'rolled back' });
-  // Followers are woken by their own process, or look every 10 milliseconds.
-  await pause(stage.random.int(15, 35));
-  await cluster.killAll([...pids, walWriter]);
+  // Followers look every 10 milliseconds.
+  await pause(stage.random.int(25, 45));
   if (performance.now() - rolledBackAt < WINDOW) stage.count('within 50 ms');
+  await cluster.killAll([...pids, walWriter]);
   await disconnect(client);
   await cluster.restart();
   await becomes(async () => (await stage.bound()).position > 0, { timeout: 30_000, signal });

@@ -3,19 +3,19 @@ import type { SuiteReport } from '../suites.ts';
 import type { PhaseResult } from './run.ts';
 
 /** What counts as a kill -9 cycle. */
-const KILLS = [
+const KILLS = new Set([
   'kill writer',
   'kill reader',
   'kill backend',
   'kill server',
   'kill server, prepared',
   'kill server, reissue',
-];
+]);
 /** Cycles after which positions were in fact handed out again. */
 export const REISSUED = 'reissued';
 
 export function isKill(what: string): boolean {
-  return KILLS.includes(what);
+  return KILLS.has(what);
 }
 
 /** All phases in one report. */

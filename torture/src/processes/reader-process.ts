@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DatabaseUnavailableError, type StoredEvent } from 'mink';
+import { DatabaseUnavailableError, MinkError, type StoredEvent } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
 import type { Client } from 'pg';
 import { describeError } from '../actors/library-writer.ts';
@@ -108,11 +108,18 @@ function inTable(client: Client): Keeping {
   };
 }
 
+/** Whether the subscription that runs now has given us something: then it must survive that the database is away. */
+let hasBegun = false;
+
 async function consume(from: UntypedStore, keeping: Keeping): Promise<void> {
   const after = await keeping.begin();
   lines.write(JSON.stringify({ line: 'reading', after }));
   const interest = types.length === 0 ? {} : { types };
-  for await (const page of from.subscribe({ ...interest, after, pageSize, signal }).pages()) await keeping.handle(page);
+  hasBegun = false;
+  for await (const page of from.subscribe({ ...interest, after, pageSize, signal }).pages()) {
+    hasBegun = true;
+    await keeping.handle(page);
+  }
 }
 
 while (!signal.aborted) {
@@ -122,8 +129,7 @@ while (!signal.aborted) {
     await consume(store, client === undefined ? inFile() : inTable(client));
   } catch (error) {
     // The database is away when it begins, or its own transaction was cut off: it goes on from its cursor.
-    const isExpected =
-      error instanceof DatabaseUnavailableError || (client === undefined ? isRefused(error) : isCutOff(error));
+    const isExpected = error instanceof DatabaseUnavailableError ? !hasBegun : isCutOff(error);
     if (!isExpected) lines.write(JSON.stringify({ line: 'unexpected', message: describeError(error) }));
     await pause(30, signal);
   } finally {
@@ -133,23 +139,13 @@ while (!signal.aborted) {
 await store.close();
 process.exit(0);
 
-function isRefused(error: unknown): boolean {
-  return codeOf(error) === 'ECONNREFUSED' || /^57P0[123]$/u.test(codeOf(error));
-}
-
-/** The connection of its own, not mink's: that one is survived, or is a `DatabaseUnavailableError`. */
+/** The connection of its own, not mink's: for that one there are typed errors. */
 function isCutOff(error: unknown): boolean {
-  const isOfMink = error instanceof Error && 'docs' in error;
-  const message = error instanceof Error ? error.message : '';
+  if (!(error instanceof Error) || error instanceof MinkError) return false;
+  const code = 'code' in error ? String(error.code) : '';
   return (
-    !isOfMink &&
-    (error instanceof CursorMovedError ||
-      isRefused(error) ||
-      /^(?:ECONN|EPIPE|ETIMEDOUT|08)/u.test(codeOf(error)) ||
-      /terminated|timeout|not queryable/iu.test(message))
+    error instanceof CursorMovedError ||
+    /^(?:57P0|08|ECONN|EPIPE|ETIMEDOUT)/u.test(code) ||
+    /terminated|timeout|not queryable|connection error/iu.test(error.message)
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
