@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
@@ -17,7 +17,7 @@ interface Ended {
   readonly summary: Record<string, unknown>;
 }
 
-/** A run in its short form. */
+/** A run of the program. */
 class Torture {
   readonly #process;
   readonly #ended: Promise<unknown[]>;
@@ -47,25 +47,24 @@ class Torture {
   }
 }
 
-describe('the torture of the feed', () => {
-  let evidence = '';
+/** For the evidence of a run; it goes with the test. */
+async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'mink-torture-test-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+// Together: each waits for its servers most of the time.
+describe.concurrent('the torture of the feed', () => {
   const seed = String(Math.floor(Math.random() * 2 ** 32));
-  const feed = (...args: readonly string[]): Torture =>
+  const feed = (evidence: string, ...args: readonly string[]): Torture =>
     new Torture(['--suite', 'feed', '--seed', seed, '--evidence', evidence, ...args]);
-
-  beforeEach(async () => {
-    evidence = await mkdtemp(join(tmpdir(), 'mink-torture-test-'));
-  });
-
-  afterEach(async () => {
-    await rm(evidence, { recursive: true, force: true });
-  });
 
   test(
     'in its short form, loses and repeats nothing, over every phase and every kind of kill, while the controls lose',
     { timeout: 300_000 },
     async () => {
-      const { code, errors, summary } = await feed('--seconds', '5', '--cycles', '8').end();
+      await using directory = await temporaryDirectory();
+      const { code, errors, summary } = await feed(directory.path, '--seconds', '5', '--cycles', '8').end();
       strictEqual(code, 0, errors);
       expect(summary).toMatchObject({ suite: 'feed', seed: Number(seed), lost: 0, repeated: 0, violations: 0 });
       expect(summary).toMatchObject({ phases: { stress: 1, kill: 1, reissue: 1, freeze: 1, network: 1 } });
@@ -81,7 +80,7 @@ describe('the torture of the feed', () => {
         'kill writer',
       ];
       expect(Object.keys(summary['kills'] ?? {}).toSorted()).toEqual(kinds);
-      expect(await readdir(evidence)).toEqual([]);
+      expect(await readdir(directory.path)).toEqual([]);
     },
   );
 
@@ -89,23 +88,25 @@ describe('the torture of the feed', () => {
     ['writers that announce no floor', 'no-floor-lock', 'stress'],
     ['readers that go by a bound from before a crash', 'one-incarnation', 'reissue'],
   ])('finds what %s lose, and keeps the evidence', { timeout: 300_000 }, async (_what, sabotage, phase) => {
-    const run = feed('--seconds', '2', '--cycles', '0', '--phases', phase, '--sabotage', sabotage);
+    await using directory = await temporaryDirectory();
+    const run = feed(directory.path, '--seconds', '2', '--cycles', '0', '--phases', phase, '--sabotage', sabotage);
     const { code, errors, summary } = await run.end();
     strictEqual(code, 1, errors);
     expect(summary['lost']).toBeGreaterThan(0);
     expect(errors).toMatch(/LOST: .* was never given position \d+/u);
-    const [directory = ''] = await readdir(evidence);
-    expect(await readdir(join(evidence, directory, `${phase}-1`))).toContain('findings.json');
+    const [kept = ''] = await readdir(directory.path);
+    expect(await readdir(join(directory.path, kept, `${phase}-1`))).toContain('findings.json');
   });
 
   test('is stopped by an interrupt, and leaves nothing behind', { timeout: 120_000 }, async () => {
-    const run = feed('--seconds', '600', '--phases', 'kill');
+    await using directory = await temporaryDirectory();
+    const run = feed(directory.path, '--seconds', '600', '--phases', 'kill');
     await expect.poll(() => run.errors, { timeout: 60_000 }).toContain('fsync on');
     run.interrupt();
     const { code, output } = await run.end();
     expect(code).toBe(130);
     expect(output).toBe('');
-    expect(await readdir(evidence)).toEqual([]);
+    expect(await readdir(directory.path)).toEqual([]);
   });
 });
 

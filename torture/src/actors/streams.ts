@@ -20,7 +20,8 @@ export class Streams {
     if (kind < 0.25) return `Hot-${random.int(1, 5)}`;
     if (kind < 0.75) return `Warm-${random.int(1, 100)}`;
     this.#made += 1;
-    return `${random.pick(['Cold', 'Order', 'Größe'])}-${writer}-${this.#made}`;
+    // Names with what SQL, arrays and JSON quote, and with characters of several bytes.
+    return `${random.pick(['Cold', 'Größe', 'Cold-it\'s "{a,b}" \\', 'Cold-🜁'])}-${writer}-${this.#made}`;
   }
 
   /** One that somebody has written to, as far as known. */

@@ -50,7 +50,10 @@ export class Stage {
     const directory = join(run.directory, name);
     await mkdir(directory, { recursive: true });
     const url = await run.cluster.createDatabase(name.replaceAll('-', '_'));
-    return new Stage(run, { name, url, directory });
+    const stage = new Stage(run, { name, url, directory });
+    // Some logs pass the position at which 32 bits are full.
+    if (stage.random.chance(0.3)) await startBelow32Bits(url, stage.random);
+    return stage;
   }
 
   get run(): Run {
@@ -321,6 +324,10 @@ export class Stage {
       await writeFile(join(this.directory, `${name}.json`), JSON.stringify(content, undefined, 1));
     }
   }
+}
+
+async function startBelow32Bits(url: string, random: Random): Promise<void> {
+  await retrySql(url, `select setval('mink.global_position', $1)`, [2 ** 32 - random.int(1, 500)]);
 }
 
 const UNKNOWN = { status: 'unknown', eventIds: undefined } as const;
