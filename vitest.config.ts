@@ -17,6 +17,7 @@ export default defineConfig({
     include: [
       'packages/*/{src,test}/**/*.test.ts',
       'examples/*/{src,test}/**/*.test.ts',
+      'torture/test/**/*.test.ts',
       'test/**/*.test.ts',
       'bench/test/*.test.js',
     ],

@@ -25,6 +25,7 @@ const others: Readonly<Record<string, readonly RegExp[]>> = {
   'packages/cli': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^commander$/u, /^jiti$/u],
   'examples/orders': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^hono(?:\/.+)?$/u, /^@hono\/node-server$/u, /^zod$/u],
   'examples/git-history': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^cli-progress$/u, /^zod$/u],
+  torture: [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^pg$/u],
 };
 
 function sources(folder: string): readonly string[] {
@@ -112,6 +113,7 @@ describe('files', () => {
       'packages/cli/src',
       'examples/orders/src',
       'examples/git-history/src',
+      'torture/src',
     ].flatMap(sources);
     const bad = files.filter((file) => {
       const name = file.split(sep).at(-1) ?? '';

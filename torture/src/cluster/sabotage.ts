@@ -1,0 +1,43 @@
+import { runSql } from './sql.ts';
+
+/** Ways to break the database on purpose. A run over a broken one must fail: that is what they are for. */
+export const SABOTAGES = ['no-floor-lock', 'no-bound', 'one-incarnation'] as const;
+
+export type Sabotage = (typeof SABOTAGES)[number];
+
+export function isSabotage(name: string): name is Sabotage {
+  return SABOTAGES.some((known) => known === name);
+}
+
+/** What each replaces in the functions of the schema, wherever it comes. */
+const REPLACEMENTS: Readonly<Record<Sabotage, { readonly pattern: RegExp; readonly replacement: string }>> = {
+  // Writers announce no floor.
+  'no-floor-lock': {
+    pattern: /perform\s+(?:pg_catalog\.)?pg_advisory_xact_lock_shared\s*\([^;]*;/giu,
+    replacement: 'null;',
+  },
+  // Readers look at no floor.
+  'no-bound': { pattern: /least\(\s*head\s*,\s*lowest_floor\s*\)/giu, replacement: 'head' },
+  // A crash is not noticed: positions that are handed out again are below the old bound.
+  'one-incarnation': { pattern: /select\s+hashtext\(concat_ws\([\s\S]*\)\)/giu, replacement: 'select 1' },
+};
+
+/** Breaks the schema `mink` of a database. Throws when there was nothing to break: then the run would prove nothing. */
+export async function applySabotage(url: string, sabotage: Sabotage): Promise<void> {
+  const { pattern, replacement } = REPLACEMENTS[sabotage];
+  const functions = await runSql(
+    url,
+    `select pg_get_functiondef(p.oid)
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'mink'::regnamespace and p.prokind = 'f'`,
+  );
+  let broken = 0;
+  for (const [definition] of functions) {
+    const before = String(definition);
+    const after = before.replaceAll(pattern, replacement);
+    if (after === before) continue;
+    await runSql(url, after);
+    broken += 1;
+  }
+  if (broken === 0) throw new Error(`--sabotage ${sabotage} found nothing to break in the functions of the schema`);
+}

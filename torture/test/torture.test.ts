@@ -1,0 +1,135 @@
+import { strictEqual } from 'node:assert';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+  /** The last line of the output, if it is JSON. */
+  readonly summary: Record<string, unknown>;
+}
+
+/** A run of the program. */
+class Torture {
+  readonly #process;
+  readonly #ended: Promise<unknown[]>;
+  #output = '';
+  #errors = '';
+
+  constructor(args: readonly string[]) {
+    this.#process = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#ended = once(this.#process, 'close');
+    this.#process.stdout.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+    this.#process.stderr.on('data', (chunk: Buffer) => (this.#errors += chunk.toString()));
+  }
+
+  get errors(): string {
+    return this.#errors;
+  }
+
+  interrupt(): void {
+    this.#process.kill('SIGINT');
+  }
+
+  async end(): Promise<Ended> {
+    await this.#ended;
+    const last = this.#output.trimEnd().split('\n').at(-1) ?? '';
+    const summary = last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {};
+    return { code: this.#process.exitCode, output: this.#output, errors: this.#errors, summary };
+  }
+}
+
+/** For the evidence of a run; it goes with the test. */
+async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), 'mink-torture-test-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+// Together: each waits for its servers most of the time.
+describe.concurrent('the torture of the feed', () => {
+  const seed = String(Math.floor(Math.random() * 2 ** 32));
+  const feed = (evidence: string, ...args: readonly string[]): Torture =>
+    new Torture(['--suite', 'feed', '--seed', seed, '--evidence', evidence, ...args]);
+
+  test(
+    'in its short form, loses and repeats nothing, over every phase and every kind of kill, while the controls lose',
+    { timeout: 300_000 },
+    async () => {
+      await using directory = await temporaryDirectory();
+      const { code, errors, summary } = await feed(directory.path, '--seconds', '5', '--cycles', '8').end();
+      strictEqual(code, 0, errors);
+      expect(summary).toMatchObject({ suite: 'feed', seed: Number(seed), lost: 0, repeated: 0, violations: 0 });
+      expect(summary).toMatchObject({ phases: { stress: 1, kill: 1, reissue: 1, freeze: 1, network: 1 } });
+      expect(summary['controls']).toEqual({ naive: expect.any(Number), xmin: expect.any(Number) });
+      expect(summary['controlsLost']).toBeGreaterThan(1);
+      expect(summary['cycles']).toBeGreaterThanOrEqual(8);
+      const kinds = [
+        'kill backend',
+        'kill reader',
+        'kill server',
+        'kill server, prepared',
+        'kill server, reissue',
+        'kill writer',
+      ];
+      expect(Object.keys(summary['kills'] ?? {}).toSorted()).toEqual(kinds);
+      expect(await readdir(directory.path)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['writers that announce no floor', 'no-floor-lock', 'stress'],
+    ['readers that go by a bound from before a crash', 'one-incarnation', 'reissue'],
+  ])('finds what %s lose, and keeps the evidence', { timeout: 300_000 }, async (_what, sabotage, phase) => {
+    await using directory = await temporaryDirectory();
+    const run = feed(directory.path, '--seconds', '2', '--cycles', '0', '--phases', phase, '--sabotage', sabotage);
+    const { code, errors, summary } = await run.end();
+    strictEqual(code, 1, errors);
+    expect(summary['lost']).toBeGreaterThan(0);
+    expect(errors).toMatch(/LOST: .* was never given position \d+/u);
+    const [kept = ''] = await readdir(directory.path);
+    expect(await readdir(join(directory.path, kept, `${phase}-1`))).toContain('findings.json');
+  });
+
+  test('is stopped by an interrupt, and leaves nothing behind', { timeout: 120_000 }, async () => {
+    await using directory = await temporaryDirectory();
+    const run = feed(directory.path, '--seconds', '600', '--phases', 'kill');
+    await expect.poll(() => run.errors, { timeout: 60_000 }).toContain('fsync on');
+    run.interrupt();
+    const { code, output } = await run.end();
+    expect(code).toBe(130);
+    expect(output).toBe('');
+    expect(await readdir(directory.path)).toEqual([]);
+  });
+});
+
+describe('the command line', () => {
+  test.each([
+    [['--suite', 'aggregates'], 'there is no suite "aggregates"; there is feed'],
+    [[], 'name a suite with --suite (feed)'],
+    [['--suite', 'feed', '--seconds', 'soon'], '--seconds "soon" is not a whole number from 1'],
+    [['--suite', 'feed', '--seed', '-1'], '--seed'],
+    [['--suite', 'feed', '--postgres', 'mysql'], '--postgres is npm or system, not "mysql"'],
+    [['--suite', 'feed', '--phases', 'stress,peace'], '--phases: "peace" is not one of stress, kill'],
+    [['--suite', 'feed', '--sabotage', 'all'], '--sabotage "all" is not one of no-floor-lock'],
+    [['--suite', 'feed', '--loud'], "Unknown option '--loud'"],
+  ])('refuses %j with exit code 2', async (args, message) => {
+    const { code, output, errors } = await new Torture(args).end();
+    expect(errors).toContain(message);
+    expect(errors).toContain('--help');
+    expect([code, output]).toEqual([2, '']);
+  });
+
+  test('explains itself', async () => {
+    const { code, output } = await new Torture(['--help']).end();
+    expect(code).toBe(0);
+    for (const option of ['--suite', '--seconds', '--seed', '--cycles', '--postgres']) expect(output).toContain(option);
+  });
+});
