@@ -27,7 +27,7 @@ describe('deepFreeze', () => {
     const value = {
       get counted() {
         walked += 1;
-        return 1;
+        return {};
       },
     };
     deepFreeze(value);
@@ -69,6 +69,23 @@ describe('deepFreeze', () => {
       bytes: new Uint8Array([1, 0]),
     });
     expect(new Map(value.map).set(2, { a: 2 }).size).toBe(2);
+  });
+
+  test('a list may be of any length, and is not walked again either', () => {
+    const list = Array.from({ length: 300_000 }, (_, index) => ({ index }));
+    expect(Object.isFrozen(deepFreeze(list)[299_999])).toBe(true);
+    let walked = 0;
+    const numbers = new Set(Array.from({ length: 100 }, (_, index) => index));
+    const values = numbers[Symbol.iterator].bind(numbers);
+    Object.defineProperty(numbers, Symbol.iterator, {
+      value: () => {
+        walked += 1;
+        return values();
+      },
+    });
+    deepFreeze(numbers);
+    deepFreeze([numbers]);
+    expect(walked).toBe(1);
   });
 
   test('a value that is nested deeper than calls may be is frozen, too', () => {

@@ -1,9 +1,11 @@
 const frozen = new WeakSet<object>();
 
+const SMALL = 16;
+
 /**
  * Freezes a value all the way down, and returns it: objects and arrays, and maps, sets and dates, whose changing methods
- * throw from then on. What was frozen here before is not walked again; an object that its owner froze only on the surface
- * is. Typed arrays cannot be frozen and are left as they are.
+ * throw from then on. What was frozen here before is not walked again, unless it is small and holds no objects; an object
+ * that its owner froze only on the surface is. Typed arrays cannot be frozen and are left as they are.
  */
 export function deepFreeze<T>(value: T): T {
   // A stack of our own: state may be nested deeper than calls may be.
@@ -11,17 +13,23 @@ export function deepFreeze<T>(value: T): T {
   while (left.length > 0) {
     const next = left.pop();
     if (typeof next !== 'object' || next === null || frozen.has(next) || ArrayBuffer.isView(next)) continue;
-    frozen.add(next);
     blockChanges(next);
     Object.freeze(next);
-    left.push(...contentsOf(next));
+    const others = left.length;
+    let size = 0;
+    for (const item of contentsOf(next)) {
+      size += 1;
+      if (typeof item === 'object' && item !== null) left.push(item);
+    }
+    // To remember an object costs more than to look through a small one again.
+    if (left.length > others || size > SMALL) frozen.add(next);
   }
   return value;
 }
 
-function contentsOf(value: object): Iterable<unknown> {
+function contentsOf(value: object): readonly unknown[] {
   if (value instanceof Map) return [...value.keys(), ...value.values()];
-  if (value instanceof Set) return value;
+  if (value instanceof Set) return [...value];
   return Object.values(value);
 }
 

@@ -50,8 +50,8 @@ describe('defineEvents', () => {
     const schema = {
       '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value: `${String(value)}!` }) },
     } as const;
-    expect(codecFor('A', defineEvents({ A: schema }), 'A').decode('x', '')).toBe('x');
-    expect(codecFor('A', defineEvents({ A: schema }, { validateOnRead: true }), 'A').decode('x', '')).toBe('x!');
+    expect(codecFor('A', defineEvents({ A: schema }), 'A').decode('x', undefined)).toBe('x');
+    expect(codecFor('A', defineEvents({ A: schema }, { validateOnRead: true }), 'A').decode('x', undefined)).toBe('x!');
   });
 
   test('an unknown type is an error that lists the known ones', () => {

@@ -7,6 +7,7 @@ import { InvalidArgumentError, InvalidEventDataError } from '../errors.ts';
 import type { JsonValue } from '../json.ts';
 import { codec, eventCodec, payload, type EventCodec, type EventSchema } from './event-schema.ts';
 
+const PLACE = { streamName: 'Order-1', streamVersion: 3, globalPosition: 9 };
 const WHERE = ' at version 3 of stream "Order-1" (position 9)';
 
 function codecOf(schema: EventSchema, { validateOnRead = false } = {}): EventCodec {
@@ -17,7 +18,7 @@ function codecOf(schema: EventSchema, { validateOnRead = false } = {}): EventCod
 function roundTrip(schema: EventSchema, data: unknown): { stored: JsonValue; written: unknown; read: unknown } {
   const it = codecOf(schema);
   const { stored, data: written } = it.encode(data);
-  return { stored: stored.value, written, read: it.decode(JSON.parse(JSON.stringify(stored.value)), WHERE) };
+  return { stored: stored.value, written, read: it.decode(JSON.parse(JSON.stringify(stored.value)), PLACE) };
 }
 
 function errorOf(work: () => unknown): InvalidEventDataError {
@@ -82,7 +83,7 @@ describe('a zod schema', () => {
   });
 
   test('fills in a default for stored payloads that are older than the key', () => {
-    expect(codecOf(schema).decode({ items: [] }, WHERE)).toEqual({ items: [], note: 'none' });
+    expect(codecOf(schema).decode({ items: [] }, PLACE)).toEqual({ items: [], note: 'none' });
   });
 
   test('asks new payloads for what has a default: the type says that it is there', () => {
@@ -90,7 +91,7 @@ describe('a zod schema', () => {
   });
 
   test('always runs on reading, and says which stored event does not fit', () => {
-    const error = errorOf(() => codecOf(schema).decode({ items: 'x' }, WHERE));
+    const error = errorOf(() => codecOf(schema).decode({ items: 'x' }, PLACE));
     expect(error.path).toBe('items');
     expect(error.message).toContain(`Event "Placed"${WHERE} has invalid data. items: `);
   });
@@ -120,11 +121,11 @@ describe('a zod schema', () => {
 
   test('with z.codec refuses what its inner schema refuses', () => {
     expect(errorOf(() => codecOf(rich).encode({ at: new Date(Number.NaN), total: 1n })).path).toBe('at');
-    expect(errorOf(() => codecOf(rich).decode({ at: 'x', total: '1' }, WHERE)).path).toBe('at');
+    expect(errorOf(() => codecOf(rich).decode({ at: 'x', total: '1' }, PLACE)).path).toBe('at');
   });
 
   test('a codec that throws on reading is a wrong payload, and the error says which event', () => {
-    const error = errorOf(() => codecOf(rich).decode({ at: '2026-01-31T10:00:00Z', total: 'x' }, WHERE));
+    const error = errorOf(() => codecOf(rich).decode({ at: '2026-01-31T10:00:00Z', total: 'x' }, PLACE));
     expect(error.message).toContain(`Event "Placed"${WHERE} has invalid data. cannot be decoded by its schema: `);
     expect(error.cause).toBeInstanceOf(SyntaxError);
   });
@@ -146,7 +147,7 @@ describe('a zod schema', () => {
   test('that is asynchronous is refused', () => {
     const schema = z.string().refine(async () => true);
     expect(errorOf(() => codecOf(schema).encode('x')).reason).toContain('cannot be encoded by its schema');
-    expect(errorOf(() => codecOf(schema).decode('x', WHERE)).reason).toContain('cannot be decoded by its schema');
+    expect(errorOf(() => codecOf(schema).decode('x', PLACE)).reason).toContain('cannot be decoded by its schema');
   });
 });
 
@@ -185,14 +186,14 @@ describe.each<[string, EventSchema, EventSchema]>([
   });
 
   test('does not look at stored payloads', () => {
-    expect(codecOf(schema).decode({ items: 'old form' }, WHERE)).toEqual({ items: 'old form' });
+    expect(codecOf(schema).decode({ items: 'old form' }, PLACE)).toEqual({ items: 'old form' });
   });
 
   test('looks at stored payloads with validateOnRead, and says which event does not fit', () => {
     const it = codecOf(schema, { validateOnRead: true });
-    expect(it.decode({ items: [{ price: 1 }] }, WHERE)).toEqual({ items: [{ price: 1 }] });
-    expect(Object.isFrozen(it.decode({ items: [{ price: 1 }] }, WHERE))).toBe(true);
-    const error = errorOf(() => it.decode({ items: [{ price: 'x' }] }, WHERE));
+    expect(it.decode({ items: [{ price: 1 }] }, PLACE)).toEqual({ items: [{ price: 1 }] });
+    expect(Object.isFrozen(it.decode({ items: [{ price: 1 }] }, PLACE))).toBe(true);
+    const error = errorOf(() => it.decode({ items: [{ price: 'x' }] }, PLACE));
     expect(error.path).toBe('items[0].price');
     expect(error.message).toContain(WHERE);
   });
@@ -202,7 +203,7 @@ describe('a one-way schema', () => {
   test('may change what it gets in place when it reads: it gets a copy of what is stored', () => {
     const stored = Object.freeze({ name: ' x ', tags: Object.freeze([' y ']) });
     const it = codecOf(type({ name: 'string.trim', tags: 'string.trim[]' }), { validateOnRead: true });
-    expect(it.decode(stored, WHERE)).toEqual({ name: 'x', tags: ['y'] });
+    expect(it.decode(stored, PLACE)).toEqual({ name: 'x', tags: ['y'] });
     expect(stored).toEqual({ name: ' x ', tags: [' y '] });
   });
 
@@ -228,7 +229,7 @@ describe('a one-way schema', () => {
     });
     const error = errorOf(() => codecOf(schema).encode(1));
     expect(error).toMatchObject({ cause, reason: 'cannot be checked by its schema: bug in the schema' });
-    const onRead = errorOf(() => codecOf(schema, { validateOnRead: true }).decode(1, WHERE));
+    const onRead = errorOf(() => codecOf(schema, { validateOnRead: true }).decode(1, PLACE));
     expect(onRead.message).toContain(`Event "Placed"${WHERE}`);
   });
 
@@ -319,16 +320,16 @@ describe('codec(schema, { encode })', () => {
   });
 
   test('always runs on reading, and says which stored event does not fit', () => {
-    const error = errorOf(() => codecOf(placed).decode({ at: 'yesterday', total: '1' }, WHERE));
+    const error = errorOf(() => codecOf(placed).decode({ at: 'yesterday', total: '1' }, PLACE));
     expect(error.path).toBe('at');
     expect(error.message).toContain(WHERE);
-    const thrown = errorOf(() => codecOf(placed).decode({ at: '2026-01-31T10:00:00Z', total: 'x' }, WHERE));
+    const thrown = errorOf(() => codecOf(placed).decode({ at: '2026-01-31T10:00:00Z', total: 'x' }, PLACE));
     expect(thrown.message).toContain(`Event "Placed"${WHERE} has invalid data. cannot be checked by its schema: `);
   });
 
   test('gives readers frozen payloads', () => {
     const list = codec(v.array(v.number()), { encode: (value) => value });
-    expect(Object.isFrozen(codecOf(list).decode([1], WHERE))).toBe(true);
+    expect(Object.isFrozen(codecOf(list).decode([1], PLACE))).toBe(true);
   });
 });
 

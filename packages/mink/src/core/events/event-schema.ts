@@ -73,12 +73,19 @@ export interface EncodedPayload {
 /** On an event that was checked and encoded already, when its aggregate applied it. */
 export const encoded: unique symbol = Symbol.for('mink.encoded');
 
+/** Which stored event a payload was read from, for the error. */
+export interface EventPlace {
+  readonly streamName: string;
+  readonly streamVersion: number;
+  readonly globalPosition: number;
+}
+
 /** How one event type's payloads are checked, stored and read. Errors are `InvalidEventDataError`. */
 export interface EventCodec {
   /** From what the user appends to what is stored. */
   encode(data: unknown): EncodedPayload;
-  /** From what is stored to what readers see. `where` says which event, for the error. */
-  decode(stored: JsonValue, where: string): unknown;
+  /** From what is stored to what readers see. */
+  decode(stored: JsonValue, place: EventPlace | undefined): unknown;
 }
 
 /** The codec of an event type from its schema. */
@@ -94,38 +101,35 @@ export function eventCodec(type: string, schema: EventSchema, validateOnRead: bo
 }
 
 function markerCodec(type: string): EventCodec {
-  return {
-    encode(data) {
-      const stored = toJson(type, data);
-      return { stored, data: stored.value };
-    },
-    decode: (stored) => stored,
-  };
+  return { encode: (data) => encodePlain(type, data), decode: (stored) => stored };
+}
+
+/** A payload without a schema: readers see what is stored. */
+export function encodePlain(type: string, data: unknown): EncodedPayload {
+  const stored = toJson(type, data);
+  return { stored, data: stored.value };
 }
 
 function standardCodec(type: string, schema: StandardSchema, validateOnRead: boolean): EventCodec {
   return {
-    encode(data) {
-      const stored = toJson(type, validate(type, schema, data, ''));
-      return { stored, data: stored.value };
-    },
-    decode: (stored, where) => (validateOnRead ? deepFreeze(validateStored(type, schema, stored, where)) : stored),
+    encode: (data) => encodePlain(type, validate(type, schema, data, undefined)),
+    decode: (stored, place) => (validateOnRead ? deepFreeze(validateStored(type, schema, stored, place)) : stored),
   };
 }
 
 /** The two directions of a payload that is stored in another form than it is used in. */
 interface TwoWays {
   readonly encode: (data: unknown) => unknown;
-  readonly decode: (stored: unknown, where: string) => unknown;
+  readonly decode: (stored: unknown, place: EventPlace | undefined) => unknown;
 }
 
 /** `data` is decoded again from what is stored: what the writer folds is what every later reader will fold. */
 function twoWayCodec(type: string, ways: TwoWays): EventCodec {
-  const decode = (stored: JsonValue, where: string): unknown => deepFreeze(ways.decode(stored, where));
+  const decode = (stored: JsonValue, place: EventPlace | undefined): unknown => deepFreeze(ways.decode(stored, place));
   return {
     encode(data) {
       const stored = toJson(type, ways.encode(data));
-      const decoded = decode(stored.value, '');
+      const decoded = decode(stored.value, undefined);
       const issue = lostKind(data, decoded);
       if (issue !== undefined) throw new InvalidEventDataError(type, [issue]);
       return { stored, data: decoded };
@@ -135,39 +139,55 @@ function twoWayCodec(type: string, ways: TwoWays): EventCodec {
 }
 
 function nativeTwoWay(type: string, schema: TwoWaySchema): TwoWays {
-  const run = (result: TwoWayResult, where: string): unknown => {
+  const dataOf = (result: TwoWayResult, place: EventPlace | undefined): unknown => {
     if (result.success) return result.data;
-    throw new InvalidEventDataError(type, result.error.issues.map(toIssue), { where });
+    throw new InvalidEventDataError(type, result.error.issues.map(toIssue), { where: textOf(place) });
   };
   return {
-    encode: (data) =>
-      run(
-        guarded({ type, what: 'cannot be encoded by its schema', where: '' }, () => schema.safeEncode(data)),
-        '',
-      ),
-    decode: (stored, where) =>
-      run(
-        guarded({ type, what: 'cannot be decoded by its schema', where }, () => schema.safeDecode(stored)),
-        where,
-      ),
+    encode(data) {
+      const task = { type, what: 'cannot be encoded by its schema', place: undefined };
+      return dataOf(
+        guarded(task, () => schema.safeEncode(data)),
+        undefined,
+      );
+    },
+    decode(stored, place) {
+      const task = { type, what: 'cannot be decoded by its schema', place };
+      return dataOf(
+        guarded(task, () => schema.safeDecode(stored)),
+        place,
+      );
+    },
   };
 }
 
 function wayBack(type: string, { schema, encode }: PayloadCodec<unknown>): TwoWays {
   return {
-    encode: (data) => guarded({ type, what: 'cannot be encoded', where: '' }, () => encode(data)),
-    decode: (stored, where) => validateStored(type, schema, stored, where),
+    encode: (data) => guarded({ type, what: 'cannot be encoded', place: undefined }, () => encode(data)),
+    decode: (stored, place) => validateStored(type, schema, stored, place),
   };
 }
 
+/** Made only for an error: most events are read without one. */
+function textOf(place: EventPlace | undefined): string {
+  if (place === undefined) return '';
+  return ` at version ${place.streamVersion} of stream "${place.streamName}" (position ${place.globalPosition})`;
+}
+
+interface Task {
+  readonly type: string;
+  readonly what: string;
+  readonly place: EventPlace | undefined;
+}
+
 /** A schema that throws (a one-way transform, a bug in a codec) is a wrong payload, not a crash. */
-function guarded<T>(task: { readonly type: string; readonly what: string; readonly where: string }, work: () => T): T {
+function guarded<T>(task: Task, work: () => T): T {
   try {
     return work();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const issue = { path: '', reason: `${task.what}: ${reason}` };
-    throw new InvalidEventDataError(task.type, [issue], { cause: error, where: task.where });
+    throw new InvalidEventDataError(task.type, [issue], { cause: error, where: textOf(task.place) });
   }
 }
 
@@ -178,20 +198,21 @@ function toJson(type: string, value: unknown): CheckedJson {
 }
 
 /** Stored values are frozen, and some schemas (arktype's morphs) change what they get in place: they get a copy. */
-function validateStored(type: string, schema: StandardSchema, stored: unknown, where: string): unknown {
-  return validate(type, schema, structuredClone(stored), where);
+function validateStored(type: string, schema: StandardSchema, stored: unknown, place: EventPlace | undefined): unknown {
+  return validate(type, schema, structuredClone(stored), place);
 }
 
-function validate(type: string, schema: StandardSchema, value: unknown, where: string): unknown {
+function validate(type: string, schema: StandardSchema, value: unknown, place: EventPlace | undefined): unknown {
   const result: StandardResult<unknown> | Promise<StandardResult<unknown>> = guarded(
-    { type, what: 'cannot be checked by its schema', where },
+    { type, what: 'cannot be checked by its schema', place },
     () => schema['~standard'].validate(value),
   );
   if (result instanceof Promise) {
     result.catch(() => undefined);
     throw new InvalidArgumentError(`defineEvents.${type}`, 'its schema is asynchronous; event schemas must not wait');
   }
-  if (result.issues !== undefined) throw new InvalidEventDataError(type, result.issues.map(toIssue), { where });
+  if (result.issues !== undefined)
+    throw new InvalidEventDataError(type, result.issues.map(toIssue), { where: textOf(place) });
   return result.value;
 }
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, InvalidEventDataError, UnknownEventTypeError } from '../errors.ts';
 import { checkEventType, codecFor, codecsOf, type AnyEvents } from '../events/define-events.ts';
-import { eventCodec, payload, type EncodedPayload, type EventCodec } from '../events/event-schema.ts';
+import { encodePlain, type EncodedPayload } from '../events/event-schema.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
 import { textProblem } from '../stream-name.ts';
 import type { Categories } from './categories.ts';
@@ -19,8 +19,16 @@ export interface EventRegistry {
 /** The registry of a store with categories. */
 export function createRegistry(categories: Categories): EventRegistry {
   for (const category of Object.keys(categories)) checkCategory(category);
-  const eventsOf = (category: string): AnyEvents | undefined =>
-    Object.hasOwn(categories, category) ? categories[category] : undefined;
+  const events = new Map(Object.entries(categories));
+  return registryOf((category) => events.get(category));
+}
+
+/** A registry that knows one category only. */
+export function createCategoryRegistry(category: string, events: AnyEvents): EventRegistry {
+  return registryOf((name) => (name === category ? events : undefined));
+}
+
+function registryOf(eventsOf: (category: string) => AnyEvents | undefined): EventRegistry {
   return {
     encode(category, type, data) {
       const events = eventsOf(category);
@@ -31,7 +39,7 @@ export function createRegistry(categories: Categories): EventRegistry {
       const events = eventsOf(event.category);
       const codecs = events === undefined ? undefined : codecsOf(events);
       const codec = codecs?.get(event.type);
-      if (codec !== undefined) return { data: decodeWith(codec, event) };
+      if (codec !== undefined) return { data: codec.decode(event.data, event) };
       if (policy === 'skip') return undefined;
       throw new UnknownEventTypeError(event.category, event.type, {
         known: [...(codecs?.keys() ?? [])],
@@ -46,20 +54,10 @@ export function createUntypedRegistry(): EventRegistry {
   return {
     encode(_category, type, data) {
       checkEventType(type);
-      return eventCodec(type, payload(), false).encode(data);
+      return encodePlain(type, data);
     },
     decode: (event) => ({ data: event.data }),
   };
-}
-
-/** A registry that knows one category only. */
-export function createCategoryRegistry(category: string, events: AnyEvents): EventRegistry {
-  return createRegistry({ [category]: events });
-}
-
-function decodeWith(codec: EventCodec, event: RecordedEvent): unknown {
-  const where = ` at version ${event.streamVersion} of stream "${event.streamName}" (position ${event.globalPosition})`;
-  return codec.decode(event.data, where);
 }
 
 /** A category is a stream name's part before the first `-`. */

@@ -86,4 +86,57 @@ describe('a sequence of events', () => {
     expect(seen).toEqual([1]);
     await expect(sequence.toArray()).rejects.toThrow('lost');
   });
+
+  test('answers calls that do not wait for each other in their order, each event once', async () => {
+    const { sequence, log } = pagesOf([[1, 2], [], [3], [4]]);
+    const events = sequence[Symbol.asyncIterator]();
+    const answers = await Promise.all(Array.from({ length: 6 }, () => events.next()));
+    expect(answers.map(({ value }) => value)).toEqual([1, 2, 3, 4, undefined, undefined]);
+    expect(answers.map(({ done }) => done === true)).toEqual([false, false, false, false, true, true]);
+    expect(log).toEqual({ started: 1, read: 4, ended: 1 });
+  });
+
+  test('is over for good once it was ended, also in the middle of a page, and for calls that came before', async () => {
+    const { sequence, log } = pagesOf([[1, 2], [3]]);
+    const events = sequence[Symbol.asyncIterator]();
+    const first = events.next();
+    const ended = events.return();
+    const late = events.next();
+    expect(await Promise.all([first, ended, late])).toEqual([
+      { value: 1, done: false },
+      { value: undefined, done: true },
+      { value: undefined, done: true },
+    ]);
+    expect(await events.next()).toEqual({ value: undefined, done: true });
+    expect(log).toEqual({ started: 1, read: 1, ended: 1 });
+  });
+
+  test('that is thrown into ends the reading and fails with that error, and is over then', async () => {
+    const { sequence, log } = pagesOf([[1, 2]]);
+    const events = sequence[Symbol.asyncIterator]();
+    await events.next();
+    await expect(events.throw(new Error('enough'))).rejects.toThrow('enough');
+    expect(await events.next()).toEqual({ value: undefined, done: true });
+    expect(log.ended).toBe(1);
+  });
+
+  test('is over after an error', async () => {
+    const sequence = new EventSequence<number>(async function* () {
+      yield [1];
+      throw new Error('lost');
+    });
+    const events = sequence[Symbol.asyncIterator]();
+    const answers = await Promise.allSettled([events.next(), events.next(), events.next()]);
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(answers[2]).toMatchObject({ value: { done: true } });
+  });
+
+  test('ends the reading at the end of its scope', async () => {
+    const { sequence, log } = pagesOf([[1], [2]]);
+    {
+      await using events = sequence[Symbol.asyncIterator]();
+      expect((await events.next()).value).toBe(1);
+    }
+    expect(log).toEqual({ started: 1, read: 1, ended: 1 });
+  });
 });

@@ -1,3 +1,5 @@
+import { EventIterator } from './event-iterator.ts';
+
 /**
  * Events, read page by page while you iterate: memory stays flat however many there are. Each iteration reads anew.
  *
@@ -12,8 +14,8 @@ export class EventSequence<E> implements AsyncIterable<E> {
     this.#pages = pages;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<E, void, undefined> {
-    for await (const page of this.#pages()) yield* page;
+  [Symbol.asyncIterator](): AsyncGenerator<E, void, undefined> {
+    return new EventIterator(this.#pages());
   }
 
   /** The events in pages, as they were read: for batch work. */
