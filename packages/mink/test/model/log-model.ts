@@ -52,6 +52,13 @@ export class LogModel {
   readonly log: ModelEvent[] = [];
   #commits = 0;
 
+  copy(): LogModel {
+    const copy = new LogModel();
+    copy.log.push(...this.log);
+    copy.#commits = this.#commits;
+    return copy;
+  }
+
   stream(streamName: string): readonly ModelEvent[] {
     return this.log.filter((event) => event.streamName === streamName);
   }
