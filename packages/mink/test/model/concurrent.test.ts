@@ -108,12 +108,13 @@ function factsOf(error: unknown): Readonly<Record<string, unknown>> {
 
 let histories = 0;
 
-/** The same on streams that no other history has used. */
+/** The same on streams, and in categories, that no other history has used. */
 function onOwnStreams(operation: Operation, history: number): Operation {
-  if (operation.kind === 'read') return { kind: 'read', streamName: `${operation.streamName}/${history}` };
+  const own = (streamName: string): string => streamName.replace('-', `/${history}-`);
+  if (operation.kind === 'read') return { kind: 'read', streamName: own(operation.streamName) };
   return {
     kind: 'append',
-    entries: operation.entries.map((item) => ({ ...item, streamName: `${item.streamName}/${history}` })),
+    entries: operation.entries.map((item) => ({ ...item, streamName: own(item.streamName) })),
   };
 }
 
@@ -127,7 +128,7 @@ async function runScripts(
   let clock = 0;
   histories += 1;
   const own = histories;
-  const streamNames = [`A-1/${own}`, `B-1/${own}`];
+  const streamNames = [`A/${own}-1`, `B/${own}-1`];
   const observe = async (store: AnyStore, asked: Operation): Promise<void> => {
     const operation = onOwnStreams(asked, own);
     clock += 1;
@@ -211,8 +212,8 @@ describe('the checker of histories', () => {
 });
 
 describePostgres('concurrent histories', (databases) => {
-  const target = long === undefined ? 600 : Math.ceil(long / 20);
-  const timeout = long === undefined ? 60_000 : 3_600_000;
+  const target = long === undefined ? 400 : Math.ceil(long / 20);
+  const timeout = long === undefined ? 120_000 : 3_600_000;
 
   /** Runs histories until `target` commands were executed. */
   async function runUntil(

@@ -22,6 +22,7 @@ async function runUntil(
         const subjects = (await kinds()).map((kind) => new Subject(kind));
         const world: World = { subjects, sent: [], executed: 0 };
         try {
+          for (const { store } of subjects) await store.readBound();
           await asyncModelRun(() => ({ model: {}, real: world }), commands);
           await Promise.all(subjects.map((subject) => subject.checkAll()));
           const [first, ...others] = subjects;
@@ -59,10 +60,10 @@ describePostgres('model', (databases) => {
   // Each server gets commands of its own.
   const own = seed + 1_000_003 * serversSeen;
   serversSeen += 1;
-  const target = long === undefined ? 400 : Math.ceil(long / servers);
+  const target = long === undefined ? 300 : Math.ceil(long / servers);
   test(
     `the stores in memory and on PostgreSQL answer ${target} commands like the model: SEED=${seed}`,
-    { timeout: long === undefined ? 60_000 : 3_600_000 },
+    { timeout: long === undefined ? 120_000 : 3_600_000 },
     async () => {
       const url = await databases.createEmpty();
       await runUntil({ target, from: own }, async () => [memoryKind(), postgresKind(url)]);
