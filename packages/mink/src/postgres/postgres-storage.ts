@@ -29,7 +29,9 @@ import { EVENT_WIDTH, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
 import { readLogQuery } from './queries/read-log.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
+import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
+import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
 
 /** What a PostgreSQL storage needs to know. */
@@ -53,6 +55,7 @@ export class PostgresStorage implements EventStorage {
   readonly #pump: AppendPump;
   readonly #feed: Feed;
   #ready: Promise<void> | undefined;
+  #sound: Promise<void> | undefined;
 
   constructor({ database, schema, migrate: migrating, pollInterval, pump }: PostgresStorageSettings) {
     this.#database = database;
@@ -64,7 +67,7 @@ export class PostgresStorage implements EventStorage {
   }
 
   async append(command: AppendCommand, options: StorageCallOptions = {}): Promise<AppendOutcome> {
-    await this.#whenReady();
+    await this.#whenSound();
     options.signal?.throwIfAborted();
     const answer = await this.#pump.append(encodeCommand(command), options.signal);
     if (answer.outcome === 'appended') this.#feed.wake();
@@ -82,6 +85,7 @@ export class PostgresStorage implements EventStorage {
   }
 
   async readBound(): Promise<FeedBound> {
+    await this.#whenSound();
     const [row = []] = await this.#read(feedBoundQuery(this.#schema));
     return toFeedBound(row);
   }
@@ -118,6 +122,21 @@ export class PostgresStorage implements EventStorage {
       throw error;
     });
     return this.#ready;
+  }
+
+  /** Once, before positions are drawn or read: a sequence that is behind the log would lose events. */
+  #whenSound(): Promise<void> {
+    this.#sound ??= this.#checkSequence().catch((error: unknown) => {
+      this.#sound = undefined;
+      throw error;
+    });
+    return this.#sound;
+  }
+
+  async #checkSequence(): Promise<void> {
+    const [row = []] = await this.#read(sequenceStateQuery(this.#schema));
+    const raise = this.#migrate === 'auto' ? () => migrate(this.#database, this.#schema) : undefined;
+    await ensureSequence(this.#schema, toSequenceState(row), raise);
   }
 
   async #prepare(): Promise<void> {
