@@ -26,6 +26,7 @@ export {
   InvalidEventDataError,
   InvalidStreamNameError,
   LogRewoundError,
+  SequenceBehindError,
   MinkError,
   NoEventsError,
   OverloadedError,

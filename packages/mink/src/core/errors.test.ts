@@ -58,6 +58,11 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
   ],
   [new errors.LogRewoundError(9, 3), 'LOG_REWOUND', ['after position 9', 'ends at 3', 'rebuild this consumer']],
   [
+    new errors.SequenceBehindError('mink', { lastDrawn: 3, highest: 9 }, { cause }),
+    'SEQUENCE_BEHIND',
+    ['up to position 9', 'stands at 3', 'mink migrate'],
+  ],
+  [
     new errors.AppendOutcomeUnknownError(['Cart-1', 'Cart-2'], ['id-1'], cause),
     'APPEND_OUTCOME_UNKNOWN',
     ['Cart-1, Cart-2', 'may or may not', 'same ids'],
@@ -113,6 +118,7 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
   [new errors.StreamClosedError('A-1', 'tombstoned'), { streamName: 'A-1', state: 'tombstoned' }],
   [new errors.EvolveFailedError('A', 'B', cause), { category: 'A', eventType: 'B', cause }],
   [new errors.LogRewoundError(9, 3), { after: 9, head: 3 }],
+  [new errors.SequenceBehindError('mink', { lastDrawn: 3, highest: 9 }), { schema: 'mink', lastDrawn: 3, highest: 9 }],
   [new errors.AppendOutcomeUnknownError(['A-1'], ['x'], cause), { streamNames: ['A-1'], eventIds: ['x'], cause }],
   [new errors.DatabaseError('m', '42501', cause), { sqlState: '42501', cause }],
   [new errors.SchemaVersionError('m', { schema: 's', databaseVersion: 3 }), { schema: 's', databaseVersion: 3 }],

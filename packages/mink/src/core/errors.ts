@@ -330,6 +330,33 @@ export class SchemaVersionError extends MinkError {
   }
 }
 
+/**
+ * The sequence of positions is behind the log: it was restored without it. Appends would be put where readers have
+ * passed, so nothing is appended and nothing is read from the log.
+ */
+export class SequenceBehindError extends MinkError {
+  readonly code = 'SEQUENCE_BEHIND';
+  readonly schema: string;
+  /** The last position the sequence has handed out. */
+  readonly lastDrawn: number;
+  /** The highest position in the log. */
+  readonly highest: number;
+
+  constructor(
+    schema: string,
+    facts: { readonly lastDrawn: number; readonly highest: number },
+    options?: MinkErrorOptions,
+  ) {
+    super(
+      `Schema "${schema}" holds events up to position ${facts.highest}, but its sequence stands at ${facts.lastDrawn}: it was restored without the sequence. Nothing was written. Run "mink migrate" with the role that owns the schema; it raises the sequence.`,
+      options,
+    );
+    this.schema = schema;
+    this.lastDrawn = facts.lastDrawn;
+    this.highest = facts.highest;
+  }
+}
+
 /** The store was closed. */
 export class StoreClosedError extends MinkError {
   readonly code = 'STORE_CLOSED';

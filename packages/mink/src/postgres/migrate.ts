@@ -4,6 +4,7 @@ import { ConnectionLostError, type Database, type Session } from './connection.t
 import { unavailable } from './database-errors.ts';
 import type { Migration } from './migration.ts';
 import { migrations } from './migrations.generated.ts';
+import { repair } from './repair.ts';
 import { inSchema, type SchemaName } from './schema-name.ts';
 
 /** The level of this code. A database whose `min_compatible_code` is above it must not be touched by it. */
@@ -58,7 +59,8 @@ export async function pendingMigrations(database: Database, schema: SchemaName):
 
 /**
  * Brings the schema up to date, in one transaction: all pending migrations or none. Several processes may do it at once;
- * one works, the others wait and find it done. Returns what was applied.
+ * one works, the others wait and find it done. Returns what was applied. Also puts right what a restore left behind: a
+ * sequence behind the log, guards that are off.
  */
 export async function migrate(database: Database, schema: SchemaName): Promise<readonly Migration[]> {
   for (;;) {
@@ -103,6 +105,7 @@ async function tryMigrate(session: Session, schema: SchemaName): Promise<readonl
   checkCompatible(status);
   const pending = await pendingAfter(session, schema, status);
   for (const { sql } of pending) await session.runScript(sql);
+  await repair(session, schema);
   await session.runScript('commit');
   return pending;
 }

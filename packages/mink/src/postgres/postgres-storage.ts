@@ -25,7 +25,9 @@ import { EVENT_WIDTH, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
 import { readLogQuery } from './queries/read-log.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
+import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
+import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
 import { checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
 
@@ -54,6 +56,8 @@ export class PostgresStorage implements EventStorage {
   readonly #holdTimeout: number;
   #ready: Promise<void> | undefined;
   #isReady = false;
+  #sound: Promise<void> | undefined;
+  #isSound = false;
 
   constructor({ database, schema, migrate: migrating, pollInterval, holdTimeout, pump }: PostgresStorageSettings) {
     this.#database = database;
@@ -69,7 +73,7 @@ export class PostgresStorage implements EventStorage {
   }
 
   async append(command: AppendCommand, { signal, tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
-    if (!this.#isReady) await this.#whenReady();
+    if (!this.#isSound) await this.#whenSound();
     signal?.throwIfAborted();
     if (tx !== undefined) return this.#appendWithin(tx, command);
     checkOutsideTransaction(command);
@@ -90,6 +94,7 @@ export class PostgresStorage implements EventStorage {
   }
 
   async readBound(): Promise<FeedBound> {
+    if (!this.#isSound) await this.#whenSound();
     const [row = []] = await this.#read(feedBoundQuery(this.#schema));
     return toFeedBound(row);
   }
@@ -126,6 +131,22 @@ export class PostgresStorage implements EventStorage {
       throw error;
     });
     return this.#ready;
+  }
+
+  /** Once, before positions are drawn or read: a sequence that is behind the log would lose events. */
+  #whenSound(): Promise<void> {
+    this.#sound ??= this.#checkSequence().catch((error: unknown) => {
+      this.#sound = undefined;
+      throw error;
+    });
+    return this.#sound;
+  }
+
+  async #checkSequence(): Promise<void> {
+    const [row = []] = await this.#read(sequenceStateQuery(this.#schema));
+    const raise = this.#migrate === 'auto' ? () => migrate(this.#database, this.#schema) : undefined;
+    await ensureSequence(this.#schema, toSequenceState(row), raise);
+    this.#isSound = true;
   }
 
   async #prepare(): Promise<void> {

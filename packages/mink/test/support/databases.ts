@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { describe, inject } from 'vitest';
-import { TEMPLATE } from './global-setup.ts';
+import { TEMPLATE, type TestServer } from './global-setup.ts';
 
 /** Databases cloned from the migrated template, on one server. */
 export interface TestDatabases {
@@ -10,11 +10,22 @@ export interface TestDatabases {
   createEmpty(): Promise<string>;
 }
 
+/** The system's PostgreSQL, or the one from npm: for what takes long and is the same on both. */
+export function lastServer(): readonly TestServer[] {
+  return inject('servers')
+    .filter(({ url }) => url !== undefined)
+    .slice(-1);
+}
+
 let made = 0;
 
 /** Runs the same tests against every PostgreSQL there is; `.ci/run` does not accept a missing one. */
-export function describePostgres(title: string, define: (databases: TestDatabases) => void): void {
-  for (const { label, url } of inject('servers')) {
+export function describePostgres(
+  title: string,
+  define: (databases: TestDatabases) => void,
+  servers: readonly TestServer[] = inject('servers'),
+): void {
+  for (const { label, url } of servers) {
     describe.skipIf(url === undefined)(`${title}, on ${label}`, () => define(databasesOn(url ?? '')));
   }
 }
