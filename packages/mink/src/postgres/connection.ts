@@ -7,6 +7,7 @@ import {
   StoreClosedError,
   type OpenTransaction,
   type TransactionQuery,
+  type TransactionResult,
   typed,
   untilAborted,
 } from '../core/index.ts';
@@ -74,8 +75,8 @@ export type Row = readonly (string | null)[];
 export interface Session {
   /** Runs one statement. Throws a typed error. */
   run(statement: Statement): Promise<readonly Row[]>;
-  /** Runs statements without parameters, several at once. */
-  runScript(sql: string): Promise<void>;
+  /** Runs statements without parameters, several at once. Returns what a single one did, such as `COMMIT`. */
+  runScript(sql: string): Promise<string | undefined>;
 }
 
 /** The database behind a store. */
@@ -179,11 +180,9 @@ async function noop(): Promise<void> {
 
 /** Statements on a connection, with typed errors. */
 export function sessionOn(client: OpenTransaction, named: boolean): Session {
-  const query = async (config: Omit<TransactionQuery, 'rowMode' | 'types'>): Promise<readonly Row[]> => {
+  const query = async (config: Omit<TransactionQuery, 'rowMode' | 'types'>): Promise<TransactionResult> => {
     try {
-      const { rows } = await client.query({ ...config, rowMode: 'array', types: asText });
-      // `rowMode: 'array'` and the text parser above make every row an array of text and null.
-      return typed<readonly Row[]>(rows);
+      return await client.query({ ...config, rowMode: 'array', types: asText });
     } catch (error) {
       // Thrown before anything was sent: a string or a buffer that is too long.
       if (error instanceof RangeError) {
@@ -196,11 +195,12 @@ export function sessionOn(client: OpenTransaction, named: boolean): Session {
     }
   };
   return {
-    run: ({ name, text, values }) =>
-      query({ ...(named && name !== undefined ? { name } : {}), text, values: [...values] }),
-    runScript: async (sql) => {
-      await query({ text: sql, values: [] });
+    run: async ({ name, text, values }) => {
+      const { rows } = await query({ ...(named && name !== undefined ? { name } : {}), text, values: [...values] });
+      // `rowMode: 'array'` and the text parser above make every row an array of text and null.
+      return typed<readonly Row[]>(rows);
     },
+    runScript: async (sql) => (await query({ text: sql, values: [] })).command,
   };
 }
 

@@ -77,33 +77,37 @@ export async function withTransaction<P extends PoolLike, T>(
 }
 
 async function commit(client: OpenTransaction, scope: Scope): Promise<void> {
+  let done: string | undefined;
+  try {
+    done = await sessionOn(client, false).runScript('commit');
+  } catch (error) {
+    if (!(error instanceof ConnectionLostError)) throw error;
+    throw commitUnknown(scope, error.cause);
+  }
   // A transaction in which a statement has failed is rolled back by its commit, without an error.
-  if (client.getTransactionStatus?.() === 'E') {
+  if (done === 'ROLLBACK') {
     throw new DatabaseError(
       'A statement of the transaction has failed, so all of it was rolled back. Let the error of that statement through.',
       '25P02',
       undefined,
     );
   }
-  try {
-    await sessionOn(client, false).runScript('commit');
-  } catch (error) {
-    if (!(error instanceof ConnectionLostError)) throw error;
-    const { appended } = scope;
-    if (appended.length === 0) {
-      throw new DatabaseUnavailableError(
-        'The connection broke during the commit: the transaction may or may not have taken place. Look for what it wrote before you repeat it.',
-        { cause: error.cause },
-      );
-    }
-    const entries = appended.flatMap((command) => command.entries);
-    throw new AppendOutcomeUnknownError(
-      entries.map(({ streamName }) => streamName),
-      entries.flatMap(({ events }) => events.map(({ id }) => id)),
-      error.cause,
+  for (const act of scope.afterCommit) act();
+}
+
+function commitUnknown({ appended }: Scope, cause: unknown): Error {
+  if (appended.length === 0) {
+    return new DatabaseUnavailableError(
+      'The connection broke during the commit: the transaction may or may not have taken place. Look for what it wrote before you repeat it.',
+      { cause },
     );
   }
-  for (const act of scope.afterCommit) act();
+  const entries = appended.flatMap((command) => command.entries);
+  return new AppendOutcomeUnknownError(
+    entries.map(({ streamName }) => streamName),
+    entries.flatMap(({ events }) => events.map(({ id }) => id)),
+    cause,
+  );
 }
 
 /** Refuses an append that forgot its transaction. */

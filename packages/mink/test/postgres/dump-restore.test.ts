@@ -205,7 +205,7 @@ describe('dump and restore', () => {
     const from = await fill();
     const to = await newDatabase(target);
     await plain(from, to, ['--schema-only']);
-    await rejects(plain(from, to, ['--data-only']), /MK002|events are inserted by append/u);
+    await rejects(plain(from, to, ['--data-only']), /MK002|events are inserted by the append functions/u);
 
     const other = await newDatabase(target);
     await plain(from, other, ['--schema-only']);

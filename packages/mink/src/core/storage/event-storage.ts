@@ -46,9 +46,16 @@ export interface StorageCallOptions {
  * `withTransaction` (mink/postgres) hands out.
  */
 export interface OpenTransaction {
-  query(query: TransactionQuery): Promise<{ readonly rows: unknown[] }>;
+  query(query: TransactionQuery): Promise<TransactionResult>;
   /** 'T' while a transaction is open (pg 8.23 and later). */
   getTransactionStatus?(): string | null | undefined;
+}
+
+/** A result as `pg` gives it. */
+export interface TransactionResult {
+  readonly rows: unknown[];
+  /** What the statement did, such as `COMMIT`. */
+  readonly command?: string | undefined;
 }
 
 /** A query as `pg` takes it. */
