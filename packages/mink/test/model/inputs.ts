@@ -39,7 +39,7 @@ export const streamNames: Arbitrary<string> = oneof(
 
 export const categories = constantFrom('A', 'a', 'B', 'Ä', '订单', '__proto__', 'Missing');
 const prefixes = constantFrom('A', 'A-', 'A-1', 'B-%', '订单-\u{1f600}', 'Ä-a', 'zzz', '__proto__-_');
-export const types: Arbitrary<string> = constantFrom('Counted', 'Other', 'Ünïcode \u{1f600}', "it's", '__proto__');
+const types: Arbitrary<string> = constantFrom('Counted', 'Other', 'Ünïcode \u{1f600}', "it's", '__proto__');
 
 /** Any UTF-16 there is, half pairs and NUL included. */
 const rawText = array(nat(0xffff), { maxLength: 12 }).map((units) => String.fromCharCode(...units));
