@@ -29,7 +29,7 @@ import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
 import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
-import { checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
+import { checkNotEnded, checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
 
 /** What a PostgreSQL storage needs to know. */
 export interface PostgresStorageSettings {
@@ -73,9 +73,9 @@ export class PostgresStorage implements EventStorage {
   }
 
   async append(command: AppendCommand, { signal, tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
+    if (tx !== undefined) return this.#appendWithin(tx, command, signal);
     if (!this.#isSound) await this.#whenSound();
     signal?.throwIfAborted();
-    if (tx !== undefined) return this.#appendWithin(tx, command);
     checkOutsideTransaction(command);
     const answer = await this.#pump.append(encodeCommand(command), signal);
     if (answer.outcome !== 'appended') return this.#toRefusal(command, answer);
@@ -133,6 +133,15 @@ export class PostgresStorage implements EventStorage {
     return this.#ready;
   }
 
+  /** Looks over the caller's connection, which may be the last one of its pool. Only a migration needs another. */
+  async #whenReadyWithin(tx: OpenTransaction): Promise<void> {
+    checkNotEnded(tx);
+    const status = await schemaStatus(this.#database, this.#schema, tx);
+    if (status.databaseVersion < status.codeVersion) return this.#whenReady();
+    checkCompatible(status);
+    this.#isReady = true;
+  }
+
   /** Once, before positions are drawn or read: a sequence that is behind the log would lose events. */
   #whenSound(): Promise<void> {
     this.#sound ??= this.#checkSequence().catch((error: unknown) => {
@@ -142,8 +151,8 @@ export class PostgresStorage implements EventStorage {
     return this.#sound;
   }
 
-  async #checkSequence(): Promise<void> {
-    const [row = []] = await this.#read(sequenceStateQuery(this.#schema));
+  async #checkSequence(tx?: OpenTransaction): Promise<void> {
+    const [row = []] = await this.#read(sequenceStateQuery(this.#schema), tx);
     const raise = this.#migrate === 'auto' ? () => migrate(this.#database, this.#schema) : undefined;
     await ensureSequence(this.#schema, toSequenceState(row), raise);
     this.#isSound = true;
@@ -160,7 +169,8 @@ export class PostgresStorage implements EventStorage {
   }
 
   async #read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]> {
-    if (!this.#isReady) await this.#whenReady();
+    if (!this.#isReady) await (tx === undefined ? this.#whenReady() : this.#whenReadyWithin(tx));
+    if (tx !== undefined) checkNotEnded(tx);
     try {
       return await (tx === undefined ? this.#database : this.#database.within(tx)).run(statement);
     } catch (error) {
@@ -169,7 +179,15 @@ export class PostgresStorage implements EventStorage {
     }
   }
 
-  async #appendWithin(tx: OpenTransaction, command: AppendCommand): Promise<AppendOutcome> {
+  async #appendWithin(
+    tx: OpenTransaction,
+    command: AppendCommand,
+    signal: AbortSignal | undefined,
+  ): Promise<AppendOutcome> {
+    checkTransaction(tx);
+    // Over the same connection: it may be the last one of its pool.
+    if (!this.#isSound) await this.#checkSequence(tx);
+    signal?.throwIfAborted();
     checkTransaction(tx);
     const session = this.#database.within(tx);
     let answer: AppendAnswer | undefined;
@@ -184,7 +202,7 @@ export class PostgresStorage implements EventStorage {
     if (answer.outcome !== 'appended') return this.#toRefusal(command, answer, tx);
     const wake = (): void => this.#feed.wake();
     // Somebody else's transaction: from now on the feed looks often, until it has ended.
-    if (!joinTransaction(command, wake)) wake();
+    if (!joinTransaction(tx, command, wake)) wake();
     return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
   }
 
