@@ -99,6 +99,8 @@ export function connectionLimit({ pool, maxConnections }: ConnectionOptions): nu
   return pool?.options?.max ?? maxConnections ?? DEFAULT_MAX_CONNECTIONS;
 }
 
+const NOT_PREPARED = '26000';
+
 const asText = { getTypeParser: () => (value: string) => value };
 
 /** Opens nothing yet; connections are made when they are needed. */
@@ -166,8 +168,9 @@ function isInTransaction(client: OpenTransaction): boolean {
   return status === 'T' || status === 'E';
 }
 
+/** A connection that has lost what was prepared on it would refuse for ever: it is no use any more. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof DatabaseError;
+  return error instanceof DatabaseError && error.sqlState !== NOT_PREPARED;
 }
 
 function ignore(): void {
