@@ -48,7 +48,7 @@ export type {
 } from './store/categories.ts';
 export type { UnknownEventsPolicy } from './store/event-registry.ts';
 export { EventSequence } from './store/event-sequence.ts';
-export { allowManyListeners, untilAborted } from './store/signals.ts';
+export { allowManyListeners, onAbort, untilAborted } from './store/signals.ts';
 export { createEventStore, EventStore } from './store/event-store.ts';
 export { decidedEvents } from './store/execute.ts';
 export type { ExecuteOptions, ExecuteResult } from './store/execute.ts';

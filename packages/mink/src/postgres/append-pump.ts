@@ -1,6 +1,7 @@
 import {
   AppendOutcomeUnknownError,
   DatabaseError,
+  onAbort,
   OverloadedError,
   StoreClosedError,
   type AppendCommand,
@@ -21,7 +22,7 @@ export interface AppendPumpSettings {
   readonly maxQueued: number;
   /** Milliseconds a call may wait for a row lock before its commands are sent apart. */
   readonly lockTimeout: number;
-  /** Milliseconds a command may wait for a row lock in the slow lane. */
+  /** Milliseconds from its append on until a command gives up a row lock that others hold. */
   readonly slowLockTimeout: number;
 }
 
@@ -31,10 +32,14 @@ const LOCK_NOT_AVAILABLE = '55P03';
 /** Serialization failure and deadlock: the call was rolled back, and may well succeed the next time. */
 const PASSING = new Set(['40001', '40P01']);
 const MAX_TRIES = 5;
+/** Milliseconds to wait for a lock that was waited for already, when looking for the commands that wait for it. */
+const LEAST_LOCK_TIMEOUT = 5;
 
 /** A command on its way. */
 interface Pending {
   readonly encoded: EncodedCommand;
+  /** When it gives up a lock that others hold, by `performance.now()`. */
+  readonly deadline: number;
   readonly resolve: (answer: AppendAnswer) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -67,9 +72,9 @@ export class AppendPump {
     this.#settings = settings;
   }
 
-  /** Queues a command. Aborting the signal takes it out again, until it is sent. */
+  /** Queues a command. Aborting the signal takes it out again, while it waits to be sent. */
   append(encoded: EncodedCommand, signal: AbortSignal | undefined): Promise<AppendAnswer> {
-    const { maxQueued } = this.#settings;
+    const { maxQueued, slowLockTimeout } = this.#settings;
     return new Promise((resolve, reject) => {
       if (this.#closed) {
         reject(new StoreClosedError());
@@ -79,9 +84,8 @@ export class AppendPump {
         reject(new OverloadedError(maxQueued));
         return;
       }
-      this.#queue.push(
-        signal === undefined ? { encoded, resolve, reject } : this.#abortable(encoded, signal, { resolve, reject }),
-      );
+      const pending = { encoded, deadline: performance.now() + slowLockTimeout, resolve, reject };
+      this.#queue.push(signal === undefined ? pending : this.#abortable(pending, signal));
       this.#schedule();
     });
   }
@@ -94,31 +98,34 @@ export class AppendPump {
     this.#waitingSlow.length = 0;
   }
 
-  #abortable(
-    encoded: EncodedCommand,
-    signal: AbortSignal,
-    settle: { readonly resolve: (answer: AppendAnswer) => void; readonly reject: (error: unknown) => void },
-  ): Pending {
-    const abort = (): void => {
-      const index = this.#queue.indexOf(pending);
-      // Once sent, it cannot be taken back.
-      if (index === -1) return;
-      this.#queue.splice(index, 1);
+  #abortable({ resolve, reject, ...rest }: Pending, signal: AbortSignal): Pending {
+    const forget = onAbort(signal, () => {
+      if (!this.#takeOut(pending)) return;
       pending.reject(signal.reason);
-    };
+      // What waited behind it may go.
+      this.#schedule();
+    });
     const pending: Pending = {
-      encoded,
+      ...rest,
       resolve: (answer) => {
-        signal.removeEventListener('abort', abort);
-        settle.resolve(answer);
+        forget();
+        resolve(answer);
       },
       reject: (error) => {
-        signal.removeEventListener('abort', abort);
-        settle.reject(error);
+        forget();
+        reject(error);
       },
     };
-    signal.addEventListener('abort', abort);
     return pending;
+  }
+
+  /** False for a command that is being sent: it cannot be taken back. */
+  #takeOut(pending: Pending): boolean {
+    if (remove(this.#queue, pending)) return true;
+    if (!remove(this.#waitingSlow, pending)) return false;
+    // It was sent, and rolled back.
+    this.#release(pending);
+    return true;
   }
 
   /** After everything that is ready to run has run: appends that were made together travel together. */
@@ -137,7 +144,7 @@ export class AppendPump {
   }
 
   async #run(batch: readonly Pending[]): Promise<void> {
-    await this.#deliver(batch);
+    await this.#deliver(batch, this.#settings.lockTimeout);
     this.#calls -= 1;
     if (this.#queue.length > 0) this.#schedule();
   }
@@ -175,9 +182,9 @@ export class AppendPump {
   }
 
   /** Sends a batch, and settles each of its commands. Never rejects. */
-  async #deliver(batch: readonly Pending[]): Promise<void> {
+  async #deliver(batch: readonly Pending[], lockTimeout: number): Promise<void> {
     try {
-      const answers = await this.#send(batch, this.#settings.lockTimeout);
+      const answers = await this.#send(batch, lockTimeout);
       for (const [index, pending] of batch.entries()) this.#settle(pending, answers[index]);
       if (this.#isContended) this.#refuseStale(batch, answers);
     } catch (error) {
@@ -186,10 +193,12 @@ export class AppendPump {
         for (const pending of batch) this.#fail(pending, error);
       } else if (batch.length > 1) {
         const middle = Math.ceil(batch.length / 2);
-        await this.#deliver(batch.slice(0, middle));
-        await this.#deliver(batch.slice(middle));
+        const isHeld = error.sqlState === LOCK_NOT_AVAILABLE;
+        const next = isHeld ? Math.max(LEAST_LOCK_TIMEOUT, Math.floor(lockTimeout / 2)) : lockTimeout;
+        await this.#deliver(batch.slice(0, middle), next);
+        await this.#deliver(batch.slice(middle), next);
       } else if (only !== undefined) {
-        if (error.sqlState === LOCK_NOT_AVAILABLE) this.#moveToSlowLane(only);
+        if (error.sqlState === LOCK_NOT_AVAILABLE && performance.now() < only.deadline) this.#moveToSlowLane(only);
         else this.#fail(only, error);
       }
     }
@@ -221,7 +230,8 @@ export class AppendPump {
   async #runSlow(pending: Pending): Promise<void> {
     for (let next: Pending | undefined = pending; next !== undefined; next = this.#waitingSlow.shift()) {
       try {
-        const [answer] = await this.#send([next], this.#settings.slowLockTimeout);
+        const left = Math.ceil(next.deadline - performance.now());
+        const [answer] = await this.#send([next], Math.max(LEAST_LOCK_TIMEOUT, left));
         this.#settle(next, answer);
       } catch (error) {
         this.#fail(next, error);
@@ -268,13 +278,21 @@ export class AppendPump {
 /** The version that the stream of a simple command is known to have reached; undefined for any other. */
 function versionAfter({ isSimple, texts }: EncodedCommand, answer: AppendAnswer | undefined): number | undefined {
   const before = answer?.versions[0];
-  if (!isSimple || before === undefined) return undefined;
+  // To a closed stream, the answer is that.
+  if (!isSimple || before === undefined || answer?.outcome === 'closed') return undefined;
   return answer?.outcome === 'appended' ? before + texts.length : before;
 }
 
 /** Whether a stream at this version can never again be at the expected one. */
 function hasPassed(version: number, expected: ExpectedVersion): boolean {
   return expected === 'no_stream' ? version > 0 : typeof expected === 'number' && version > expected;
+}
+
+/** Whether the item was there. */
+function remove<T>(items: T[], item: T): boolean {
+  const index = items.indexOf(item);
+  if (index !== -1) items.splice(index, 1);
+  return index !== -1;
 }
 
 /** The error for a command that was sent, and whose answer was lost. */

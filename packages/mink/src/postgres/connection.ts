@@ -122,6 +122,8 @@ export class ConnectionLostError extends Error {}
 /** A name that the pooler's connection does not know, and one that somebody else has given there already. */
 const NAME_TROUBLE = new Set(['26000', '42P05']);
 
+const NOT_PREPARED = '26000';
+
 const asText = { getTypeParser: () => (value: string) => value };
 
 /** Opens nothing yet; connections are made when they are needed. */
@@ -206,8 +208,9 @@ function isInTransaction(client: OpenTransaction): boolean {
   return status === 'T' || status === 'E';
 }
 
+/** A connection that has lost what was prepared on it would refuse for ever: it is no use any more. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof DatabaseError;
+  return error instanceof DatabaseError && error.sqlState !== NOT_PREPARED;
 }
 
 function ignore(): void {

@@ -39,7 +39,8 @@ export interface PostgresStorageOptions extends ConnectionOptions {
    */
   readonly maxQueuedAppends?: number | undefined;
   /**
-   * Milliseconds an append may wait for a stream that another process holds, before it is a `DatabaseError` (55P03).
+   * Milliseconds an append may wait for a stream that another process holds, before it is a `DatabaseError` (55P03). Counts
+   * from the call on, so it covers the wait behind earlier appends to that stream, too.
    * @defaultValue 30_000
    */
   readonly lockTimeout?: number | undefined;

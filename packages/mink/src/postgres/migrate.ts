@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SchemaVersionError } from '../core/index.ts';
+import { SchemaVersionError, type OpenTransaction } from '../core/index.ts';
 import { ConnectionLostError, type Database, type Session } from './connection.ts';
 import { unavailable } from './database-errors.ts';
 import type { Migration } from './migration.ts';
@@ -41,9 +41,14 @@ interface AppliedMigration {
   readonly minCompatibleCode: number;
 }
 
-/** Reads where the database stands. Changes nothing. */
-export async function schemaStatus(database: Database, schema: SchemaName): Promise<SchemaStatus> {
-  return guarded(() => database.withSession((session) => readStatus(session, schema)));
+/** Reads where the database stands, in a transaction of the caller's if one is given. Changes nothing. */
+export async function schemaStatus(
+  database: Database,
+  schema: SchemaName,
+  tx?: OpenTransaction,
+): Promise<SchemaStatus> {
+  const read = (session: Session): Promise<SchemaStatus> => readStatus(session, schema);
+  return guarded(() => (tx === undefined ? database.withSession(read) : read(database.within(tx))));
 }
 
 /** What {@link migrate} would run, without running it: the `sql` of each migration is complete. */

@@ -36,7 +36,7 @@ import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
 import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
-import { checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
+import { checkNotEnded, checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
 
 /** What a PostgreSQL storage needs to know. */
 export interface PostgresStorageSettings {
@@ -123,9 +123,9 @@ export class PostgresStorage implements EventStorage {
   }
 
   async append(command: AppendCommand, { signal, tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
+    if (tx !== undefined) return this.#appendWithin(tx, command, signal);
     if (!this.#isSound) await this.#whenSound();
     signal?.throwIfAborted();
-    if (tx !== undefined) return this.#appendWithin(tx, command);
     checkOutsideTransaction(command);
     const answer = await this.#pump.append(encodeCommand(command), signal);
     if (answer.outcome !== 'appended') return this.#toRefusal(command, answer);
@@ -197,6 +197,15 @@ export class PostgresStorage implements EventStorage {
     return this.#ready;
   }
 
+  /** Looks over the caller's connection, which may be the last one of its pool. Only a migration needs another. */
+  async #whenReadyWithin(tx: OpenTransaction): Promise<void> {
+    checkNotEnded(tx);
+    const status = await schemaStatus(this.#database, this.#schema, tx);
+    if (status.databaseVersion < status.codeVersion) return this.#whenReady();
+    checkCompatible(status);
+    this.#isReady = true;
+  }
+
   /** Once, before positions are drawn or read: a sequence that is behind the log would lose events. */
   #whenSound(): Promise<void> {
     this.#sound ??= this.#checkSequence().catch((error: unknown) => {
@@ -206,8 +215,8 @@ export class PostgresStorage implements EventStorage {
     return this.#sound;
   }
 
-  async #checkSequence(): Promise<void> {
-    const [row = []] = await this.#read(sequenceStateQuery(this.#schema));
+  async #checkSequence(tx?: OpenTransaction): Promise<void> {
+    const [row = []] = await this.#read(sequenceStateQuery(this.#schema), tx);
     const raise = this.#migrate === 'auto' ? () => migrate(this.#database, this.#schema) : undefined;
     await ensureSequence(this.#schema, toSequenceState(row), raise);
     this.#isSound = true;
@@ -224,7 +233,8 @@ export class PostgresStorage implements EventStorage {
   }
 
   async #read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]> {
-    if (!this.#isReady) await this.#whenReady();
+    if (!this.#isReady) await (tx === undefined ? this.#whenReady() : this.#whenReadyWithin(tx));
+    if (tx !== undefined) checkNotEnded(tx);
     try {
       return await (tx === undefined ? this.#database : this.#database.within(tx)).run(statement);
     } catch (error) {
@@ -233,7 +243,15 @@ export class PostgresStorage implements EventStorage {
     }
   }
 
-  async #appendWithin(tx: OpenTransaction, command: AppendCommand): Promise<AppendOutcome> {
+  async #appendWithin(
+    tx: OpenTransaction,
+    command: AppendCommand,
+    signal: AbortSignal | undefined,
+  ): Promise<AppendOutcome> {
+    checkTransaction(tx);
+    // Over the same connection: it may be the last one of its pool.
+    if (!this.#isSound) await this.#checkSequence(tx);
+    signal?.throwIfAborted();
     checkTransaction(tx);
     const session = this.#database.within(tx);
     let answer: AppendAnswer | undefined;
@@ -247,7 +265,7 @@ export class PostgresStorage implements EventStorage {
     if (answer === undefined) throw new Error('the append function gave no answer');
     if (answer.outcome !== 'appended') return this.#toRefusal(command, answer, tx);
     // Somebody else's transaction: readers see that something is held back, and look often until it has ended.
-    if (!joinTransaction(command, this.#tellReaders)) this.#tellReaders();
+    if (!joinTransaction(tx, command, this.#tellReaders)) this.#tellReaders();
     return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
   }
 

@@ -14,6 +14,10 @@ import { unavailable } from './database-errors.ts';
 
 /** What is known of a transaction that `withTransaction` opened. */
 interface Scope {
+  readonly client: OpenTransaction;
+  /** The open transaction around this one. */
+  readonly outer: Scope | undefined;
+  /** Until its end begins: what is sent afterwards is not a part of it. */
   isOpen: boolean;
   readonly appended: AppendCommand[];
   /** What to do once it is committed. */
@@ -53,7 +57,7 @@ export async function withTransaction<P extends PoolLike, T>(
     throw unavailable(error);
   });
   const session = sessionOn(client, false);
-  const scope: Scope = { isOpen: true, appended: [], afterCommit: new Set() };
+  const scope: Scope = { client, outer: openScope(), isOpen: true, appended: [], afterCommit: new Set() };
   // A connection that breaks also emits an event, which would end the process if nobody listened.
   client.on('error', ignore);
   let broken: Error | undefined;
@@ -64,13 +68,13 @@ export async function withTransaction<P extends PoolLike, T>(
     await commit(client, scope);
     return result;
   } catch (error) {
+    scope.isOpen = false;
     broken = await session.runScript('rollback').then(
       () => undefined,
       (failure: unknown) => (failure instanceof Error ? failure : new Error(String(failure))),
     );
     throw error instanceof ConnectionLostError ? unavailable(error.cause) : error;
   } finally {
-    scope.isOpen = false;
     if (broken === undefined) client.off('error', ignore);
     client.release(broken);
   }
@@ -112,8 +116,14 @@ function commitUnknown({ appended }: Scope, cause: unknown): Error {
 
 /** Refuses an append that forgot its transaction. */
 export function checkOutsideTransaction({ entries }: AppendCommand): void {
-  if (scopes.getStore()?.isOpen !== true) return;
+  if (openScope() === undefined) return;
   throw new TransactionOpenError(entries.map(({ streamName }) => streamName));
+}
+
+/** Refuses a transaction that is over: its connection may be in somebody else's by now. */
+export function checkNotEnded(tx: OpenTransaction): void {
+  if (scopeOf(tx)?.isOpen !== false) return;
+  throw new InvalidArgumentError('tx', 'is over. Await every call inside withTransaction before it ends.');
 }
 
 /** Refuses a connection on which nothing is open: what is "in" it would be committed at once. */
@@ -121,18 +131,33 @@ export function checkTransaction(tx: OpenTransaction): void {
   if (typeof tx !== 'object' || tx === null || typeof tx.query !== 'function') {
     throw new InvalidArgumentError('tx', 'is not a client of pg. Give the one that your transaction was begun on.');
   }
+  checkNotEnded(tx);
   if (tx.getTransactionStatus?.() === 'I') {
     throw new InvalidArgumentError('tx', 'has no open transaction. Begin one on it, or use withTransaction.');
   }
 }
 
 /** Remembers an append for the end of its transaction. False where that end is not known here. */
-export function joinTransaction(command: AppendCommand, afterCommit: () => void): boolean {
-  const scope = scopes.getStore();
+export function joinTransaction(tx: OpenTransaction, command: AppendCommand, afterCommit: () => void): boolean {
+  const scope = scopeOf(tx);
   if (scope?.isOpen !== true) return false;
   scope.appended.push(command);
   scope.afterCommit.add(afterCommit);
   return true;
+}
+
+/** The innermost transaction around this code that is not over. */
+function openScope(): Scope | undefined {
+  let scope = scopes.getStore();
+  while (scope?.isOpen === false) scope = scope.outer;
+  return scope;
+}
+
+/** The transaction around this code, or before it, that `tx` was handed out for. */
+function scopeOf(tx: OpenTransaction): Scope | undefined {
+  let scope = scopes.getStore();
+  while (scope !== undefined && scope.client !== tx) scope = scope.outer;
+  return scope;
 }
 
 function ignore(): void {

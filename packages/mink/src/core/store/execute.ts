@@ -62,9 +62,14 @@ export async function executeDecider<State>(
   }
   const appended = await sendAppend(scoped, append, options);
   const [stream] = appended.streams;
+  const streamVersion = stream?.streamVersion ?? loaded.streamVersion;
+  // A repeat is in what was loaded: folded on top, it would count twice.
+  if (appended.repeated) {
+    ({ state } = await loadState(context, decider, request.id, { ...options, until: { version: streamVersion } }));
+  }
   return {
     streamName: loaded.streamName,
-    streamVersion: stream?.streamVersion ?? loaded.streamVersion,
+    streamVersion,
     state,
     events: stream?.events ?? [],
     globalPosition: appended.globalPosition,

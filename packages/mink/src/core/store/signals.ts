@@ -21,8 +21,11 @@ export function linkSignals(sources: readonly AbortSignal[]): LinkedSignal {
 
 const followers = new WeakMap<AbortSignal, Set<() => void>>();
 
-/** One listener for each signal, however many follow it: more than ten would look like a leak. */
-function onAbort(source: AbortSignal, follower: () => void): () => void {
+/**
+ * Calls the follower on abort, until it is released. One listener for each signal, however many follow it: more than ten
+ * would look like a leak.
+ */
+export function onAbort(source: AbortSignal, follower: () => void): () => void {
   if (source.aborted) follower();
   const known = followers.get(source);
   const all = known ?? new Set();

@@ -199,6 +199,17 @@ describe('a stored event of an unknown type', () => {
   });
 });
 
+describe('a decider with ids of its own', () => {
+  test('executes a command once, and a repeat gets the state that it led to', async () => {
+    const id = '00000000-0000-7000-8000-000000000001';
+    const once = defineDecider({ ...counter, decide: () => ({ ...orderEvents.ItemAdded({ sku: 'a' }), id }) });
+    const first = await store.execute(once, '1', undefined);
+    expect(first.state).toEqual({ seen: ['ItemAdded'] });
+    await store.append('Order-1', [orderEvents.Placed({ at: new Date(0) })]);
+    expect(await store.execute(once, '1', undefined)).toEqual(first);
+  });
+});
+
 describe('a store without categories', () => {
   test('takes any stream, type and JSON, and reads whatever is there', async () => {
     const untyped = createEventStore(storage);
