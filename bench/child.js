@@ -1,7 +1,7 @@
 // One subject does one work in this process. It says on standard output, a line of JSON each, when the window of the
 // measurement begins and ends, and what came out; the parent watches the server meanwhile.
 import { recordProfile } from './lib/cpu-profile.js';
-import { append, hot } from './work/append.js';
+import { append, held, hot } from './work/append.js';
 import { catchup, followWriters, idle, latency, readRemotely, remoteLatency } from './work/feed.js';
 import { growExisting, growLoad, growLog, growNew } from './work/growth.js';
 import { load, mixed, prepare } from './work/load.js';
@@ -9,6 +9,7 @@ import { appendTime, roundTrip } from './work/trips.js';
 
 const kinds = {
   append,
+  held,
   hot,
   load,
   mixed,

@@ -25,7 +25,7 @@ async function runWork({ work, subjects, datasets, rounds, seconds, server, log,
   const states = [...subjects].map(([name, subject]) => ({
     name,
     subject,
-    absent: subject.absent ?? (work.feed ? subject.lacksFeed : undefined),
+    absent: subject.absent ?? absenceFrom(work, name) ?? (work.feed ? subject.lacksFeed : undefined),
     dataset: undefined,
     results: [],
     failures: [],
@@ -54,6 +54,11 @@ async function runWork({ work, subjects, datasets, rounds, seconds, server, log,
     }
   }
   return work.rows.flatMap((row) => states.map((state) => toRow(row, state)));
+}
+
+/** Why a work is not for this subject, if it is for another one alone. */
+function absenceFrom({ only }, name) {
+  return only === undefined || only === name ? undefined : `${only} alone: it locks a row for each stream`;
 }
 
 /** Fills what the work reads, unless another work or run has done so before. */

@@ -39,6 +39,21 @@ export const works = [
   work('hot-stream-c64', 'hot', { writers: 64 }, rate('hot-stream-c64', 'appends/s'), {
     title: '64 writers on one stream: read its version, append at it, again on conflict; goodput',
   }),
+  work(
+    'held-c32',
+    'held',
+    { writers: 32, holdSeconds: 10 },
+    [
+      { key: 'beforeP50', name: 'held-before-p50', unit: 'ms', better: 'lower' },
+      { key: 'beforeP99', name: 'held-before-p99', unit: 'ms', better: 'lower' },
+      { key: 'heldP50', name: 'held-p50', unit: 'ms', better: 'lower' },
+      { key: 'heldP99', name: 'held-p99', unit: 'ms', better: 'lower' },
+    ],
+    {
+      title: 'a transaction holds the stream of 1 of 32 writers for 10 s: how long appends of the others take',
+      only: 'mink',
+    },
+  ),
   work('load-10', 'load', { length: 10 }, rate('load-10', 'events/s'), {
     title: 'load and fold streams of 10 events, one after another',
     dataset: { name: 'short', streams: 1_000, length: 10 },
@@ -83,8 +98,8 @@ export const works = [
   }),
 ];
 
-function work(name, kind, parameters, rows, { title, dataset, feed = false }) {
-  return { name, kind, parameters, rows, title, dataset, feed };
+function work(name, kind, parameters, rows, { title, dataset, feed = false, only }) {
+  return { name, kind, parameters, rows, title, dataset, feed, only };
 }
 
 /** The name under which `--only` knows each row, and the work it comes from. */

@@ -50,6 +50,17 @@ export async function open({ url }) {
     async append(streamId, events) {
       await store.append(`${CATEGORY}-${streamId}`, events, { expectedVersion: 'no_stream' });
     },
+    async appendTo(streamId, events) {
+      await store.append(`${CATEGORY}-${streamId}`, events);
+    },
+    /** As somebody else's open transaction would; the result releases it. */
+    async hold(streamId) {
+      const client = new Client({ connectionString: url });
+      await client.connect();
+      await client.query('begin');
+      await client.query('select from mink.streams where stream_name = $1 for update', [`${CATEGORY}-${streamId}`]);
+      return () => client.end();
+    },
     async versionOf(streamId) {
       return (await store.streamInfo(`${CATEGORY}-${streamId}`))?.version ?? 0;
     },

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDevCommand } from './commands/dev.ts';
 import { addEventsCommand } from './commands/events.ts';
+import { addFeedCommand } from './commands/feed.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addStreamCommand } from './commands/stream.ts';
 import { addStreamsCommand } from './commands/streams.ts';
@@ -100,6 +101,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addStreamsCommand(program, context);
   addStreamCommand(program, context);
   addEventsCommand(program, context);
+  addFeedCommand(program, context);
   return program;
 }
 

@@ -7,6 +7,7 @@ const METHODS = [
   'listStreams',
   'streamInfoOrThrow',
   'readBound',
+  'feedStatus',
   'close',
 ] as const;
 

@@ -39,5 +39,5 @@ export {
   UnknownEventTypeError,
 } from './core/index.ts';
 // For storages of your own: what the two built-in ones use, too.
-export { isSameAppend, meetsExpectation, stringifyJson } from './core/index.ts';
+export { isSameAppend, meetsExpectation, searchedTo, stringifyJson } from './core/index.ts';
 export type * from './core/index.ts';

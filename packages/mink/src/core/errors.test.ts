@@ -49,6 +49,7 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'IDEMPOTENCY_MISMATCH',
     ['Cart-42', 'id-1, id-2', 'Use new ids for new events'],
   ],
+  [new errors.TransactionOpenError(['Cart-42']), 'TRANSACTION_OPEN', ['Cart-42', 'withTransaction', 'Pass { tx }']],
   [new errors.StreamNotFoundError('Cart-42'), 'STREAM_NOT_FOUND', ['"Cart-42" does not exist', 'Check']],
   [new errors.StreamClosedError('Cart-42', 'archived'), 'STREAM_CLOSED', ['"Cart-42" is archived', 'Use a new stream']],
   [

@@ -64,9 +64,10 @@ export type {
   SubscribeOptions,
 } from './store/options.ts';
 export type { UncheckedEvent } from './store/prepare-events.ts';
-export { checkWhole } from './store/read-options.ts';
+export { checkOneOf, checkWhole } from './store/read-options.ts';
 export type { Until } from './store/read-options.ts';
 export { isSameAppend } from './store/same-append.ts';
+export { searchedTo } from './store/searched-to.ts';
 export { parseStreamName, partitionKey, streamName } from './stream-name.ts';
 export { typed } from './typed.ts';
 export { createUuidV7Generator } from './uuid.ts';

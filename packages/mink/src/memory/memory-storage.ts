@@ -1,6 +1,7 @@
 import {
   InvalidArgumentError,
   isSameAppend,
+  searchedTo,
   meetsExpectation,
   StoreClosedError,
   type AppendCommand,
@@ -10,6 +11,7 @@ import {
   type Direction,
   type EventStorage,
   type FeedBound,
+  type FeedStatus,
   type ListStreamsQuery,
   type LogFilter,
   type LogPage,
@@ -102,12 +104,17 @@ export class MemoryStorage implements EventStorage {
     );
     const [only, another] = pages;
     const events = another === undefined ? (only ?? []) : merge(pages, direction).slice(0, limit);
-    return { events, incarnation: INCARNATION };
+    const last = events.length < limit ? undefined : events.at(-1);
+    return { events, searchedTo: searchedTo({ after, upTo, direction }, last), incarnation: INCARNATION };
   }
 
   async readBound(): Promise<FeedBound> {
     this.#checkOpen();
     return { position: this.#log.length, head: this.#log.length, incarnation: INCARNATION };
+  }
+
+  async feedStatus(): Promise<FeedStatus> {
+    return { ...(await this.readBound()), heldBy: [], wakeUp: 'notified' };
   }
 
   async waitForBound({ after, signal }: WaitForBound): Promise<FeedBound> {

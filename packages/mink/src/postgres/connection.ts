@@ -1,7 +1,6 @@
-import { Pool, type PoolConfig } from 'pg';
 import {
   allowManyListeners,
-  checkWhole,
+  checkOneOf,
   DatabaseError,
   InvalidArgumentError,
   StoreClosedError,
@@ -12,6 +11,7 @@ import {
   untilAborted,
 } from '../core/index.ts';
 import { isConnectionLoss, toDatabaseError, unavailable } from './database-errors.ts';
+import { listenPool, workPool } from './pools.ts';
 
 /** The part of a `pg.Pool` that mink uses; bring your own by shape. */
 export interface PoolLike {
@@ -23,8 +23,19 @@ export interface PoolLike {
 /** The part of a `pg.PoolClient` that mink uses. */
 export interface PoolClientLike extends OpenTransaction {
   release(error?: Error | boolean): void;
+  /** The server's process id, as the connection was told; without it, nothing is listened for. */
+  readonly processID?: number | null | undefined;
+  /** Lets the process end while this connection is open. */
+  unref?(): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'notification', listener: (notification: NotificationLike) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** The part of a notification of `pg` that mink uses. */
+export interface NotificationLike {
+  readonly channel: string;
+  readonly payload?: string | undefined;
 }
 
 /** How to reach the database: a pool of your own, or a URL and the size of the pool to make. */
@@ -54,10 +65,24 @@ export interface ConnectionOptions {
    */
   readonly connectTimeout?: number | undefined;
   /**
-   * Whether statements are prepared under a name. `'unnamed'` costs planning time and works behind every pooler.
-   * @defaultValue 'named'
+   * Whether statements are prepared under a name, which saves planning. `'unnamed'` works behind every pooler; `'auto'`
+   * uses names until a pooler turns out not to know them. In a transaction of yours, `'auto'` uses none: a failed try
+   * would cost the transaction.
+   * @defaultValue 'auto'
    */
-  readonly prepare?: 'named' | 'unnamed' | undefined;
+  readonly prepare?: 'auto' | 'named' | 'unnamed' | undefined;
+  /**
+   * How a store learns of appends of other processes: `'notify'` tells and is told at once, by LISTEN on one more
+   * connection while subscriptions wait; `'poll'` looks every `pollInterval`. Behind a pooler, and on a pool of yours with
+   * less than three connections, listening is left out.
+   * @defaultValue 'notify'
+   */
+  readonly wakeUp?: 'notify' | 'poll' | undefined;
+  /**
+   * A URL past the pooler, for LISTEN alone.
+   * @defaultValue the `url` or `pool` of everything else
+   */
+  readonly listenUrl?: string | undefined;
 }
 
 /** A statement: its text is constant, its values are parameters. */
@@ -86,18 +111,16 @@ export interface Database {
   within(tx: OpenTransaction): Session;
   /** A connection for several statements; it is thrown away if `work` fails. */
   withSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** Where a connection for LISTEN can be had; undefined if there is none to spare. */
+  readonly listenPool: PoolLike | undefined;
   close(): Promise<void>;
 }
 
 /** Thrown when the connection broke after the statement was sent: whether it took effect is unknown. */
 export class ConnectionLostError extends Error {}
 
-const DEFAULT_MAX_CONNECTIONS = 10;
-
-/** How many connections there can be at once. */
-export function connectionLimit({ pool, maxConnections }: ConnectionOptions): number {
-  return pool?.options?.max ?? maxConnections ?? DEFAULT_MAX_CONNECTIONS;
-}
+/** A name that the pooler's connection does not know, and one that somebody else has given there already. */
+const NAME_TROUBLE = new Set(['26000', '42P05']);
 
 const NOT_PREPARED = '26000';
 
@@ -105,8 +128,10 @@ const asText = { getTypeParser: () => (value: string) => value };
 
 /** Opens nothing yet; connections are made when they are needed. */
 export function createDatabase(options: ConnectionOptions): Database {
-  const { pool, close } = options.pool === undefined ? ownPool(options) : { pool: options.pool, close: noop };
-  const named = (options.prepare ?? 'named') === 'named';
+  const prepare = checkOneOf('prepare', options.prepare ?? 'auto', ['auto', 'named', 'unnamed']);
+  const { pool, close } = workPool(options);
+  const listening = listenPool(options);
+  let isNamed = prepare !== 'unnamed';
   const closing = new AbortController();
   let closed: Promise<void> | undefined;
   allowManyListeners(closing.signal);
@@ -126,7 +151,7 @@ export function createDatabase(options: ConnectionOptions): Database {
 
   async function withSession<T>(
     work: (session: Session) => Promise<T>,
-    isSound: (error: unknown) => boolean = () => false,
+    { named, isSound }: { readonly named: boolean; readonly isSound: (error: unknown) => boolean },
   ): Promise<T> {
     closing.signal.throwIfAborted();
     const client = await connect();
@@ -150,14 +175,29 @@ export function createDatabase(options: ConnectionOptions): Database {
     }
   }
 
+  // A statement that was refused leaves nothing open behind.
+  const runOnce = (statement: Statement): Promise<readonly Row[]> =>
+    withSession((session) => session.run(statement), { named: isNamed, isSound: isRefusal });
+
   return {
-    // A statement that was refused leaves nothing open behind.
-    run: (statement) => withSession((session) => session.run(statement), isRefusal),
-    within: (tx) => sessionOn(tx, named),
-    withSession: (work) => withSession(work),
+    run: async (statement) => {
+      try {
+        return await runOnce(statement);
+      } catch (error) {
+        const isPooled = error instanceof DatabaseError && NAME_TROUBLE.has(error.sqlState);
+        if (!isPooled || prepare !== 'auto') throw error;
+        // Refused before it was executed: there is a pooler in between, which is no place for names.
+        isNamed = false;
+        return runOnce(statement);
+      }
+    },
+    // In the middle of something, a name that is not known cannot be tried again without it.
+    within: (tx) => sessionOn(tx, prepare === 'named'),
+    withSession: (work) => withSession(work, { named: prepare === 'named', isSound: () => false }),
+    listenPool: listening?.pool,
     close: () => {
       closing.abort(new StoreClosedError());
-      return (closed ??= close());
+      return (closed ??= Promise.all([close(), listening?.close()]).then(() => undefined));
     },
   };
 }
@@ -175,10 +215,6 @@ function isRefusal(error: unknown): boolean {
 
 function ignore(): void {
   // The statement under way is rejected with the same error.
-}
-
-async function noop(): Promise<void> {
-  // A pool that was brought belongs to whoever brought it.
 }
 
 /** Statements on a connection, with typed errors. */
@@ -205,41 +241,4 @@ export function sessionOn(client: OpenTransaction, named: boolean): Session {
     },
     runScript: async (sql) => (await query({ text: sql, values: [] })).command,
   };
-}
-
-function ownPool(options: ConnectionOptions): { readonly pool: PoolLike; readonly close: () => Promise<void> } {
-  const {
-    url,
-    maxConnections = DEFAULT_MAX_CONNECTIONS,
-    minConnections = 0,
-    maxIdleTime = 10_000,
-    connectTimeout = 10_000,
-  } = options;
-  checkUrl(url);
-  checkWhole('maxConnections', maxConnections, 1);
-  checkWhole('minConnections', minConnections, 0);
-  if (minConnections > maxConnections) {
-    throw new InvalidArgumentError('minConnections', `${minConnections} is above maxConnections (${maxConnections})`);
-  }
-  const config: PoolConfig = {
-    connectionString: url,
-    max: maxConnections,
-    min: minConnections,
-    idleTimeoutMillis: checkWhole('maxIdleTime', maxIdleTime, 0),
-    connectionTimeoutMillis: checkWhole('connectTimeout', connectTimeout, 0),
-  };
-  const pool = new Pool(config);
-  // An idle connection that breaks is replaced when it is needed; without a listener it would end the process.
-  pool.on('error', ignore);
-  return { pool, close: () => pool.end() };
-}
-
-function checkUrl(url: string | undefined): void {
-  const hint = 'Give a URL such as postgres://user:password@localhost:5432/database, or a pool.';
-  if (url === undefined || url === '') throw new InvalidArgumentError('url', `is missing. ${hint}`);
-  if (!URL.canParse(url)) throw new InvalidArgumentError('url', `is not a URL. ${hint}`);
-  const { protocol } = new URL(url);
-  if (protocol !== 'postgres:' && protocol !== 'postgresql:') {
-    throw new InvalidArgumentError('url', `begins with "${protocol}". ${hint}`);
-  }
 }

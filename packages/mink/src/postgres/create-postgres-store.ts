@@ -1,7 +1,7 @@
 import {
+  checkOneOf,
   checkWhole,
   createEventStore,
-  InvalidArgumentError,
   type Categories,
   type EventStorage,
   type EventStore,
@@ -9,7 +9,8 @@ import {
   type StoreOptions,
   type UntypedCategories,
 } from '../core/index.ts';
-import { connectionLimit, createDatabase, type ConnectionOptions } from './connection.ts';
+import { createDatabase, type ConnectionOptions } from './connection.ts';
+import { connectionLimit } from './pools.ts';
 import { PostgresStorage } from './postgres-storage.ts';
 import { schemaName } from './schema-name.ts';
 
@@ -27,7 +28,8 @@ export interface PostgresStorageOptions extends ConnectionOptions {
    */
   readonly migrate?: 'auto' | 'never' | undefined;
   /**
-   * Milliseconds between two looks at the log while a subscription waits. Appends of this process are seen at once.
+   * Milliseconds between two looks at the log while a subscription waits and nothing tells of appends; with notifications
+   * the net below them, which is one second at least. Appends of this store are seen at once.
    * @defaultValue 100
    */
   readonly pollInterval?: number | undefined;
@@ -55,14 +57,13 @@ const LANES = 2;
 
 /** The storage alone, for `createEventStore`. */
 export function createPostgresStorage(options: PostgresStorageOptions): EventStorage {
-  const { migrate = 'auto', pollInterval = DEFAULT_POLL_INTERVAL } = options;
-  if (migrate !== 'auto' && migrate !== 'never') {
-    throw new InvalidArgumentError('migrate', `${String(migrate)} is neither 'auto' nor 'never'`);
-  }
+  const { pollInterval = DEFAULT_POLL_INTERVAL } = options;
+  const migrate = checkOneOf('migrate', options.migrate ?? 'auto', ['auto', 'never']);
   return new PostgresStorage({
     database: createDatabase(options),
     schema: schemaName(options.schema),
     migrate,
+    isNotifying: options.wakeUp !== 'poll',
     pollInterval: checkWhole('pollInterval', pollInterval, 1),
     holdTimeout: checkWhole('holdTimeout', options.holdTimeout ?? 10_000, 0),
     pump: {

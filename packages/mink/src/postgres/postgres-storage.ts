@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import {
   isSameAppend,
+  searchedTo,
   type AppendCommand,
   type AppendOutcome,
   type EventStorage,
   type FeedBound,
+  type FeedStatus,
   type ListStreamsQuery,
   type OpenTransaction,
   type LogPage,
@@ -17,13 +20,17 @@ import {
 import { ConnectionLostError, type Database, type Row, type Statement } from './connection.ts';
 import { unavailable } from './database-errors.ts';
 import { Feed } from './feed.ts';
+import { Listener } from './listener.ts';
 import { checkCompatible, checkMigrated, migrate, schemaStatus } from './migrate.ts';
+import { Notifier } from './notifier.ts';
 import { AppendPump, outcomeUnknown, type AppendPumpSettings } from './append-pump.ts';
 import { createAppendCall, type AppendCall } from './append-call.ts';
 import { encodeCommand, type AppendAnswer } from './queries/encode-command.ts';
-import { EVENT_WIDTH, toRecordedEvent } from './queries/event-row.ts';
+import { toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
-import { readLogQuery } from './queries/read-log.ts';
+import { feedStatusQuery, toFeedStatus } from './queries/feed-status.ts';
+import { readLogQuery, withinWindow } from './queries/read-log.ts';
+import { channelOf, notifyQuery } from './queries/notify.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
 import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
@@ -37,6 +44,8 @@ export interface PostgresStorageSettings {
   readonly schema: SchemaName;
   readonly migrate: 'auto' | 'never';
   readonly pollInterval: number;
+  /** Whether appends are notified to other processes. */
+  readonly isNotifying: boolean;
   /** Milliseconds that a caller's own transaction may be idle after an append; 0 leaves the server's setting. */
   readonly holdTimeout: number;
   /** How appends travel. */
@@ -44,6 +53,9 @@ export interface PostgresStorageSettings {
 }
 
 const MAX_BACKOFF = 5_000;
+const NET_INTERVAL = 1_000;
+const NOTIFY_INTERVAL = 5;
+const CHECK_TIMEOUT = 5_000;
 
 /** The storage contract on PostgreSQL 14 and later. The rules behind it are in docs/decisions. */
 export class PostgresStorage implements EventStorage {
@@ -53,13 +65,29 @@ export class PostgresStorage implements EventStorage {
   readonly #appendCall: AppendCall;
   readonly #pump: AppendPump;
   readonly #feed: Feed;
+  readonly #listener: Listener | undefined;
+  readonly #notifier: Notifier | undefined;
   readonly #holdTimeout: number;
   #ready: Promise<void> | undefined;
   #isReady = false;
   #sound: Promise<void> | undefined;
   #isSound = false;
 
-  constructor({ database, schema, migrate: migrating, pollInterval, holdTimeout, pump }: PostgresStorageSettings) {
+  /** Something was committed: those who follow the log look at once, here and elsewhere. */
+  readonly #tellReaders = (): void => {
+    this.#feed.wake();
+    this.#notifier?.notify();
+  };
+
+  constructor({
+    database,
+    schema,
+    migrate: migrating,
+    pollInterval,
+    isNotifying,
+    holdTimeout,
+    pump,
+  }: PostgresStorageSettings) {
     this.#database = database;
     this.#schema = schema;
     this.#migrate = migrating;
@@ -69,7 +97,29 @@ export class PostgresStorage implements EventStorage {
       ...pump,
       send: (commands, lock) => this.#appendCall((statement) => database.run(statement), commands, { lock, hold: 0 }),
     });
-    this.#feed = new Feed({ readBound: () => this.readBound(), pollInterval, maxBackoff: MAX_BACKOFF });
+    const channel = channelOf(schema);
+    const self = randomUUID();
+    if (isNotifying) {
+      const notification = notifyQuery(channel, self);
+      this.#notifier = new Notifier({ send: () => database.run(notification), interval: NOTIFY_INTERVAL });
+    }
+    if (database.listenPool !== undefined) {
+      this.#listener = new Listener({
+        pool: database.listenPool,
+        channel,
+        self,
+        onNews: () => this.#feed.wake(),
+        checkTimeout: CHECK_TIMEOUT,
+        maxBackoff: MAX_BACKOFF,
+      });
+    }
+    this.#feed = new Feed({
+      readBound: () => this.readBound(),
+      listener: this.#listener,
+      pollInterval,
+      netInterval: NET_INTERVAL,
+      maxBackoff: MAX_BACKOFF,
+    });
   }
 
   async append(command: AppendCommand, { signal, tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
@@ -79,7 +129,7 @@ export class PostgresStorage implements EventStorage {
     checkOutsideTransaction(command);
     const answer = await this.#pump.append(encodeCommand(command), signal);
     if (answer.outcome !== 'appended') return this.#toRefusal(command, answer);
-    this.#feed.wake();
+    this.#tellReaders();
     return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
   }
 
@@ -89,8 +139,14 @@ export class PostgresStorage implements EventStorage {
   }
 
   async readLogPage(query: LogPageQuery): Promise<LogPage> {
-    const rows = await this.#read(readLogQuery(this.#schema, query));
-    return { events: rows.map(toRecordedEvent), incarnation: rows[0]?.[EVENT_WIDTH] ?? undefined };
+    const window = withinWindow(query);
+    const rows = await this.#read(readLogQuery(this.#schema, window));
+    const events = rows.map(toRecordedEvent);
+    return {
+      events,
+      searchedTo: searchedTo(window, events.length < query.limit ? undefined : events.at(-1)),
+      incarnation: rows[0]?.[1] ?? undefined,
+    };
   }
 
   async readBound(): Promise<FeedBound> {
@@ -101,6 +157,12 @@ export class PostgresStorage implements EventStorage {
 
   waitForBound(seen: WaitForBound): Promise<FeedBound> {
     return this.#feed.waitForBound(seen);
+  }
+
+  async feedStatus(): Promise<FeedStatus> {
+    if (!this.#isSound) await this.#whenSound();
+    const [row = []] = await this.#read(feedStatusQuery(this.#schema));
+    return { ...toFeedStatus(row), wakeUp: this.#listener?.isListening === true ? 'notified' : 'polling' };
   }
 
   async positionAt(time: Date, upTo: number): Promise<number> {
@@ -121,6 +183,8 @@ export class PostgresStorage implements EventStorage {
   async close(): Promise<void> {
     this.#pump.close();
     this.#feed.close();
+    this.#listener?.close();
+    await this.#notifier?.close();
     await this.#database.close();
   }
 
@@ -200,9 +264,8 @@ export class PostgresStorage implements EventStorage {
     }
     if (answer === undefined) throw new Error('the append function gave no answer');
     if (answer.outcome !== 'appended') return this.#toRefusal(command, answer, tx);
-    const wake = (): void => this.#feed.wake();
-    // Somebody else's transaction: from now on the feed looks often, until it has ended.
-    if (!joinTransaction(tx, command, wake)) wake();
+    // Somebody else's transaction: readers see that something is held back, and look often until it has ended.
+    if (!joinTransaction(tx, command, this.#tellReaders)) this.#tellReaders();
     return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
   }
 

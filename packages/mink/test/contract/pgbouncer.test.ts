@@ -27,13 +27,13 @@ describePostgres(
     afterAll(() => bouncer?.stop());
 
     const createStorage = async () =>
-      createPostgresStorage({ url: bouncer.through(await databases.create()), prepare: 'unnamed', pollInterval: 20 });
+      createPostgresStorage({ url: bouncer.through(await databases.create()), pollInterval: 20 });
     for (const { name, run } of storageContract(createStorage)) testBehind(name, run);
 
     testBehind('instances that start at once make the schema once', async () => {
       const direct = await databases.createEmpty();
       const url = bouncer.through(direct);
-      const stores = Array.from({ length: 8 }, () => createPostgresStore({ url, prepare: 'unnamed' }));
+      const stores = Array.from({ length: 8 }, () => createPostgresStore({ url }));
       await Promise.all(stores.map((store, n) => store.append(`Note-${n}`, [event])));
       await Promise.all(stores.map((store) => store.close()));
       const [row] = await runSql(direct, 'select count(*)::int as events from mink.events');
@@ -42,8 +42,8 @@ describePostgres(
 
     testBehind('more connections than the pool has lose and double nothing, and a reader misses nothing', async () => {
       const url = bouncer.through(await databases.create());
-      await using left = createPostgresStore({ url, prepare: 'unnamed', maxConnections: 20 });
-      await using right = createPostgresStore({ url, prepare: 'unnamed', maxConnections: 20 });
+      await using left = createPostgresStore({ url, maxConnections: 20 });
+      await using right = createPostgresStore({ url, maxConnections: 20 });
       const stop = new AbortController();
       const seen: number[] = [];
       await left.append('Hot-1', [event]);

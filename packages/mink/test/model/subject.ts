@@ -23,6 +23,7 @@ function keptOpen(storage: EventStorage): EventStorage {
     readStreamPage: (query, options) => storage.readStreamPage(query, options),
     readLogPage: (query, options) => storage.readLogPage(query, options),
     readBound: (options) => storage.readBound(options),
+    feedStatus: () => storage.feedStatus(),
     waitForBound: (waiting) => storage.waitForBound(waiting),
     positionAt: (time, upTo) => storage.positionAt(time, upTo),
     streamInfo: (streamName) => storage.streamInfo(streamName),

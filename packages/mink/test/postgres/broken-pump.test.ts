@@ -148,10 +148,20 @@ describePostgres('appends that wait', (databases) => {
 
   test('a connection whose prepared statements were discarded fails once, not for ever', async () => {
     const pool = new Pool({ connectionString: await databases.create(), max: 1 });
-    await using store = createPostgresStore({ pool });
+    await using store = createPostgresStore({ pool, prepare: 'named' });
     await store.append('Note-1', [event]);
     await pool.query('discard all');
     await rejects(store.append('Note-1', [event]), { code: 'DATABASE_ERROR', sqlState: '26000' });
+    strictEqual((await store.append('Note-1', [event])).streamVersion, 2);
+    await store.close();
+    await pool.end();
+  });
+
+  test('without names asked for, an append does not notice that prepared statements were discarded', async () => {
+    const pool = new Pool({ connectionString: await databases.create(), max: 1 });
+    const store = createPostgresStore({ pool });
+    await store.append('Note-1', [event]);
+    await pool.query('discard all');
     strictEqual((await store.append('Note-1', [event])).streamVersion, 2);
     await store.close();
     await pool.end();

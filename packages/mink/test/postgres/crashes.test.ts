@@ -102,6 +102,7 @@ for (const { label, url } of inject('servers')) {
         readStreamPage: (query) => storage.readStreamPage(query),
         readLogPage: (query) => storage.readLogPage(query),
         readBound: () => storage.readBound(),
+        feedStatus: () => storage.feedStatus(),
         waitForBound: async (waiting) => {
           const bound = await storage.waitForBound(waiting);
           bounds = Math.max(bounds, bound.position);

@@ -190,6 +190,7 @@ describePostgres('what a hostile review found', (databases) => {
         throw new (await import('../../src/index.ts')).DatabaseUnavailableError('Query read timeout');
       },
       readBound: () => storage.readBound(),
+      feedStatus: () => storage.feedStatus(),
       waitForBound: (waiting) => storage.waitForBound(waiting),
       positionAt: (time, upTo) => storage.positionAt(time, upTo),
       streamInfo: (name) => storage.streamInfo(name),

@@ -25,6 +25,8 @@ export interface EventStorage {
    * connections. Rejects with the signal's reason when aborted.
    */
   waitForBound(seen: WaitForBound): Promise<FeedBound>;
+  /** The bound, and who holds it back. For people and monitoring: it costs more than {@link EventStorage.readBound}. */
+  feedStatus(): Promise<FeedStatus>;
   /** The last position before the first event that was recorded after `time`; `upTo` if there is none. */
   positionAt(time: Date, upTo: number): Promise<number>;
   /** One stream, if it has events. */
@@ -163,6 +165,11 @@ export interface LogPageQuery {
 
 export interface LogPage {
   readonly events: readonly RecordedEvent[];
+  /**
+   * How far the page reaches: forwards, it holds every match after `after` and up to here; backwards, every match up to
+   * `upTo` and after here. A storage need not search all of the range for one page, but must come closer to its end.
+   */
+  readonly searchedTo: number;
   /** Where the page was read. Undefined if it holds no events. */
   readonly incarnation: string | undefined;
 }
@@ -176,6 +183,35 @@ export interface FeedBound {
   /** The last position that was handed out: events between the bound and the head are still being committed. */
   readonly head: number;
   readonly incarnation: string;
+}
+
+/** How the feed is doing, and who holds it back. */
+export interface FeedStatus extends FeedBound {
+  /** Whoever may still commit events at or below the head, the lowest floor first. Empty: nobody, all can be read. */
+  readonly heldBy: readonly FeedHolder[];
+  /**
+   * How this store learns of appends of other processes: `'notified'` at once; `'polling'` when it looks the next time,
+   * and also before its first subscription.
+   */
+  readonly wakeUp: 'notified' | 'polling';
+}
+
+/** A transaction that keeps readers from going on. */
+export interface FeedHolder {
+  /** Readers stop at this position until the transaction ends. */
+  readonly floor: number;
+  /** The server process; undefined for a prepared transaction. */
+  readonly pid: number | undefined;
+  /** The name of a prepared transaction: `commit prepared` or `rollback prepared` ends it. */
+  readonly preparedTransaction: string | undefined;
+  /** Milliseconds since the transaction began; undefined where the role may not see it. */
+  readonly age: number | undefined;
+  /** What the connection is doing, such as `active` or `idle in transaction`. */
+  readonly state: string | undefined;
+  /** Its current or last statement, without values. Undefined where the role may not see it. */
+  readonly query: string | undefined;
+  readonly applicationName: string | undefined;
+  readonly userName: string | undefined;
 }
 
 export interface WaitForBound {

@@ -3,7 +3,14 @@ import { internals, type AnyAggregate, type AnyAggregateClass } from '../decider
 import type { Decider, Fold } from '../deciders/decider.ts';
 import type { AnyEvents, EventMapOf } from '../events/define-events.ts';
 import type { Metadata } from '../metadata.ts';
-import type { EventStorage, FeedBound, LogFilter, RecordedEvent, StreamInfo } from '../storage/event-storage.ts';
+import type {
+  EventStorage,
+  FeedBound,
+  FeedStatus,
+  LogFilter,
+  RecordedEvent,
+  StreamInfo,
+} from '../storage/event-storage.ts';
 import { parseStreamName, streamName as nameOf } from '../stream-name.ts';
 import { createUuidV7Generator } from '../uuid.ts';
 import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
@@ -357,6 +364,18 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   async readBound(): Promise<FeedBound> {
     this.#checkOpen();
     return this.#context.storage.readBound();
+  }
+
+  /**
+   * How far the log can be read, and which transactions hold readers back: with process id, age and query, for whoever has
+   * to end one. Empty `heldBy` means that everything appended can be read.
+   *
+   * @example
+   * const { position, head, heldBy } = await store.feedStatus();
+   */
+  async feedStatus(): Promise<FeedStatus> {
+    this.#checkOpen();
+    return this.#context.storage.feedStatus();
   }
 
   /** Ends every subscription and releases the storage. Calls made afterwards throw `StoreClosedError`. */

@@ -45,10 +45,18 @@ export function checkWhole(name: string, value: number, minimum: number): number
   throw new InvalidArgumentError(name, `${String(value)} is not a whole number from ${minimum}`);
 }
 
+/** One of these words. */
+export function checkOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  throw new InvalidArgumentError(
+    name,
+    `${String(value)} is not one of ${allowed.map((word) => `'${word}'`).join(', ')}`,
+  );
+}
+
 /** `'forwards'` unless told otherwise. */
 export function checkDirection(direction: Direction | undefined): Direction {
-  if (direction === undefined || direction === 'forwards' || direction === 'backwards') return direction ?? 'forwards';
-  throw new InvalidArgumentError('direction', `${String(direction)} is neither 'forwards' nor 'backwards'`);
+  return checkOneOf('direction', direction ?? 'forwards', ['forwards', 'backwards']);
 }
 
 /** A filter list: absent, or at least one non-empty string. */
@@ -73,6 +81,5 @@ export function checkText(name: string, value: string): string {
 
 /** `'error'` unless told otherwise. */
 export function checkPolicy(policy: UnknownEventsPolicy | undefined): UnknownEventsPolicy {
-  if (policy === undefined || policy === 'error' || policy === 'skip') return policy ?? 'error';
-  throw new InvalidArgumentError('unknownEvents', `${String(policy)} is neither 'error' nor 'skip'`);
+  return checkOneOf('unknownEvents', policy ?? 'error', ['error', 'skip']);
 }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryStorage } from '../../memory/memory-storage.ts';
 import { DatabaseUnavailableError } from '../errors.ts';
 import type { FeedBound, LogPage, LogPageQuery, RecordedEvent, WaitForBound } from '../storage/event-storage.ts';
+import { searchedTo } from './searched-to.ts';
 import { createEventStore, type EventStore } from './event-store.ts';
 import type { UntypedCategories } from './categories.ts';
 
@@ -58,7 +59,9 @@ class FakeServer extends MemoryStorage {
         globalPosition > after && globalPosition <= upTo && (filter.types?.includes(type) ?? true),
     );
     const ordered = direction === 'forwards' ? events : events.toReversed();
-    return { events: ordered.slice(0, limit), incarnation: this.bound.incarnation };
+    const page = ordered.slice(0, limit);
+    const last = page.length < limit ? undefined : page.at(-1);
+    return { events: page, searchedTo: searchedTo(query, last), incarnation: this.bound.incarnation };
   }
 
   override async waitForBound({ after, incarnation }: WaitForBound): Promise<FeedBound> {
@@ -160,7 +163,7 @@ describe('reading the log', () => {
     [{ until: {} }, 'until: give exactly one of position, time'],
     [{ until: { version: 1 } }, 'until: give exactly one of position, time'],
     [{ until: { time: 5 } }, 'until.time: is not a valid Date'],
-    [{ direction: 'up' }, "direction: up is neither 'forwards' nor 'backwards'"],
+    [{ direction: 'up' }, "direction: up is not one of 'forwards', 'backwards'"],
   ])('refuses %j', (options, message) => {
     // @ts-expect-error what JavaScript might pass
     expect(() => store.readAll(options)).toThrow(message);

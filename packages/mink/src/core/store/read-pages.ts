@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogRewoundError } from '../errors.ts';
+import { readAhead, readOneByOne, type ReadPage } from './read-ahead.ts';
 import { untilAborted } from './signals.ts';
 import type {
   EventStorage,
@@ -21,49 +22,50 @@ export interface PageLimits {
 }
 
 /** The events of a stream, in pages. */
-export async function* streamPages(
+export function streamPages(
   storage: EventStorage,
   query: Omit<StreamPageQuery, 'limit'>,
-  limits: PageLimits,
+  { limit = Infinity, pageSize, signal, tx }: PageLimits,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
-  let { fromVersion, untilVersion } = query;
-  let left = limits.limit ?? Infinity;
-  while (left > 0) {
-    limits.signal?.throwIfAborted();
-    const limit = Math.min(left, limits.pageSize);
-    const page = await storage.readStreamPage(
-      { ...query, fromVersion, untilVersion, limit },
-      { signal: limits.signal, tx: limits.tx },
-    );
-    if (page.length > 0) yield page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < limit) return;
-    left -= page.length;
-    if (query.direction === 'forwards') fromVersion = last.streamVersion + 1;
-    else untilVersion = last.streamVersion - 1;
-  }
+  const read =
+    (from: Pick<StreamPageQuery, 'fromVersion' | 'untilVersion'>, left: number): ReadPage =>
+    async () => {
+      const size = Math.min(left, pageSize);
+      const events = await storage.readStreamPage({ ...query, ...from, limit: size }, { signal, tx });
+      const last = events.at(-1);
+      if (last === undefined || events.length < size || events.length === left) return { events, next: undefined };
+      const rest =
+        query.direction === 'forwards'
+          ? { ...from, fromVersion: last.streamVersion + 1 }
+          : { ...from, untilVersion: last.streamVersion - 1 };
+      return { events, next: read(rest, left - events.length) };
+    };
+  const first = read(query, limit);
+  return tx === undefined ? readAhead(first, signal) : readOneByOne(first, signal);
 }
 
 /** The log between two positions, in pages. */
-async function* logPages(
+function logPages(
   storage: EventStorage,
   query: Omit<LogPageQuery, 'limit'>,
-  limits: PageLimits & { readonly incarnation: string },
+  { limit = Infinity, pageSize, signal, incarnation }: PageLimits & { readonly incarnation: string },
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
-  let { after, upTo } = query;
-  let left = limits.limit ?? Infinity;
-  while (left > 0 && after < upTo) {
-    limits.signal?.throwIfAborted();
-    const limit = Math.min(left, limits.pageSize);
-    const page = await storage.readLogPage({ ...query, after, upTo, limit }, { signal: limits.signal });
-    if (page.incarnation !== undefined && page.incarnation !== limits.incarnation) throw new IncarnationChanged();
-    if (page.events.length > 0) yield page.events;
-    const last = page.events.at(-1);
-    if (last === undefined || page.events.length < limit) return;
-    left -= page.events.length;
-    if (query.direction === 'forwards') after = last.globalPosition;
-    else upTo = last.globalPosition - 1;
-  }
+  const read =
+    (range: Pick<LogPageQuery, 'after' | 'upTo'>, left: number): ReadPage =>
+    async () => {
+      const size = Math.min(left, pageSize);
+      const page = await storage.readLogPage({ ...query, ...range, limit: size }, { signal });
+      if (page.incarnation !== undefined && page.incarnation !== incarnation) throw new IncarnationChanged();
+      const rest =
+        query.direction === 'forwards' ? { ...range, after: page.searchedTo } : { ...range, upTo: page.searchedTo };
+      const isOver = page.events.length === left || rest.after >= rest.upTo;
+      return { events: page.events, next: isOver ? undefined : read(rest, left - page.events.length) };
+    };
+  return query.after < query.upTo ? readAhead(read(query, limit), signal) : noPages();
+}
+
+async function* noPages(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+  // There is nothing between the positions.
 }
 
 /** The server crashed between the bound and a page: what the bound said is worth nothing any more. */

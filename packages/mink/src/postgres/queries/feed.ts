@@ -1,7 +1,7 @@
 import type { FeedBound } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
-import { EVENT_COLUMNS } from './event-row.ts';
+import { EVENT_COLUMN } from './event-row.ts';
 import { toTimestamp } from './timestamp.ts';
 
 /** How far the log can be read: the one place where anybody learns it. */
@@ -28,7 +28,7 @@ export function positionAtQuery(schema: SchemaName, time: Date, upTo: number): S
 /** Events by position, in the order of `positions`: the first result of a repeated append. */
 export function eventsAtQuery(schema: SchemaName, positions: readonly number[]): Statement {
   const sql = `
-    select ${EVENT_COLUMNS}
+    select ${EVENT_COLUMN}
     from pg_catalog.unnest($1::bigint[]) with ordinality as p (position, nr)
     join :schema.events e on e.global_position = p.position
     order by p.nr`;

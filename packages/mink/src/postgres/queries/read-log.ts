@@ -1,7 +1,22 @@
 import type { LogFilter, LogPageQuery } from '../../core/index.ts';
 import type { Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
-import { EVENT_COLUMNS } from './event-row.ts';
+import { EVENT_COLUMN } from './event-row.ts';
+
+/** Most positions that one page is searched in: a search for something rare is many short statements, not a long one. */
+const WINDOW = 50_000;
+
+/**
+ * The part of a query that one page answers: all of it where an index leads to every match, else a window at its
+ * beginning.
+ */
+export function withinWindow(query: LogPageQuery): LogPageQuery {
+  const { after, upTo, filter, direction } = query;
+  const isIndexed =
+    filter.types === undefined && filter.streamNames === undefined && filter.streamPrefixes === undefined;
+  if (isIndexed || upTo - after <= WINDOW) return query;
+  return direction === 'forwards' ? { ...query, upTo: after + WINDOW } : { ...query, after: upTo - WINDOW };
+}
 
 /**
  * One page of the log. Categories, given or seen in the stream names, are read one by one from the index on (category,
@@ -18,7 +33,7 @@ export function readLogQuery(schema: SchemaName, query: LogPageQuery): Statement
       ? wholeLog(conditions, order)
       : byCategory(`$${values.push(categories)}::text[]`, conditions, order);
   const sql = `
-    select ${EVENT_COLUMNS}, (select :schema.incarnation_v1())
+    select ${EVENT_COLUMN}, (select :schema.incarnation_v1())
     from ${source}
     order by e.global_position ${order}
     limit $3`;

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
-import type { EventStore, ReadAllOptions, UntypedCategories } from '../../core/index.ts';
+import type { EventStore, LogFilter, ReadAllOptions, UntypedCategories } from '../../core/index.ts';
 import { counted, type Rule } from './contract-case.ts';
 
 type Options = ReadAllOptions<string, string>;
@@ -161,6 +161,50 @@ export const readLogRules: readonly Rule[] = [
       }
       strictEqual(seen, 3);
       strictEqual((await store.readAll().toArray()).length, 5);
+    },
+  },
+  {
+    name: 'pages say how far they have searched: following that finds every match, in both directions',
+    check: async ({ store, storage }) => {
+      const names = Array.from({ length: 30 }, (_, n) => `Order-${n % 7}`);
+      for (const [n, name] of names.entries())
+        await store.append(name, [{ type: n % 5 === 0 ? 'Rare' : 'A', data: n }]);
+      const { position } = await store.readBound();
+      const nothing = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
+      const filters: readonly LogFilter[] = [
+        nothing,
+        { ...nothing, types: ['Rare'] },
+        { ...nothing, streamNames: ['Order-3'] },
+        { ...nothing, categories: ['Order'], types: ['Missing'] },
+      ];
+      for (const filter of filters) {
+        const read = async (direction: 'forwards' | 'backwards'): Promise<readonly number[]> => {
+          const found: number[] = [];
+          for (let [after, upTo] = [0, position]; after < upTo;) {
+            const page = await storage.readLogPage({ after, upTo, filter, direction, limit: 2 });
+            found.push(...page.events.map(({ globalPosition }) => globalPosition));
+            ok(page.searchedTo > after || page.searchedTo < upTo, 'a page comes closer to the end');
+            if (direction === 'forwards') after = page.searchedTo;
+            else upTo = page.searchedTo;
+          }
+          return found;
+        };
+        const all = await storage.readLogPage({ after: 0, upTo: position, filter, direction: 'forwards', limit: 100 });
+        const expected = all.events.map(({ globalPosition }) => globalPosition);
+        deepStrictEqual(await read('forwards'), expected);
+        deepStrictEqual(await read('backwards'), expected.toReversed());
+      }
+    },
+  },
+  {
+    name: 'where no append is under way, nobody holds the feed',
+    check: async ({ store }) => {
+      await store.append('Order-1', counted(3));
+      const { position, head, incarnation, heldBy, wakeUp } = await store.feedStatus();
+      deepStrictEqual({ position, head, incarnation }, await store.readBound());
+      strictEqual(position, head);
+      deepStrictEqual(heldBy, []);
+      ok(wakeUp === 'notified' || wakeUp === 'polling');
     },
   },
   {

@@ -1,0 +1,77 @@
+import { Pool, type PoolConfig } from 'pg';
+import { checkOneOf, checkWhole, InvalidArgumentError } from '../core/index.ts';
+import type { ConnectionOptions, PoolLike } from './connection.ts';
+
+/** A pool, and how to be done with it. */
+export interface UsedPool {
+  readonly pool: PoolLike;
+  readonly close: () => Promise<void>;
+}
+
+const DEFAULT_MAX_CONNECTIONS = 10;
+/** One connection less must leave room for appends and reads. */
+const LEAST_TO_LISTEN = 3;
+
+/** How many connections there can be at once. */
+export function connectionLimit({ pool, maxConnections }: ConnectionOptions): number {
+  return pool?.options?.max ?? maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+}
+
+/** The caller's pool, or one of the store's own. */
+export function workPool(options: ConnectionOptions): UsedPool {
+  return options.pool === undefined ? ownPool(options) : { pool: options.pool, close: noop };
+}
+
+function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
+  const {
+    url,
+    maxConnections = DEFAULT_MAX_CONNECTIONS,
+    minConnections = 0,
+    maxIdleTime = 10_000,
+    connectTimeout = 10_000,
+  } = options;
+  checkUrl(urlOption, url);
+  checkWhole('maxConnections', maxConnections, 1);
+  checkWhole('minConnections', minConnections, 0);
+  if (minConnections > maxConnections) {
+    throw new InvalidArgumentError('minConnections', `${minConnections} is above maxConnections (${maxConnections})`);
+  }
+  const config: PoolConfig = {
+    connectionString: url,
+    max: maxConnections,
+    min: minConnections,
+    idleTimeoutMillis: checkWhole('maxIdleTime', maxIdleTime, 0),
+    connectionTimeoutMillis: checkWhole('connectTimeout', connectTimeout, 0),
+  };
+  const pool = new Pool(config);
+  // An idle connection that breaks is replaced when it is needed; without a listener it would end the process.
+  pool.on('error', ignore);
+  return { pool, close: () => pool.end() };
+}
+
+/** A pool of one, apart from the one that works; or a connection of the caller's pool, if it can do without. */
+export function listenPool(options: ConnectionOptions): UsedPool | undefined {
+  const { pool, url, listenUrl, connectTimeout } = options;
+  if (checkOneOf('wakeUp', options.wakeUp ?? 'notify', ['notify', 'poll']) === 'poll') return undefined;
+  const direct = listenUrl ?? (pool === undefined ? url : undefined);
+  if (direct !== undefined) return ownPool({ url: direct, maxConnections: 1, connectTimeout }, 'listenUrl');
+  return pool !== undefined && connectionLimit(options) >= LEAST_TO_LISTEN ? { pool, close: noop } : undefined;
+}
+
+function checkUrl(option: string, url: string | undefined): void {
+  const hint = 'Give a URL such as postgres://user:password@localhost:5432/database, or a pool.';
+  if (url === undefined || url === '') throw new InvalidArgumentError(option, `is missing. ${hint}`);
+  if (!URL.canParse(url)) throw new InvalidArgumentError(option, `is not a URL. ${hint}`);
+  const { protocol } = new URL(url);
+  if (protocol !== 'postgres:' && protocol !== 'postgresql:') {
+    throw new InvalidArgumentError(option, `begins with "${protocol}". ${hint}`);
+  }
+}
+
+async function noop(): Promise<void> {
+  // A pool that was brought belongs to whoever brought it.
+}
+
+function ignore(): void {
+  // Idle connections that break are replaced.
+}
