@@ -18,6 +18,8 @@ export interface PoolLike {
   connect(): Promise<PoolClientLike>;
   /** Its size, which `pg` gives a default, too. */
   readonly options?: { readonly max?: number | undefined } | undefined;
+  /** Tells of new connections before anybody gets them. */
+  on?(event: 'connect', listener: (client: PoolClientLike) => void): unknown;
 }
 
 /** The part of a `pg.PoolClient` that mink uses. */

@@ -19,7 +19,24 @@ export function connectionLimit({ pool, maxConnections }: ConnectionOptions): nu
 
 /** The caller's pool, or one of the store's own. */
 export function workPool(options: ConnectionOptions): UsedPool {
-  return options.pool === undefined ? ownPool(options) : { pool: options.pool, close: noop };
+  if (options.pool === undefined) return ownPool(options);
+  guardNewConnections(options.pool);
+  return { pool: options.pool, close: noop };
+}
+
+const guarded = new WeakSet<PoolLike>();
+
+/**
+ * A connection that the server ends in the very moment it is ready emits its error before whoever waits for it can
+ * listen. Nobody would hear it, and the process would end.
+ */
+export function guardNewConnections(pool: PoolLike): void {
+  if (guarded.has(pool)) return;
+  guarded.add(pool);
+  pool.on?.('connect', (client) => {
+    client.on('error', ignore);
+    setImmediate(() => client.off('error', ignore));
+  });
 }
 
 function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
@@ -46,6 +63,7 @@ function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
   const pool = new Pool(config);
   // An idle connection that breaks is replaced when it is needed; without a listener it would end the process.
   pool.on('error', ignore);
+  guardNewConnections(pool);
   return { pool, close: () => pool.end() };
 }
 
@@ -73,5 +91,5 @@ async function noop(): Promise<void> {
 }
 
 function ignore(): void {
-  // Idle connections that break are replaced.
+  // Idle connections that break are replaced; whoever uses one is told by its statement.
 }

@@ -11,6 +11,7 @@ import {
 } from '../core/index.ts';
 import { ConnectionLostError, sessionOn, type PoolLike } from './connection.ts';
 import { unavailable } from './database-errors.ts';
+import { guardNewConnections } from './pools.ts';
 
 /** What is known of a transaction that `withTransaction` opened. */
 interface Scope {
@@ -53,6 +54,7 @@ export async function withTransaction<P extends PoolLike, T>(
   pool: P,
   work: (tx: ClientOf<P>) => Promise<T>,
 ): Promise<T> {
+  guardNewConnections(pool);
   const client = await pool.connect().catch((error: unknown) => {
     throw unavailable(error);
   });
