@@ -34,6 +34,8 @@ const PASSING = new Set(['40001', '40P01']);
 const MAX_TRIES = 5;
 /** Milliseconds to wait for a lock that was waited for already, when looking for the commands that wait for it. */
 const LEAST_LOCK_TIMEOUT = 5;
+/** Milliseconds of a turn in the slow lane: streams that are held long must not keep out those that are free again. */
+const SLOW_TURN = 500;
 
 /** A command on its way. */
 interface Pending {
@@ -90,7 +92,7 @@ export class AppendPump {
     });
   }
 
-  /** Refuses what was not sent; what is under way comes to its end. */
+  /** Refuses what was not sent, or would have to be sent again; a call that is under way comes to its end. */
   close(): void {
     this.#closed = true;
     for (const pending of [...this.#queue, ...this.#waitingSlow]) pending.reject(new StoreClosedError());
@@ -198,8 +200,7 @@ export class AppendPump {
         await this.#deliver(batch.slice(0, middle), next);
         await this.#deliver(batch.slice(middle), next);
       } else if (only !== undefined) {
-        if (error.sqlState === LOCK_NOT_AVAILABLE && performance.now() < only.deadline) this.#moveToSlowLane(only);
-        else this.#fail(only, error);
+        this.#failOrWait(only, error);
       }
     }
   }
@@ -217,24 +218,27 @@ export class AppendPump {
     }
   }
 
-  #moveToSlowLane(pending: Pending): void {
-    this.#waitingSlow.push(pending);
-    while (this.#slowCalls < this.#settings.slowLanes) {
-      const next = this.#waitingSlow.shift();
-      if (next === undefined) return;
-      this.#slowCalls += 1;
-      void this.#runSlow(next);
+  /** Moves a command that waits for somebody's lock to the slow lane, as long as it may wait. */
+  #failOrWait(pending: Pending, error: unknown): void {
+    const isHeld = error instanceof DatabaseError && error.sqlState === LOCK_NOT_AVAILABLE;
+    if (!isHeld || performance.now() >= pending.deadline) {
+      this.#fail(pending, error);
+      return;
     }
+    this.#waitingSlow.push(pending);
+    if (this.#slowCalls === this.#settings.slowLanes) return;
+    this.#slowCalls += 1;
+    void this.#runSlow();
   }
 
-  async #runSlow(pending: Pending): Promise<void> {
-    for (let next: Pending | undefined = pending; next !== undefined; next = this.#waitingSlow.shift()) {
+  async #runSlow(): Promise<void> {
+    for (let next = this.#waitingSlow.shift(); next !== undefined; next = this.#waitingSlow.shift()) {
+      const left = Math.ceil(next.deadline - performance.now());
       try {
-        const left = Math.ceil(next.deadline - performance.now());
-        const [answer] = await this.#send([next], Math.max(LEAST_LOCK_TIMEOUT, left));
+        const [answer] = await this.#send([next], Math.min(SLOW_TURN, Math.max(LEAST_LOCK_TIMEOUT, left)));
         this.#settle(next, answer);
       } catch (error) {
-        this.#fail(next, error);
+        this.#failOrWait(next, error);
       }
       if (this.#queue.length > 0) this.#schedule();
     }

@@ -104,6 +104,25 @@ describePostgres('appends that wait', (databases) => {
     strictEqual((await store.append('Held-1', [event])).streamVersion, 2);
   });
 
+  test('an append whose stream is free again does not wait for streams that are held longer', async () => {
+    const url = await databases.create();
+    const { pool, refused } = countingRefusals(new Pool({ connectionString: url, max: 3 }));
+    const store = createPostgresStore({ pool, lockTimeout: 10_000 });
+    for (const name of ['Held-1', 'Held-2']) await store.append(name, [event]);
+    const release = await hold(url, ['Held-1']);
+    const releaseSecond = await hold(url, ['Held-2']);
+    const first = store.append('Held-1', [event]);
+    await expect.poll(refused).toBe(1);
+    const second = store.append('Held-2', [event]);
+    await expect.poll(refused).toBeGreaterThanOrEqual(2);
+    await releaseSecond();
+    strictEqual(await Promise.race([first.catch(() => 'first'), second.then(() => 'second')]), 'second');
+    await release();
+    strictEqual((await first).streamVersion, 2);
+    await store.close();
+    await pool.end();
+  });
+
   test('held streams stop those that travel with them for a moment only', async () => {
     const url = await databases.create();
     await using store = createPostgresStore({ url });

@@ -1,11 +1,24 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
 import { Pool, type PoolClient } from 'pg';
 import { afterEach, test } from 'vitest';
-import { AppendOutcomeUnknownError } from '../../src/index.ts';
+import { Aggregate, AppendOutcomeUnknownError, defineEvents, payload } from '../../src/index.ts';
 import { createPostgresStore, withTransaction } from '../../src/postgres/index.ts';
 import { describePostgres } from '../support/databases.ts';
 
 const event = { type: 'Noted', data: { n: 1 } };
+
+const counterEvents = defineEvents({ Counted: payload<{ by: number }>() });
+
+class Counter extends Aggregate({
+  category: 'Counter',
+  events: counterEvents,
+  initialState: () => 0,
+  evolve: (total: number, { data }) => total + data.by,
+}) {
+  add(by: number): void {
+    this.apply(counterEvents.Counted({ by }));
+  }
+}
 
 describePostgres("a caller's transaction that is misused", (databases) => {
   const pools: Pool[] = [];
@@ -89,6 +102,33 @@ describePostgres("a caller's transaction that is misused", (databases) => {
     await withTransaction(single, async (tx) => {
       deepStrictEqual(await reader.readStream('Note-1', { tx }).toArray(), []);
     });
+  });
+
+  test('an aggregate whose transaction was rolled back is saved by saving it again, and once only', async () => {
+    const { pool } = await open(2);
+    const store = createPostgresStore({ pool });
+    const counted = new Counter('1');
+    counted.add(5);
+    const failing = withTransaction(pool, async (tx) => {
+      await store.save(counted, { tx });
+      throw new Error('changed my mind');
+    });
+    await rejects(failing, { message: 'changed my mind' });
+    for (let round = 0; round < 3; round += 1) {
+      const { streamVersion, events } = await withTransaction(pool, (tx) => store.save(counted, { tx }));
+      deepStrictEqual([streamVersion, events.length, counted.state, counted.version], [1, 1, 5, 1]);
+    }
+    await withTransaction(pool, async (tx) => {
+      counted.add(1);
+      await store.save(counted, { tx });
+      counted.add(2);
+      await store.save(counted, { tx });
+      await store.save(counted, { tx });
+    });
+    strictEqual((await store.save(counted)).streamVersion, 3);
+    strictEqual((await store.save(counted)).events.length, 0);
+    strictEqual((await store.load(Counter, '1')).state, 8);
+    strictEqual((await store.readAll().toArray()).length, 3);
   });
 
   test('a commit whose answer is lost names the appends of its own transaction, also around another one', async () => {

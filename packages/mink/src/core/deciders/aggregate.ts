@@ -40,8 +40,15 @@ export interface AggregateInternals {
   })[];
   /** The save was sent with these ids, and its outcome is unknown. */
   rememberIds(eventIds: readonly string[]): void;
-  /** Claims the aggregate for one save at a time; the function releases it, and moves the version when it is given. */
-  beginSave(): (savedVersion?: number) => void;
+  /** Claims the aggregate for one save at a time; the function releases it, and moves the version when it was saved. */
+  beginSave(): (saved?: Saved) => void;
+}
+
+/** What came of a save. */
+export interface Saved {
+  readonly version: number;
+  /** The ids of its events, where it was part of a transaction and may yet be rolled back; otherwise empty. */
+  readonly unsettledIds: readonly string[];
 }
 
 /** The base of every class made with {@link Aggregate}: one entity, its state, and what it has decided. */
@@ -52,6 +59,8 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
   #version = 0;
   #saving = false;
   #sentIds: readonly string[] = [];
+  /** Puts back what was last saved, where that may have been rolled back. */
+  #undoSave: (() => void) | undefined;
 
   /** The id: the stream name's part after the category. */
   readonly id: string;
@@ -98,7 +107,20 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
     const payload = codecFor(this.#fold.category, this.#fold.events, event.type).encode(event.data);
     this.#state = evolveOnce(this.#fold, this.state, { type: event.type, data: payload.data });
     // Kept as it was folded: what the caller does to its own object until the save must not make state and log differ.
+    this.#undoSave = undefined;
     this.#uncommitted.push({ event: Object.freeze({ ...event, data: payload.data }), payload });
+  }
+
+  #endSave({ version, unsettledIds }: Saved): void {
+    const before = { version: this.#version, uncommitted: this.#uncommitted.splice(0) };
+    this.#version = version;
+    this.#sentIds = [];
+    const undo = (): void => {
+      this.#version = before.version;
+      this.#uncommitted.push(...before.uncommitted);
+      this.#sentIds = unsettledIds;
+    };
+    this.#undoSave = unsettledIds.length === 0 ? undefined : undo;
   }
 
   get [internals](): AggregateInternals {
@@ -122,12 +144,11 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
           throw new InvalidArgumentError('save', `${this.#fold.category} "${this.id}" is being saved already`);
         }
         this.#saving = true;
-        return (savedVersion) => {
+        // Nothing new, but what was saved in a transaction may not be there: the same append again puts that right.
+        if (this.#uncommitted.length === 0) this.#undoSave?.();
+        return (saved) => {
           this.#saving = false;
-          if (savedVersion === undefined) return;
-          this.#version = savedVersion;
-          this.#uncommitted.length = 0;
-          this.#sentIds = [];
+          if (saved !== undefined) this.#endSave(saved);
         };
       },
     };

@@ -1,6 +1,6 @@
 import { AppendOutcomeUnknownError, ConcurrencyConflictError, InvalidArgumentError } from '../errors.ts';
 import { deepFreeze } from '../deep-freeze.ts';
-import { internals, type AnyAggregate } from '../deciders/aggregate.ts';
+import { internals, type AnyAggregate, type Saved } from '../deciders/aggregate.ts';
 import { evolveOnce } from '../deciders/decider.ts';
 import type { AnyEvents } from '../events/define-events.ts';
 import { checkExpectedVersion, meetsExpectation, type ExpectedVersion } from '../expected-version.ts';
@@ -78,7 +78,8 @@ export async function executeDecider<State>(
 
 /**
  * Appends what an aggregate has applied, at the version it was loaded at. After an `AppendOutcomeUnknownError`, saving it
- * again repeats the same append: it happens once.
+ * again repeats the same append: it happens once. So does saving it again after a save in a transaction, which may have
+ * been rolled back.
  */
 export async function saveAggregate(
   context: AppendContext,
@@ -89,7 +90,7 @@ export async function saveAggregate(
   const name = streamName(definition.category, aggregate.id);
   const parts = aggregate[internals];
   const finish = parts.beginSave();
-  let savedVersion: number | undefined;
+  let saved: Saved | undefined;
   try {
     const events = parts.uncommitted();
     if (events.length === 0) {
@@ -103,20 +104,15 @@ export async function saveAggregate(
       options.metadata,
     );
     const { streams, globalPosition } = await sendAppend(scoped, append, options);
-    const [stream] = streams;
-    savedVersion = stream?.streamVersion;
-    return {
-      streamName: name,
-      streamVersion: savedVersion ?? aggregate.version,
-      state: aggregate.state,
-      events: stream?.events ?? [],
-      globalPosition,
-    };
+    const [stream = { streamVersion: aggregate.version, events: [] }] = streams;
+    const { streamVersion, events: stored } = stream;
+    saved = { version: streamVersion, unsettledIds: options.tx === undefined ? [] : stored.map(({ id }) => id) };
+    return { streamName: name, streamVersion, state: aggregate.state, events: stored, globalPosition };
   } catch (error) {
     if (error instanceof AppendOutcomeUnknownError) parts.rememberIds(error.eventIds);
     throw error;
   } finally {
-    finish(savedVersion);
+    finish(saved);
   }
 }
 
