@@ -50,7 +50,7 @@ export const appendFunctions: readonly AppendFunction[] = [
 ];
 
 /** Thrown for a command that lost, with what the function said. */
-class Lost extends Error {
+export class Lost extends Error {
   readonly outcome: number;
   readonly version: number;
 
