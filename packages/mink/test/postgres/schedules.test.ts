@@ -1,24 +1,18 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert';
-import { afterEach, describe, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { appendFunctions, Lost, type AppendFunction } from '../support/append-functions.ts';
 import { describePostgres, lastServer, openClient, runSql, type TestDatabases } from '../support/databases.ts';
-import { installGates, type FloorMoment, type Gate } from '../support/gates.ts';
+import { installGates, type Gate } from '../support/gates.ts';
 import { installObservation } from '../support/observation.ts';
 import { seedOf } from '../support/random.ts';
 import { boundReader, countLosingReads, naiveReader, xminReader } from '../support/schedule-readers.ts';
 import { everyEnding, everyOrder, everyOrderOfOneStream, randomOrder, type Plan } from '../support/schedules.ts';
-import { openStage, type Played, type Stage } from '../support/stage.ts';
+import { openStage, type Played, type Stage, type StageOptions } from '../support/stage.ts';
 
 // A writer's steps: to the first of these gates, from each to the next, back from the function, and to its end.
 const everyGate: readonly Gate[] = ['read', 'announce', 'draw', 'insert'];
 // What is inserted is seen by nobody before it is committed, so holding a writer there only repeats schedules.
 const protocol: readonly Gate[] = ['read', 'announce', 'draw'];
-
-interface StageOptions {
-  readonly writers: number;
-  readonly closed: readonly Gate[];
-  readonly floor?: FloorMoment;
-}
 
 const stages: Stage[] = [];
 
@@ -33,6 +27,23 @@ async function build(url: string, { append }: AppendFunction, options: StageOpti
   stages.push(stage);
   return stage;
 }
+
+describePostgres('the bound of the log', (databases) => {
+  test('is looked up in order: the floors are seen after the head', async () => {
+    const url = await databases.create();
+    const [client, reader, late] = [await openClient(url), await openClient(url), await openClient(url)];
+    await appendFunctions[0]?.append(client, 'A-1');
+    // Whoever reads the sequence now has to wait.
+    await client.query('begin; alter sequence mink.global_position rename to held');
+    const reading = reader.query('select bound::int, head::int from mink.feed_bound_v1()');
+    const waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    await expect.poll(() => runSql(url, waiting).then(({ length }) => length)).toBe(1);
+    await late.query('begin; select pg_advisory_xact_lock_shared(mink.floor_namespace() << 48 | 0)');
+    await client.query('rollback');
+    deepStrictEqual((await reading).rows, [{ bound: 0, head: 1 }]);
+    await Promise.all([client, reader, late].map((each) => each.end()));
+  });
+});
 
 for (const fn of appendFunctions) {
   describePostgres(`the schedules of ${fn.name}`, (databases) => {

@@ -49,6 +49,32 @@ export const appendFunctions: readonly AppendFunction[] = [
   },
 ];
 
+/** One command of the general function: events for the streams where they are given ids, checks of the others. */
+export async function appendEntries(
+  client: Client,
+  entries: readonly { readonly streamName: string; readonly expected: number; readonly ids: readonly string[] }[],
+  repeatable = false,
+): Promise<number> {
+  const events = entries.flatMap(({ ids }, index) => ids.map((id) => ({ id, stream: index + 1 })));
+  return positionOf(
+    client,
+    `select outcomes[1]::text || ',' || versions[1] || ',' || coalesce(positions[1], 0) as answer from mink.append_v1(
+      array_fill(1, array[cardinality($1::text[])]), $1, array(select split_part(n, '-', 1) from unnest($1) n),
+      array_fill(0::smallint, array[cardinality($1)]), $2, $3, array[$4::boolean], $5, $6::uuid[],
+      array_fill('Held'::text, array[cardinality($6)]), array_fill(1, array[cardinality($6)]),
+      array_fill(null::text, array[cardinality($6)]), array_fill('{}'::json, array[cardinality($6)]),
+      array_fill('{}'::json, array[cardinality($6)]), 0, 0)`,
+    [
+      entries.map(({ streamName }) => streamName),
+      entries.map(({ expected }) => expected),
+      entries.map(({ ids }) => ids.length),
+      repeatable,
+      events.map(({ stream }) => stream),
+      events.map(({ id }) => id),
+    ],
+  );
+}
+
 /** Thrown for a command that lost, with what the function said. */
 export class Lost extends Error {
   readonly outcome: number;

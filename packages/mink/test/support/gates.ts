@@ -2,16 +2,17 @@ import type { Client } from 'pg';
 import { runSql } from './databases.ts';
 
 /**
- * Where a writer can be held inside an append function, in the order in which it comes by:
+ * Where a writer can be held inside an append function:
  *
- * - `locked`: the statement that makes the row of a missing stream is done
- * - `raise`: every command is decided, and versions are about to be raised (append_v1)
+ * - `rows`: append_v1 has seen to it that every stream has a row, and has not locked them
+ * - `update`: append_v1 has decided, and has not raised versions; in the short functions the statement that does it all has
+ *   taken its snapshot, and has done nothing else
  * - `read`: streams are locked and versions raised; the sequence has not been looked at
  * - `announce`: the sequence has been looked at; the floor is not announced
  * - `draw`: the floor is announced; no position is drawn
  * - `insert`: positions are drawn; no event is inserted
  */
-const gates = ['locked', 'raise', 'read', 'announce', 'draw', 'insert'] as const;
+const gates = ['rows', 'update', 'read', 'announce', 'draw', 'insert'] as const;
 export type Gate = (typeof gates)[number];
 
 /** When a writer announces its floor: as the functions do, or as a broken writer would. */
@@ -105,10 +106,10 @@ create function gates.pass_in_trigger() returns trigger language plpgsql as $$ b
   return null;
 end $$;
 
-create trigger gate_locked after insert on mink.streams
-  for each statement execute function gates.pass_in_trigger('locked');
-create trigger gate_raise before update on mink.streams
-  for each statement execute function gates.pass_in_trigger('raise');
+create trigger gate_rows after insert on mink.streams
+  for each statement execute function gates.pass_in_trigger('rows');
+create trigger gate_update before update on mink.streams
+  for each statement execute function gates.pass_in_trigger('update');
 create trigger gate_insert before insert on mink.events
   for each statement execute function gates.pass_in_trigger('insert');
 

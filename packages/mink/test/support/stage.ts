@@ -36,19 +36,23 @@ export interface Stage {
   begin(plans: readonly Plan[]): Promise<void>;
   /** Moves a writer to the next closed gate, to the end of its function, or to its commit or rollback. */
   step(writer: number): Promise<void>;
-  /** Moves a writer to a place where it must not have to wait for another. */
+  /** Moves a writer on until it is there, or has ended. */
   stepTo(writer: number, place: Place): Promise<void>;
-  /** Waits until a writer that was set free has got on. */
-  arrival(writer: number): Promise<void>;
   close(): Promise<void>;
 }
 
+export interface StageOptions {
+  readonly writers: number;
+  /** Where every writer is held. */
+  readonly closed: readonly Gate[];
+  /** @defaultValue 'before drawing' */
+  readonly floor?: FloorMoment | undefined;
+  /** Whether a writer must be seen to wait for another one of its stream. @defaultValue true */
+  readonly streamsLock?: boolean | undefined;
+}
+
 /** Needs a database with gates, and with observation for `play`. */
-export async function openStage(
-  url: string,
-  append: AppendFunction['append'],
-  options: { readonly writers: number; readonly closed: readonly Gate[]; readonly floor?: FloorMoment | undefined },
-): Promise<Stage> {
+export async function openStage(url: string, append: AppendFunction['append'], options: StageOptions): Promise<Stage> {
   const conductor = await openClient(url);
   const writers = await Promise.all(
     Array.from({ length: options.writers }, (_, index) => openWriter(url, index, options.floor ?? 'before drawing')),
@@ -66,11 +70,12 @@ export async function openStage(
 
   /** Who must be waited for: the one writer that has taken the lock of the same stream, and has not ended. */
   function holderFor(index: number): Writer | undefined {
+    if (options.streamsLock === false) return undefined;
     return writers.find(
       ({ place }, other) =>
         other !== index &&
         plans[other]?.streamName === plans[index]?.streamName &&
-        !['outside', 'moving', 'locked', 'ended'].includes(place),
+        !['outside', 'moving', 'rows', 'ended'].includes(place),
     );
   }
 
@@ -102,7 +107,7 @@ export async function openStage(
         writer.leave();
         await openGate(conductor, index, gate);
         // Only a writer that has not locked its stream yet can meet another one there.
-        return gate === 'locked' ? arrivalOrWait(index, writer) : writer.arrival();
+        return gate === 'rows' ? arrivalOrWait(index, writer) : writer.arrival();
       }
     }
   }
@@ -114,7 +119,6 @@ export async function openStage(
     stepTo: async (index, place) => {
       while (writers[index]?.place !== place && writers[index]?.place !== 'ended') await step(index);
     },
-    arrival: async (index) => writers[index]?.arrival(),
     play: async (next, turns) => {
       await begin(next);
       const { head: start } = await observe(conductor, 0, pids);
