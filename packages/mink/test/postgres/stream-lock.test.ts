@@ -1,10 +1,9 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert';
 import { randomUUID } from 'node:crypto';
-import { afterEach, test } from 'vitest';
+import { test } from 'vitest';
 import { DatabaseError, type Client } from 'pg';
 import { appendEntries, appendFunctions, Lost } from '../support/append-functions.ts';
 import { describePostgres, openClient, runSql, type TestDatabases } from '../support/databases.ts';
-import { installGates } from '../support/gates.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 
 type Call = (client: Client) => Promise<number>;
@@ -82,29 +81,18 @@ const changes = [
 ];
 
 describePostgres('the lock of a stream', (databases) => {
-  const stages: Stage[] = [];
-  afterEach(async () => {
-    await Promise.all(stages.splice(0).map((stage) => stage.close()));
-  });
-
-  async function build(url: string, streamsLock: boolean): Promise<Stage> {
-    const stage = await openStage(url, one(-1), { writers: 2, closed: ['rows', 'update'], streamsLock });
-    stages.push(stage);
-    return stage;
-  }
-
   for (const { rule, first, second, locked, unlocked } of meetings) {
     const plans = [first, second].map((call) => ({ streamName: 'One-1', call, end: 'commit' as const }));
 
     test(`${rule}: the second waits for the first, and then decides`, async () => {
-      const stage = await build(await withTwoStreams(databases), true);
+      await using stage = await open(await withTwoStreams(databases), true);
       strictEqual(await meet(stage, plans, 'moving'), locked);
     });
 
     test(`${rule}: control, a lock that is not taken before the versions are read is missed`, async () => {
       const url = await withTwoStreams(databases);
       await takeNoLock(url);
-      const stage = await build(url, false);
+      await using stage = await open(url, false);
       strictEqual(await meet(stage, plans, 'update'), unlocked);
     });
   }
@@ -113,7 +101,7 @@ describePostgres('the lock of a stream', (databases) => {
     const url = await withTwoStreams(databases);
     await takeNoLock(url);
     await runSql(url, 'alter table mink.events drop constraint events_stream_version');
-    const stage = await build(url, false);
+    await using stage = await open(url, false);
     const plan = { streamName: 'One-1', call: one(1), end: 'commit' as const };
     strictEqual(await meet(stage, [plan, plan], 'update'), 'won');
     const versions =
@@ -125,7 +113,7 @@ describePostgres('the lock of a stream', (databases) => {
     for (const change of [() => undefined, takeNoLock]) {
       const url = await withTwoStreams(databases);
       await change(url);
-      const stage = await build(url, true);
+      await using stage = await open(url, true);
       const plan = { streamName: 'New-1', call: append({ 'New-1': 0 }), end: 'commit' as const };
       await stage.begin([plan, plan]);
       await stage.stepTo(0, 'returned');
@@ -144,7 +132,7 @@ describePostgres('the lock of a stream', (databases) => {
       `insert into mink.streams (stream_name, category, partition_key, version, created_at, last_recorded_at)
       values ('Empty-1', 'Empty', 0, 0, '-infinity', '-infinity')`,
     );
-    const stage = await build(url, true);
+    await using stage = await open(url, true);
     const sweeping = append({ 'Empty-1': 0, 'One-1': 1 }, ['Empty-1']);
     const plans = [sweeping, append({ 'Empty-1': 0 })].map((call) => ({
       streamName: 'Empty-1',
@@ -163,7 +151,7 @@ describePostgres('the lock of a stream', (databases) => {
       const fn = appendFunctions.find((candidate) => candidate.name === name);
       ok(fn !== undefined);
       const streamName = before === 0 ? 'New-1' : 'One-1';
-      const stage = await build(url, true);
+      await using stage = await open(url, true);
       await stage.begin([
         { streamName, call: (client) => fn.append(client, streamName, expected), end: 'commit' },
         { streamName: 'Unused-1', end: 'rollback' },
@@ -181,6 +169,10 @@ describePostgres('the lock of a stream', (databases) => {
   }
 });
 
+function open(url: string, streamsLock: boolean): Promise<Stage> {
+  return openStage(url, one(-1), { writers: 2, closed: ['rows', 'update'], streamsLock });
+}
+
 /** One command of the general function: an event for each of the streams, but for those that are only checked. */
 function append(
   expected: Readonly<Record<string, number>>,
@@ -197,13 +189,12 @@ function append(
   };
 }
 
-/** A database with gates and two streams at version 1. */
+/** A database with two streams at version 1. */
 async function withTwoStreams(databases: TestDatabases): Promise<string> {
   const url = await databases.create();
   const client = await openClient(url);
   await append({ 'One-1': 0, 'Other-1': 0 })(client);
   await client.end();
-  await installGates(url);
   return url;
 }
 

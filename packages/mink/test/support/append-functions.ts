@@ -5,6 +5,8 @@ export interface AppendFunction {
   readonly name: string;
   /** Returns the position, or throws what the outcome was. `expected`: from 0 a version, -1 any, -2 exists. */
   readonly append: (client: Client, streamName: string, expected?: number) => Promise<number>;
+  /** Appends an event for each id, whatever the version is, and returns the first position. */
+  readonly appendBatch?: (client: Client, streamName: string, ids: readonly string[]) => Promise<number>;
 }
 
 const EVENT = `'{}'::json, '{}'::json`;
@@ -22,6 +24,7 @@ export const appendFunctions: readonly AppendFunction[] = [
           array['{}'::json], array['{}'::json], 0, 0)`,
         [streamName, expected],
       ),
+    appendBatch: (client, streamName, ids) => appendEntries(client, [{ streamName, expected: -1, ids }]),
   },
   {
     name: 'append_simple_v1',
@@ -34,6 +37,17 @@ export const appendFunctions: readonly AppendFunction[] = [
           array[gen_random_uuid()], array['Held'], array[1], array[null]::text[],
           array['{}'::json], array['{}'::json], 0, 0)`,
         [streamName, expected],
+      ),
+    appendBatch: (client, streamName, ids) =>
+      positionOf(
+        client,
+        `select coalesce(outcomes[1], 0)::text || ',' || versions[1] || ',' || positions[1] as answer
+        from mink.append_simple_v1(
+          array[$1], array[split_part($1, '-', 1)], array[0::smallint], array[-1::bigint], array[cardinality($2::uuid[])],
+          $2, array_fill('Held'::text, array[cardinality($2)]), array_fill(1, array[cardinality($2)]),
+          array_fill(null::text, array[cardinality($2)]), array_fill('{}'::json, array[cardinality($2)]),
+          array_fill('{}'::json, array[cardinality($2)]), 0, 0)`,
+        [streamName, ids],
       ),
   },
   {

@@ -10,9 +10,10 @@ import { runSql } from './databases.ts';
  * - `read`: streams are locked and versions raised; the sequence has not been looked at
  * - `announce`: the sequence has been looked at; the floor is not announced
  * - `draw`: the floor is announced; no position is drawn
+ * - `draw next`: a position is drawn, and another one is about to be
  * - `insert`: positions are drawn; no event is inserted
  */
-const gates = ['rows', 'update', 'read', 'announce', 'draw', 'insert'] as const;
+const gates = ['rows', 'update', 'read', 'announce', 'draw', 'draw next', 'insert'] as const;
 export type Gate = (typeof gates)[number];
 
 /** When a writer announces its floor: as the functions do, or as a broken writer would. */
@@ -90,9 +91,15 @@ end $$;
 
 create function gates.nextval(sequence regclass) returns bigint language plpgsql as $$
 declare
+  transaction_id constant text := pg_catalog.pg_current_xact_id()::text;
   drawn bigint;
 begin
-  perform gates.pass('draw');
+  if current_setting('gates.drawing', true) is distinct from transaction_id then
+    perform gates.pass('draw');
+    perform set_config('gates.drawing', transaction_id, true);
+  else
+    perform gates.pass('draw next');
+  end if;
   drawn := pg_catalog.nextval(sequence);
   if current_setting('gates.floor', true) = 'after drawing' then
     perform gates.pass('announce');

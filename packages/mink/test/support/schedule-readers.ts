@@ -1,4 +1,4 @@
-import type { SeenEvent } from './observation.ts';
+import type { Observation, SeenEvent } from './observation.ts';
 import type { Played } from './stage.ts';
 
 /** A reader that follows the log: what it has read by the end of a schedule. */
@@ -42,22 +42,22 @@ export type ReadOrder = readonly ('head' | 'floor' | 'page')[];
  * Counts the reads that pass over something for good: those that find less up to their bound than there will ever be. Takes
  * every choice of moments for the three looks of one read, in an order, so that writers go on in between.
  */
-export function countLosingReads({ observations }: Played, order: ReadOrder): number {
-  const moments = observations.length;
-  const finally_ = observations.at(-1)?.visible ?? [];
+export function countLosingReads({ start, observations }: Played, order: ReadOrder): number {
+  const [head, floor, page] = [order.indexOf('head'), order.indexOf('floor'), order.indexOf('page')];
+  const last = observations.at(-1);
   let losing = 0;
-  for (let first = 0; first < moments; first += 1) {
-    for (let second = first; second < moments; second += 1) {
-      for (let third = second; third < moments; third += 1) {
-        const at = [first, second, third];
-        const look = (what: ReadOrder[number]): (typeof observations)[number] | undefined =>
-          observations[at[order.indexOf(what)] ?? 0];
-        const bound = Math.min(look('head')?.head ?? 0, look('floor')?.floor ?? 0);
-        const upTo = (events: readonly SeenEvent[]): number =>
-          events.filter(({ position }) => position <= bound).length;
-        if (upTo(look('page')?.visible ?? []) < upTo(finally_)) losing += 1;
+  for (let first = 0; first < observations.length; first += 1) {
+    for (let second = first; second < observations.length; second += 1) {
+      for (let third = second; third < observations.length; third += 1) {
+        const looks = [observations[first], observations[second], observations[third]];
+        const bound = Math.min(looks[head]?.head ?? 0, looks[floor]?.floor ?? 0);
+        if (bound > start && countUpTo(bound, looks[page]) < countUpTo(bound, last)) losing += 1;
       }
     }
   }
   return losing;
+}
+
+function countUpTo(bound: number, observation: Observation | undefined): number {
+  return observation?.visible.filter(({ position }) => position <= bound).length ?? 0;
 }

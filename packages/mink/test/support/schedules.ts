@@ -7,6 +7,8 @@ export interface Plan {
   readonly expected?: number | undefined;
   /** What it does instead of an append of one event. */
   readonly call?: ((client: Client) => Promise<number>) | undefined;
+  /** How many events it appends. @defaultValue 1 */
+  readonly events?: number | undefined;
   readonly end: 'commit' | 'rollback';
 }
 

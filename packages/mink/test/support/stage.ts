@@ -3,8 +3,8 @@ import { expect } from 'vitest';
 import type { Client } from 'pg';
 import type { AppendFunction } from './append-functions.ts';
 import { openClient } from './databases.ts';
-import { becomeWriter, closeGates, gateOf, openGate, type FloorMoment, type Gate } from './gates.ts';
-import { observe, type Observation } from './observation.ts';
+import { becomeWriter, closeGates, gateOf, installGates, openGate, type FloorMoment, type Gate } from './gates.ts';
+import { installObservation, observe, type Observation } from './observation.ts';
 import type { Plan, Turns } from './schedules.ts';
 
 /** Where a writer stands: before its first step, on its way, held at a gate, back from its function, or at its end. */
@@ -25,7 +25,7 @@ export interface Played {
 }
 
 /** Writers on connections of their own, moved step by step through a real append function, and a reader beside them. */
-export interface Stage {
+export interface Stage extends AsyncDisposable {
   readonly writers: readonly Writer[];
   /**
    * Moves the writers in this order, and looks at the log before the first step and after each. A writer that waits for
@@ -38,7 +38,6 @@ export interface Stage {
   step(writer: number): Promise<void>;
   /** Moves a writer on until it is there, or has ended. */
   stepTo(writer: number, place: Place): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface StageOptions {
@@ -51,8 +50,10 @@ export interface StageOptions {
   readonly streamsLock?: boolean | undefined;
 }
 
-/** Needs a database with gates, and with observation for `play`. */
+/** Puts gates into the database, and opens the connections. */
 export async function openStage(url: string, append: AppendFunction['append'], options: StageOptions): Promise<Stage> {
+  await installGates(url);
+  await installObservation(url);
   const conductor = await openClient(url);
   const writers = await Promise.all(
     Array.from({ length: options.writers }, (_, index) => openWriter(url, index, options.floor ?? 'before drawing')),
@@ -133,7 +134,7 @@ export async function openStage(url: string, append: AppendFunction['append'], o
       for (const { place } of writers) strictEqual(place, 'ended');
       return { start, observations, results: writers.map(({ result }) => result), waits };
     },
-    close: async () => {
+    [Symbol.asyncDispose]: async () => {
       await conductor.end();
       await Promise.all(writers.map(({ client }) => client.end()));
     },
