@@ -133,11 +133,14 @@ export class HandWriter {
     }
   }
 
-  /** What each append was told, or of all what became of the transaction. */
+  /**
+   * What each append was told, or of all what became of the transaction: where it was rolled back, a conflict in it may have
+   * been with what it had appended itself.
+   */
   #settle(sent: readonly Sent[], instead?: Outcome): void {
     const { recorder, streams } = this.#options;
     for (const { start, outcome } of sent) {
-      recorder.settle(start.id, outcome.status === 'acknowledged' ? (instead ?? outcome) : outcome);
+      recorder.settle(start.id, instead ?? outcome);
       if (instead !== undefined || outcome.status !== 'acknowledged') continue;
       for (const { streamName, version } of outcome.events) streams.learn(streamName, version);
     }

@@ -1,4 +1,4 @@
-import { PortInUseError, startPostgres, type RunningPostgres } from '@mink/dev';
+import { PortInUseError, PostgresStartError, startPostgres, type RunningPostgres } from '@mink/dev';
 import { createMigrator } from 'mink/postgres';
 import { join } from 'node:path';
 import type { Random } from '../random.ts';
@@ -91,6 +91,7 @@ export class Cluster {
     await this.#server.exited;
   }
 
+  /** A process of the server that was killed may live on for a moment, and hold its port or its memory. */
   async restart(): Promise<void> {
     const deadline = performance.now() + 30_000;
     for (;;) {
@@ -98,7 +99,8 @@ export class Cluster {
         this.#server = await startOn(this.#options, this.#port);
         return;
       } catch (error) {
-        if (!(error instanceof PortInUseError) || performance.now() > deadline) throw error;
+        const mayPass = error instanceof PortInUseError || error instanceof PostgresStartError;
+        if (!mayPass || performance.now() > deadline) throw error;
         await pause(100);
       }
     }

@@ -29,7 +29,7 @@ import { encodeCommand, type AppendAnswer } from './queries/encode-command.ts';
 import { toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
 import { feedStatusQuery, toFeedStatus } from './queries/feed-status.ts';
-import { readLogQuery, withinWindow } from './queries/read-log.ts';
+import { nextPositionQuery, readLogQuery, withinWindow } from './queries/read-log.ts';
 import { channelOf, notifyQuery } from './queries/notify.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
 import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
@@ -142,9 +142,10 @@ export class PostgresStorage implements EventStorage {
     const window = withinWindow(query);
     const rows = await this.#read(readLogQuery(this.#schema, window));
     const events = rows.map(toRecordedEvent);
+    const isFull = events.length === query.limit;
     return {
       events,
-      searchedTo: searchedTo(window, events.length < query.limit ? undefined : events.at(-1)),
+      searchedTo: isFull ? searchedTo(query, events.at(-1)) : await this.#endOfWindow(query, window),
       incarnation: rows[0]?.[1] ?? undefined,
     };
   }
@@ -230,6 +231,18 @@ export class PostgresStorage implements EventStorage {
       else await migrate(this.#database, this.#schema);
     }
     this.#isReady = true;
+  }
+
+  /** Where to search on: not at the end of the window, but where there is something again. */
+  async #endOfWindow(query: LogPageQuery, window: LogPageQuery): Promise<number> {
+    const end = searchedTo(window, undefined);
+    if (end === searchedTo(query, undefined)) return end;
+    const isForwards = query.direction === 'forwards';
+    const rest = isForwards ? { ...query, after: end } : { ...query, upTo: end };
+    const [row] = await this.#read(nextPositionQuery(this.#schema, rest));
+    const next = row?.[0];
+    if (next === undefined || next === null) return searchedTo(query, undefined);
+    return isForwards ? Number(next) - 1 : Number(next);
   }
 
   async #read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]> {

@@ -26,12 +26,23 @@ function problemOf(name: string): string | undefined {
   return undefined;
 }
 
+interface NamedText {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** What was made for each schema: statements come in a few shapes, and a hash costs as much as sending a small one. */
+const made = new WeakMap<SchemaName, Map<string, NamedText>>();
+
 /** Puts the schema into SQL, and names the statement after its text. */
-export function inSchema(
-  schema: SchemaName,
-  label: string,
-  sql: string,
-): { readonly name: string; readonly text: string } {
-  const text = sql.replaceAll(':schema', schema.quoted);
-  return { name: `mink_${label}_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`, text };
+export function inSchema(schema: SchemaName, label: string, sql: string): NamedText {
+  let statements = made.get(schema);
+  if (statements === undefined) made.set(schema, (statements = new Map()));
+  let statement = statements.get(sql);
+  if (statement === undefined) {
+    const text = sql.replaceAll(':schema', schema.quoted);
+    const name = `mink_${label}_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
+    statements.set(sql, (statement = { name, text }));
+  }
+  return statement;
 }

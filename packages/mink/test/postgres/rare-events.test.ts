@@ -1,9 +1,10 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert';
+import { Pool } from 'pg';
 import { beforeAll, test } from 'vitest';
 import { createPostgresStore } from '../../src/postgres/index.ts';
 import { readLogQuery, withinWindow } from '../../src/postgres/queries/read-log.ts';
 import { schemaName } from '../../src/postgres/schema-name.ts';
-import { describePostgres, openClient } from '../support/databases.ts';
+import { describePostgres, openClient, runSql } from '../support/databases.ts';
 
 const COUNT = 120_000;
 const nothing = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
@@ -64,6 +65,27 @@ describePostgres('events that are rare in a long log', (databases) => {
       }
     }
     await client.end();
+  });
+
+  test('a search does not walk through positions at which there is nothing', async () => {
+    const own = await databases.create();
+    await runSql(own, "select setval('mink.global_position', (2 ^ 40)::bigint)");
+    let statements = 0;
+    const pool = new Pool({ connectionString: own });
+    pool.on('acquire', () => {
+      statements += 1;
+    });
+    await using store = createPostgresStore({ pool });
+    await store.append('Common-1', [{ type: 'Common', data: null }]);
+    await runSql(own, "select setval('mink.global_position', (2 ^ 41)::bigint)");
+    await store.append('Common-1', [{ type: 'Rare', data: null }]);
+    statements = 0;
+    for (const direction of ['forwards', 'backwards'] as const) {
+      strictEqual((await store.readAll({ types: ['Rare'], direction }).toArray()).length, 1);
+    }
+    ok(statements < 20, `${statements} statements`);
+    await store.close();
+    await pool.end();
   });
 
   test('a search can be given up in its middle', async () => {

@@ -18,6 +18,16 @@ export function withinWindow(query: LogPageQuery): LogPageQuery {
   return direction === 'forwards' ? { ...query, upTo: after + WINDOW } : { ...query, after: upTo - WINDOW };
 }
 
+/** The first event beyond a window, in the direction of the search: there may be nothing for a long way. */
+export function nextPositionQuery(schema: SchemaName, { after, upTo, direction }: LogPageQuery): Statement {
+  const isForwards = direction === 'forwards';
+  const sql = `
+    select ${isForwards ? 'pg_catalog.min' : 'pg_catalog.max'}(e.global_position)
+    from :schema.events e
+    where e.global_position > $1 and e.global_position <= $2`;
+  return { ...inSchema(schema, 'next_position', sql), values: [after, upTo] };
+}
+
 /**
  * One page of the log. Categories, given or seen in the stream names, are read one by one from the index on (category,
  * position) and merged; the other conditions filter what that finds. Nothing is read beyond `upTo`.
