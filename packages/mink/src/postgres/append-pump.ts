@@ -16,6 +16,8 @@ export interface AppendPumpSettings {
   readonly send: (commands: readonly EncodedCommand[], lockTimeout: number) => Promise<readonly AppendAnswer[]>;
   /** Calls under way at once, beside the slow lane. */
   readonly lanes: number;
+  /** Most commands in a call. */
+  readonly maxCommands: number;
   /** Commands that wait for a lock of somebody else at once, each on a connection of its own. */
   readonly slowLanes: number;
   /** Most commands that wait, in the queue and for the slow lane; above it, an append is refused. */
@@ -26,7 +28,6 @@ export interface AppendPumpSettings {
   readonly slowLockTimeout: number;
 }
 
-const MAX_COMMANDS = 200;
 const MAX_BYTES = 1_048_576;
 const LOCK_NOT_AVAILABLE = '55P03';
 /** Serialization failure and deadlock: the call was rolled back, and may well succeed the next time. */
@@ -161,7 +162,7 @@ export class AppendPump {
     let isSimple: boolean | undefined;
     for (const [index, pending] of this.#queue.entries()) {
       const { names, size } = pending.encoded;
-      const isFull = batch.length >= MAX_COMMANDS || (batch.length > 0 && bytes + size > MAX_BYTES);
+      const isFull = batch.length >= this.#settings.maxCommands || (batch.length > 0 && bytes + size > MAX_BYTES);
       if (isFull) {
         left.push(...this.#queue.slice(index));
         break;

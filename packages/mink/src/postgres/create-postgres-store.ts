@@ -54,6 +54,7 @@ export interface PostgresStorageOptions extends ConnectionOptions {
 
 const DEFAULT_POLL_INTERVAL = 100;
 const LANES = 2;
+const MAX_COMMANDS = 200;
 
 /** The storage alone, for `createEventStore`. */
 export function createPostgresStorage(options: PostgresStorageOptions): EventStorage {
@@ -68,6 +69,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): EventSto
     holdTimeout: checkWhole('holdTimeout', options.holdTimeout ?? 10_000, 0),
     pump: {
       lanes: LANES,
+      maxCommands: MAX_COMMANDS,
       slowLanes: Math.max(1, Math.floor(connectionLimit(options) / 2)),
       maxQueued: checkWhole('maxQueuedAppends', options.maxQueuedAppends ?? 10_000, 1),
       lockTimeout: 50,
