@@ -11,6 +11,8 @@ export interface UsedPool {
 const DEFAULT_MAX_CONNECTIONS = 10;
 /** One connection less must leave room for appends and reads. */
 const LEAST_TO_LISTEN = 3;
+/** Milliseconds of silence after which a connection is asked whether it is still there. */
+const KEEP_ALIVE = 10_000;
 
 /** How many connections there can be at once. */
 export function connectionLimit({ pool, maxConnections }: ConnectionOptions): number {
@@ -58,6 +60,9 @@ function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
     max: maxConnections,
     min: minConnections,
     idleTimeoutMillis: checkWhole('maxIdleTime', maxIdleTime, 0),
+    // A peer that is gone without a word is found out.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE,
     connectionTimeoutMillis: checkWhole('connectTimeout', connectTimeout, 0),
   };
   const pool = new Pool(config);
