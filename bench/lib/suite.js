@@ -101,7 +101,7 @@ async function runRound({ state, work, round, rounds, seconds, run, server, log 
       url: server.urlOf(database),
       ids: state.dataset?.ids,
       seconds,
-      warmUpSeconds: Math.min(2, seconds / 2),
+      warmUpSeconds: Math.min(work.warmUp, seconds * 4),
       longestSeconds: LONGEST_CATCHUP_SECONDS,
     });
     const numbers = withCosts(result, work);

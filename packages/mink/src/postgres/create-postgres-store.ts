@@ -54,7 +54,7 @@ export interface PostgresStorageOptions extends ConnectionOptions {
 
 const DEFAULT_POLL_INTERVAL = 100;
 const LANES = 2;
-const MAX_COMMANDS = 200;
+const MAX_COMMANDS = 400;
 
 /** The storage alone, for `createEventStore`. */
 export function createPostgresStorage(options: PostgresStorageOptions): EventStorage {
