@@ -34,8 +34,7 @@ async function run({ levels, rounds, seconds, settings, output = DEFAULT_OUTPUT 
   const start = (subject, job, timeoutSeconds) =>
     runJob(
       { subject, url, seconds, warmUpSeconds: Math.min(1, seconds / 2), ...job },
-      // What is filled was made here: checking it costs time only.
-      { server, signal, timeoutSeconds, environment: job.work === 'fill' ? { MINK_BENCH_SCHEMAS: 'none' } : {} },
+      { server, signal, timeoutSeconds },
     );
   const measured = [];
   try {
