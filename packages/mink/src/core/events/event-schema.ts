@@ -1,7 +1,9 @@
 import { InvalidArgumentError, InvalidEventDataError, type Issue } from '../errors.ts';
-import { checkJson, type CheckedJson, type JsonValue } from '../json.ts';
+import { checkJson, sameJson, type CheckedJson, type JsonValue } from '../json.ts';
+import { typed } from '../typed.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { lostKind } from './kept-kind.ts';
+import { looksOnly } from './looks-only.ts';
 import {
   formatPath,
   type StandardIssue,
@@ -92,7 +94,10 @@ export interface EventCodec {
 export function eventCodec(type: string, schema: EventSchema, validateOnRead: boolean): EventCodec {
   if (isPayloadCodec(schema)) return twoWayCodec(type, wayBack(type, schema));
   if (isMarker(schema)) return markerCodec(type);
-  if (isTwoWay(schema)) return twoWayCodec(type, nativeTwoWay(type, schema));
+  if (isTwoWay(schema)) {
+    const codec = twoWayCodec(type, nativeTwoWay(type, schema));
+    return looksOnly(schema) ? withShortWay(codec, schema) : codec;
+  }
   if (isStandard(schema)) return standardCodec(type, schema, validateOnRead);
   throw new InvalidArgumentError(
     `defineEvents.${type}`,
@@ -136,6 +141,31 @@ function twoWayCodec(type: string, ways: TwoWays): EventCodec {
     },
     decode,
   };
+}
+
+/**
+ * What a schema accepts and gives back as it was needs no way back: zod compiles its checks for this direction only, and
+ * they cost a tenth. Whatever is not so, an error above all, goes the long way.
+ */
+function withShortWay(codec: EventCodec, schema: TwoWaySchema): EventCodec {
+  return {
+    encode(data) {
+      const stored = checkJson(data);
+      if (!('reason' in stored) && isKept(schema, stored.value)) return { stored, data: stored.value };
+      return codec.encode(data);
+    },
+    decode: (stored, place) => codec.decode(stored, place),
+  };
+}
+
+function isKept(schema: TwoWaySchema, value: JsonValue): boolean {
+  try {
+    const result = schema.safeDecode(value);
+    return result.success && sameJson(value, typed<JsonValue>(result.data));
+  } catch {
+    // A check that throws is reported by the long way.
+    return false;
+  }
 }
 
 function nativeTwoWay(type: string, schema: TwoWaySchema): TwoWays {
