@@ -70,7 +70,7 @@ beforeEach(() => {
     news += 1;
   };
   const waits = { checkTimeout: 5_000, maxBackoff: 1_000 };
-  listener = new Listener({ pool: { connect }, channel: 'mink_1', self: 'me', onNews, ...waits });
+  listener = new Listener({ pool: { connect }, channel: { name: 'mink_1', key: 1 }, self: 'me', onNews, ...waits });
 });
 afterEach(() => {
   listener.close();
@@ -86,7 +86,12 @@ describe('a listener', () => {
     expect(listener.isListening).toBe(false);
     await settle();
     expect(listener.isListening).toBe(true);
-    expect(clients.map(({ statements }) => statements.at(-1))).toEqual(['listen mink_1']);
+    expect(clients.map(({ statements }) => statements.at(1))).toEqual(['listen mink_1']);
+    // Whoever sees that somebody listens can be sure that he is heard.
+    expect(clients.map(({ statements }) => statements.at(2))).toEqual([
+      expect.stringContaining('pg_try_advisory_lock_shared'),
+    ]);
+    expect(listener.pid).toBe(7);
     expect(news).toBe(1);
   });
 

@@ -1,10 +1,11 @@
 import { sessionOn, type PoolClientLike, type PoolLike } from './connection.ts';
+import { showListeningQuery, type Channel } from './queries/notify.ts';
 
 /** What a listener works with. */
 export interface ListenerSettings {
   /** Where its connection comes from; it keeps one. */
   readonly pool: PoolLike;
-  readonly channel: string;
+  readonly channel: Channel;
   /** The name under which this store notifies others: its own notifications are no news. */
   readonly self: string;
   /** Another process has appended, or may have while nobody listened. */
@@ -35,6 +36,11 @@ export class Listener {
   /** Whether notifications arrive, as far as one can tell. */
   get isListening(): boolean {
     return this.#listening !== undefined;
+  }
+
+  /** The server's process behind its connection; 0 without one. */
+  get pid(): number {
+    return this.#listening?.client.processID ?? 0;
   }
 
   /** Begins to listen. Once is enough. */
@@ -86,11 +92,13 @@ export class Listener {
     const lost = new Promise<void>((resolve) => (lose = resolve));
     client.on('error', lose);
     client.on('notification', ({ channel: from, payload }) => {
-      if (from === channel && payload !== self) onNews();
+      if (from === channel.name && payload !== self) onNews();
     });
     try {
       if (!(await isDirect(client))) return 'unsuitable';
-      await sessionOn(client, false).runScript(`listen ${channel}`);
+      const session = sessionOn(client, false);
+      await session.runScript(`listen ${channel.name}`);
+      await session.run(showListeningQuery(channel));
       if (this.#closing.signal.aborted) return 'lost';
       // Whoever waits for an event keeps the process alive; this connection does not.
       client.unref?.();

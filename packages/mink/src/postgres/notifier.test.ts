@@ -11,12 +11,16 @@ afterEach(() => {
 /** Counts what was sent; `answer` lets the oldest one that is under way end. */
 function counting() {
   const under: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
-  const log = { sent: 0 };
+  const log = { sent: 0, looked: 0, audience: true };
   const send = (): Promise<void> => {
     log.sent += 1;
     return new Promise((resolve, reject) => under.push({ resolve, reject }));
   };
-  const notifier = new Notifier({ send, interval: 5 });
+  const hasListeners = async (): Promise<boolean> => {
+    log.looked += 1;
+    return log.audience;
+  };
+  const notifier = new Notifier({ hasListeners, send, interval: 5, recheck: 1_000 });
   return {
     log,
     notifier,
@@ -32,15 +36,17 @@ function counting() {
 }
 
 describe('a notifier', () => {
-  test('tells of the first append at once', () => {
+  test('tells of the first append at once', async () => {
     const { notifier, log } = counting();
     notifier.notify();
+    await vi.advanceTimersByTimeAsync(0);
     expect(log.sent).toBe(1);
   });
 
   test('tells of all that follow in the interval once, at its end', async () => {
     const { notifier, log, answer } = counting();
     for (let n = 0; n < 100; n += 1) notifier.notify();
+    await vi.advanceTimersByTimeAsync(0);
     await answer();
     await vi.advanceTimersByTimeAsync(4);
     expect(log.sent).toBe(1);
@@ -65,9 +71,11 @@ describe('a notifier', () => {
   test('goes on after one that failed', async () => {
     const { notifier, log, fail } = counting();
     notifier.notify();
+    await vi.advanceTimersByTimeAsync(0);
     await fail();
     await vi.advanceTimersByTimeAsync(5);
     notifier.notify();
+    await vi.advanceTimersByTimeAsync(0);
     expect(log.sent).toBe(2);
   });
 
@@ -76,6 +84,7 @@ describe('a notifier', () => {
     notifier.notify();
     notifier.notify();
     const closed = notifier.close();
+    await vi.advanceTimersByTimeAsync(0);
     await answer();
     await answer();
     await closed;
@@ -83,5 +92,32 @@ describe('a notifier', () => {
     await notifier.close();
     await vi.advanceTimersByTimeAsync(100);
     expect(log.sent).toBe(2);
+  });
+
+  test('tells nobody where nobody listens, and looks again after a while', async () => {
+    const { notifier, log } = counting();
+    log.audience = false;
+    for (let n = 0; n < 99; n += 1) {
+      notifier.notify();
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    expect(log).toMatchObject({ sent: 0, looked: 1 });
+    log.audience = true;
+    await vi.advanceTimersByTimeAsync(10);
+    notifier.notify();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(log).toMatchObject({ sent: 1, looked: 2 });
+  });
+
+  test('looks for listeners once in a while only, also where there are some', async () => {
+    const { notifier, log, answer } = counting();
+    for (let n = 0; n < 100; n += 1) {
+      notifier.notify();
+      await answer();
+      await vi.advanceTimersByTimeAsync(9);
+      await answer();
+    }
+    expect(log.looked).toBe(1);
+    expect(log.sent).toBeGreaterThan(90);
   });
 });

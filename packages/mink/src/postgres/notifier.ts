@@ -1,14 +1,19 @@
 /** What a notifier works with. */
 export interface NotifierSettings {
+  /** Whether anybody would hear a notification. */
+  readonly hasListeners: () => Promise<boolean>;
   /** Sends one notification. */
   readonly send: () => Promise<unknown>;
   /** Milliseconds between two notifications, at least. */
   readonly interval: number;
+  /** Milliseconds until listeners are looked for again. */
+  readonly recheck: number;
 }
 
 /**
  * Tells other processes that something was appended, beside the appends: `pg_notify` inside them would make their commits
  * wait for each other. The first append of a while is told at once; what follows within the interval is told together.
+ * Where nobody listens, nobody is told: that is looked up from time to time.
  *
  * A notification that fails is not repeated. Readers look by themselves, too; they only do so later.
  */
@@ -16,14 +21,17 @@ export class Notifier {
   readonly #settings: NotifierSettings;
   /** Something was appended since the last notification was sent. */
   #isPending = false;
-  #sending: Promise<void> | undefined;
+  #telling: Promise<void> | undefined;
   #pause: NodeJS.Timeout | undefined;
+  #hasListeners = true;
+  #lookedAt = -Infinity;
 
   constructor(settings: NotifierSettings) {
     this.#settings = settings;
   }
 
   notify(): void {
+    if (!this.#hasListeners && !this.#isStale()) return;
     this.#isPending = true;
     if (this.#pause === undefined) this.#next();
   }
@@ -31,8 +39,8 @@ export class Notifier {
   /** Sends what is still to be told. */
   async close(): Promise<void> {
     clearTimeout(this.#pause);
-    await this.#sending;
-    if (this.#isPending) await this.#send();
+    await this.#telling;
+    if (this.#isPending) await this.#tell();
   }
 
   #next(): void {
@@ -40,15 +48,27 @@ export class Notifier {
     if (!this.#isPending) return;
     // Not unreferenced: a process that appends and then ends by itself still tells the others.
     this.#pause = setTimeout(() => {
-      void (this.#sending ?? Promise.resolve()).then(() => this.#next());
+      void (this.#telling ?? Promise.resolve()).then(() => this.#next());
     }, this.#settings.interval);
-    void this.#send();
+    void this.#tell();
   }
 
-  async #send(): Promise<void> {
+  async #tell(): Promise<void> {
     this.#isPending = false;
-    this.#sending = this.#settings.send().then(ignore, ignore);
-    await this.#sending;
+    this.#telling = this.#tellListeners().catch(ignore);
+    await this.#telling;
+  }
+
+  async #tellListeners(): Promise<void> {
+    if (this.#isStale()) {
+      this.#hasListeners = await this.#settings.hasListeners();
+      this.#lookedAt = performance.now();
+    }
+    if (this.#hasListeners) await this.#settings.send();
+  }
+
+  #isStale(): boolean {
+    return performance.now() - this.#lookedAt >= this.#settings.recheck;
   }
 }
 

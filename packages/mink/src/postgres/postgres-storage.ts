@@ -30,7 +30,7 @@ import { toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
 import { feedStatusQuery, toFeedStatus } from './queries/feed-status.ts';
 import { nextPositionQuery, readLogQuery, withinWindow } from './queries/read-log.ts';
-import { channelOf, notifyQuery } from './queries/notify.ts';
+import { channelOf, hasListenersQuery, notifyQuery } from './queries/notify.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
 import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
@@ -55,6 +55,7 @@ export interface PostgresStorageSettings {
 const MAX_BACKOFF = 5_000;
 const NET_INTERVAL = 1_000;
 const NOTIFY_INTERVAL = 5;
+const LISTENERS_INTERVAL = 1_000;
 const CHECK_TIMEOUT = 5_000;
 
 /** The storage contract on PostgreSQL 14 and later. The rules behind it are in docs/decisions. */
@@ -101,7 +102,15 @@ export class PostgresStorage implements EventStorage {
     const self = randomUUID();
     if (isNotifying) {
       const notification = notifyQuery(channel, self);
-      this.#notifier = new Notifier({ send: () => database.run(notification), interval: NOTIFY_INTERVAL });
+      this.#notifier = new Notifier({
+        hasListeners: async () => {
+          const [row] = await database.run(hasListenersQuery(channel, this.#listener?.pid ?? 0));
+          return row?.[0] === 't';
+        },
+        send: () => database.run(notification),
+        interval: NOTIFY_INTERVAL,
+        recheck: LISTENERS_INTERVAL,
+      });
     }
     if (database.listenPool !== undefined) {
       this.#listener = new Listener({

@@ -41,7 +41,10 @@ describePostgres('waking up', (databases) => {
   }
 
   const listeners = () =>
-    runSql(url, "select pid from pg_stat_activity where datname = current_database() and query like 'listen %'");
+    runSql(
+      url,
+      "select pid from pg_stat_activity where datname = current_database() and query like '%pg_try_advisory_lock_shared%' and pid <> pg_backend_pid()",
+    );
 
   test('an append of another store is seen without polling', async () => {
     const [reader, writer] = [open(), open()];
@@ -88,7 +91,8 @@ describePostgres('waking up', (databases) => {
   });
 
   test('a store that lost its listening connection listens again, and sees what was appended meanwhile', async () => {
-    const [reader, writer] = [open(), open()];
+    // Polling is on: a writer that looked for listeners just then tells nobody for a second.
+    const [reader, writer] = [open({ pollInterval: 100 }), open()];
     const seen = await follow(reader);
     for (let round = 1; round <= 5; round += 1) {
       const [listener] = await listeners();
@@ -122,9 +126,36 @@ describePostgres('waking up', (databases) => {
     await expect.poll(() => seen.length).toBe(1);
     await outsider.query('select 1');
     deepStrictEqual(heard, []);
-    // The control: the same channel hears of a store that notifies.
+    // The control: the same channel hears of a store that notifies, once somebody has asked for it.
+    await follow(open());
     await open().append('A-1', [event]);
     await expect.poll(() => heard.length).toBeGreaterThan(0);
+    await outsider.end();
+  });
+
+  test('where nobody listens, nobody is told, and a new listener is told soon', async () => {
+    const outsider: Client = await openClient(url);
+    const heard: string[] = [];
+    outsider.on('notification', ({ payload = '' }) => heard.push(payload));
+    const [row] = await runSql(url, "select 'mink_' || left(encode(sha256('mink'), 'hex'), 16) as channel");
+    await outsider.query(`listen ${String(row?.['channel'])}`);
+    const writer = open();
+    // Its own listener is not somebody.
+    await follow(writer);
+    for (let n = 0; n < 20; n += 1) await writer.append('A-1', [event]);
+    await outsider.query('select 1');
+    deepStrictEqual(heard, []);
+    const reader = open();
+    await follow(reader);
+    await expect
+      .poll(
+        async () => {
+          await writer.append('A-1', [event]);
+          return heard.length;
+        },
+        { timeout: 10_000 },
+      )
+      .toBeGreaterThan(0);
     await outsider.end();
   });
 
