@@ -20,7 +20,7 @@ function counting() {
     log.looked += 1;
     return log.audience;
   };
-  const notifier = new Notifier({ hasListeners, send, interval: 5, recheck: 1_000 });
+  const notifier = new Notifier({ hasListeners, send, interval: 5, recheck: 1_000, longestClose: 1_000 });
   return {
     log,
     notifier,
@@ -92,6 +92,16 @@ describe('a notifier', () => {
     await notifier.close();
     await vi.advanceTimersByTimeAsync(100);
     expect(log.sent).toBe(2);
+  });
+
+  test('closing does not wait for ever for one that gets no answer', async () => {
+    const { notifier, log } = counting();
+    notifier.notify();
+    await vi.advanceTimersByTimeAsync(0);
+    const closed = notifier.close();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await closed;
+    expect(log.sent).toBe(1);
   });
 
   test('tells nobody where nobody listens, and looks again after a while', async () => {

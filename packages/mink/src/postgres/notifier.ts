@@ -8,6 +8,8 @@ export interface NotifierSettings {
   readonly interval: number;
   /** Milliseconds until listeners are looked for again. */
   readonly recheck: number;
+  /** Milliseconds that closing may wait for a notification. */
+  readonly longestClose: number;
 }
 
 /**
@@ -36,9 +38,16 @@ export class Notifier {
     if (this.#pause === undefined) this.#next();
   }
 
-  /** Sends what is still to be told. */
+  /** Sends what is still to be told, unless that takes too long: it is not worth waiting for. */
   async close(): Promise<void> {
     clearTimeout(this.#pause);
+    let timer: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#settings.longestClose)));
+    await Promise.race([this.#flush(), tooLong]);
+    clearTimeout(timer);
+  }
+
+  async #flush(): Promise<void> {
     await this.#telling;
     if (this.#isPending) await this.#tell();
   }

@@ -56,6 +56,7 @@ const MAX_BACKOFF = 5_000;
 const NET_INTERVAL = 1_000;
 const NOTIFY_INTERVAL = 5;
 const LISTENERS_INTERVAL = 1_000;
+const LONGEST_CLOSE = 1_000;
 const CHECK_TIMEOUT = 5_000;
 
 /** The storage contract on PostgreSQL 14 and later. The rules behind it are in docs/decisions. */
@@ -110,6 +111,7 @@ export class PostgresStorage implements EventStorage {
         send: () => database.run(notification),
         interval: NOTIFY_INTERVAL,
         recheck: LISTENERS_INTERVAL,
+        longestClose: LONGEST_CLOSE,
       });
     }
     if (database.listenPool !== undefined) {
