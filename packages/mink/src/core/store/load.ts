@@ -116,7 +116,8 @@ async function replay(
   const policy = checkPolicy(options.unknownEvents);
   const until = checkUntil(options.until, ['version', 'position', 'time']);
   const query = { streamName: name, fromVersion: 1, types: undefined, direction: 'forwards' as const, ...until };
-  const limits = { limit: undefined, pageSize: context.pageSize, signal: options.signal, tx: options.tx };
+  const { signal, tx } = options;
+  const limits = { limit: undefined, pageSize: context.pageSize, signal, tx, isEager: true };
   let streamVersion = 0;
   for await (const page of streamPages(context.storage, query, limits)) {
     for (const event of page) {

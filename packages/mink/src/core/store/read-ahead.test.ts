@@ -30,24 +30,33 @@ function pagesOf(count: number, fails = Infinity) {
   return { first: page(1), log };
 }
 
+const patient = { signal: undefined, isEager: false };
+
 describe('reading ahead', () => {
   test('begins with the second page: whoever stops at the first has read one', async () => {
     const { first, log } = pagesOf(4);
-    for await (const _page of readAhead(first, undefined)) break;
+    for await (const _page of readAhead(first, patient)) break;
     expect(log.read).toBe(1);
   });
 
   test('reads the next page while one is in use', async () => {
     const { first, log } = pagesOf(4);
     const read: number[] = [];
-    for await (const _page of readAhead(first, undefined)) read.push(log.read);
+    for await (const _page of readAhead(first, patient)) read.push(log.read);
     expect(read).toEqual([1, 3, 4, 4]);
+  });
+
+  test('begins with the first page for whoever wants everything', async () => {
+    const { first, log } = pagesOf(3);
+    const read: number[] = [];
+    for await (const _page of readAhead(first, { signal: undefined, isEager: true })) read.push(log.read);
+    expect(read).toEqual([2, 3, 3]);
   });
 
   test('throws the error of a page after the pages before it', async () => {
     const seen: number[] = [];
     const reading = async (): Promise<void> => {
-      for await (const page of readAhead(pagesOf(4, 3).first, undefined)) seen.push(page.length);
+      for await (const page of readAhead(pagesOf(4, 3).first, patient)) seen.push(page.length);
     };
     await expect(reading()).rejects.toThrow('lost');
     expect(seen).toEqual([1, 1]);
@@ -55,7 +64,7 @@ describe('reading ahead', () => {
 
   test('an error ahead of where somebody stopped is nobody’s', async () => {
     let pages = 0;
-    for await (const _page of readAhead(pagesOf(4, 3).first, undefined)) {
+    for await (const _page of readAhead(pagesOf(4, 3).first, patient)) {
       pages += 1;
       if (pages === 2) break;
     }
@@ -67,7 +76,7 @@ describe('reading ahead', () => {
     const { first } = pagesOf(4);
     let pages = 0;
     const reading = async (): Promise<void> => {
-      for await (const _page of readAhead(first, stop.signal)) {
+      for await (const _page of readAhead(first, { signal: stop.signal, isEager: false })) {
         pages += 1;
         if (pages === 2) stop.abort(new Error('enough'));
       }
@@ -79,7 +88,7 @@ describe('reading ahead', () => {
   test('passes over pages without events', async () => {
     const empty: ReadPage = async () => ({ events: [], next: pagesOf(2).first });
     const seen: number[] = [];
-    for await (const page of readAhead(empty, undefined)) seen.push(page.length);
+    for await (const page of readAhead(empty, patient)) seen.push(page.length);
     expect(seen).toEqual([1, 1]);
   });
 });

@@ -9,24 +9,32 @@ export interface Page {
 /** Reads one page. */
 export type ReadPage = () => Promise<Page>;
 
-/**
- * The pages that hold anything, in order. From the second on, the next page is read while the last one is in use; whoever
- * wants one page only costs one.
- */
+/** How to read ahead. */
+export interface ReadAheadOptions {
+  readonly signal: AbortSignal | undefined;
+  /**
+   * From the first page on, for readers that want everything; else from the second on, so that whoever wants one page only
+   * costs one.
+   */
+  readonly isEager: boolean;
+}
+
+/** The pages that hold anything, in order. The next page is read while the last one is in use. */
 export async function* readAhead(
   readFirst: ReadPage,
-  signal: AbortSignal | undefined,
+  { signal, isEager }: ReadAheadOptions,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   signal?.throwIfAborted();
-  const first = await readFirst();
-  if (first.events.length > 0) yield first.events;
-  for (let reading = first.next?.(); reading !== undefined;) {
-    const { events, next } = await reading;
+  let reading: Promise<Page> | undefined = readFirst();
+  for (let isFirst = true; reading !== undefined; isFirst = false) {
+    const { events, next }: Page = await reading;
     signal?.throwIfAborted();
-    reading = next?.();
+    const isAhead = isEager || !isFirst;
+    reading = isAhead ? next?.() : undefined;
     // Whoever stops before that page never hears of its error.
     reading?.catch(ignore);
     if (events.length > 0) yield events;
+    if (!isAhead) reading = next?.();
   }
 }
 

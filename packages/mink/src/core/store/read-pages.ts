@@ -19,13 +19,15 @@ export interface PageLimits {
   readonly signal: AbortSignal | undefined;
   /** A transaction to read in; for streams only. */
   readonly tx?: OpenTransaction | undefined;
+  /** Everything will be read: the second page is fetched while the first is in use. */
+  readonly isEager?: boolean | undefined;
 }
 
 /** The events of a stream, in pages. */
 export function streamPages(
   storage: EventStorage,
   query: Omit<StreamPageQuery, 'limit'>,
-  { limit = Infinity, pageSize, signal, tx }: PageLimits,
+  { limit = Infinity, pageSize, signal, tx, isEager = false }: PageLimits,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   const read =
     (from: Pick<StreamPageQuery, 'fromVersion' | 'untilVersion'>, left: number): ReadPage =>
@@ -41,7 +43,7 @@ export function streamPages(
       return { events, next: read(rest, left - events.length) };
     };
   const first = read(query, limit);
-  return tx === undefined ? readAhead(first, signal) : readOneByOne(first, signal);
+  return tx === undefined ? readAhead(first, { signal, isEager }) : readOneByOne(first, signal);
 }
 
 /** The log between two positions, in pages. */
@@ -61,7 +63,7 @@ function logPages(
       const isOver = page.events.length === left || rest.after >= rest.upTo;
       return { events: page.events, next: isOver ? undefined : read(rest, left - page.events.length) };
     };
-  return query.after < query.upTo ? readAhead(read(query, limit), signal) : noPages();
+  return query.after < query.upTo ? readAhead(read(query, limit), { signal, isEager: false }) : noPages();
 }
 
 async function* noPages(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
