@@ -67,6 +67,8 @@ export class AppendPump {
   /** A command waits for another one of its stream. */
   #isContended = false;
   #calls = 0;
+  /** Commands of the calls under way. */
+  #underWay = 0;
   #slowCalls = 0;
   #scheduled = false;
   #closed = false;
@@ -141,6 +143,7 @@ export class AppendPump {
         const batch = this.#nextBatch();
         if (batch.length === 0) return;
         this.#calls += 1;
+        this.#underWay += batch.length;
         void this.#run(batch);
       }
     });
@@ -149,6 +152,7 @@ export class AppendPump {
   async #run(batch: readonly Pending[]): Promise<void> {
     await this.#deliver(batch, this.#settings.lockTimeout);
     this.#calls -= 1;
+    this.#underWay -= batch.length;
     if (this.#queue.length > 0) this.#schedule();
   }
 
@@ -158,11 +162,12 @@ export class AppendPump {
     const batch: Pending[] = [];
     const left: Pending[] = [];
     const passedOver = new Set<string>();
+    const most = this.#share();
     let bytes = 0;
     let isSimple: boolean | undefined;
     for (const [index, pending] of this.#queue.entries()) {
       const { names, size } = pending.encoded;
-      const isFull = batch.length >= this.#settings.maxCommands || (batch.length > 0 && bytes + size > MAX_BYTES);
+      const isFull = batch.length >= most || (batch.length > 0 && bytes + size > MAX_BYTES);
       if (isFull) {
         left.push(...this.#queue.slice(index));
         break;
@@ -182,6 +187,15 @@ export class AppendPump {
     }
     this.#queue = left;
     return batch;
+  }
+
+  /**
+   * A fair part for each lane. Writers come back together when their call does: if one call took them all, the process would
+   * wait for the server, then the server for the process.
+   */
+  #share(): number {
+    const { lanes, maxCommands } = this.#settings;
+    return Math.min(maxCommands, Math.ceil((this.#queue.length + this.#underWay) / lanes));
   }
 
   /** Sends a batch, and settles each of its commands. Never rejects. */
