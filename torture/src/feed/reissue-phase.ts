@@ -25,7 +25,7 @@ export async function reissuePhase(
 ): Promise<PhaseResult> {
   const stage = await Stage.open(run, name);
   try {
-    const store = stage.openStore();
+    const store = stage.openStore({ wakeUp: 'poll' });
     const reader = { store, pageSize: 10, random: stage.random.derive('reader') };
     stage.addReader(new MemoryReader({ ...reader, name: 'rare, in memory', interest: { types: [RARE_TYPE] } }));
     stage.addReader(new MemoryReader({ ...reader, name: 'wanted, in memory', interest: { categories: ['Wanted'] } }));

@@ -72,13 +72,16 @@ export class Stage {
     return this.#findings.length > 0;
   }
 
-  /** A store that is closed with the stage. */
-  openStore(options: { readonly url?: string; readonly timeout?: number } = {}): UntypedStore {
-    const { url = this.url, timeout = 10_000 } = options;
+  /** A store that is closed with the stage. One that polls has seen a new bound 10 milliseconds later, whoever moved it. */
+  openStore(
+    options: { readonly url?: string; readonly timeout?: number; readonly wakeUp?: 'notify' | 'poll' } = {},
+  ): UntypedStore {
+    const { url = this.url, timeout = 10_000, wakeUp = 'notify' } = options;
     const store = createPostgresStore({
       url,
       migrate: 'never',
       pollInterval: 10,
+      wakeUp,
       connectTimeout: timeout,
       lockTimeout: timeout,
     });

@@ -48,7 +48,7 @@ export async function stressPhase(
 
 /** Over two stores, as two services would be, each with one poller; some begin in the middle of the log. */
 async function startReaders(stage: Stage): Promise<void> {
-  const stores = [stage.openStore(), stage.openStore()] as const;
+  const stores = [stage.openStore(), stage.openStore({ wakeUp: 'poll' })] as const;
   const middle = await firstEvents(stage, 20);
   const kinds: readonly Omit<MemoryReaderOptions, 'store' | 'random'>[] = [
     { name: 'all, page by page', pageSize: 1000 },
