@@ -39,6 +39,16 @@ describePostgres('the status of the feed', (databases) => {
     await holder.end();
   });
 
+  test('does not name a writer that has announced a floor at the head: it keeps nobody from reading what is there', async () => {
+    await using store = createPostgresStore({ url });
+    const { globalPosition } = await store.append('A-1', [event]);
+    const writer = await openClient(url);
+    await writer.query(`begin; select pg_advisory_xact_lock_shared(mink.floor_namespace() << 48 | ${globalPosition})`);
+    const { position, head, heldBy } = await store.feedStatus();
+    deepStrictEqual([position, head, heldBy], [globalPosition, globalPosition, []]);
+    await writer.end();
+  });
+
   test('tells how old the transaction is', async () => {
     await using store = createPostgresStore({ url });
     const holder = await openClient(url);
