@@ -195,7 +195,8 @@ describePostgres('waking up', (databases) => {
     const seen = await follow(polling, 'polling');
     await open({ url: pooled }).append('A-1', [event]);
     await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(1);
-    strictEqual((await listeners()).length, 0);
+    strictEqual((await polling.feedStatus()).wakeUp, 'polling');
+    deepStrictEqual(await runSql(url, "select from pg_locks where locktype = 'advisory' and objsubid = 2"), []);
     const direct = await follow(open({ url: pooled, listenUrl: url }));
     await open({ url: pooled }).append('A-1', [event]);
     await expect.poll(() => direct.length, { timeout: 10_000 }).toBe(2);
