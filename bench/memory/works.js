@@ -269,6 +269,19 @@ export const works = [
   ['part: checkJson order line', LOG, PER_SECOND, step(jsonStep(line))],
   ['part: UUID v7', LOG, PER_SECOND, step(({ createUuidV7Generator }) => createUuidV7Generator(Date.now))],
   ['floor: await, an object, Date.now', ONE, PER_SECOND, () => floor],
+  ['floor: append 1 to new streams, by hand', ONE, PER_SECOND, byHand(1, (n) => `Order-${n}`)],
+  ['floor: append 1 to one stream, by hand', ONE, PER_SECOND, byHand(1, () => 'Order-1')],
+  ['floor: append 100 to new streams, by hand', BATCHED, EVENTS, byHand(100, (n) => `Order-${n}`)],
+  [
+    'floor: append 100, by hand, nothing copied',
+    BATCHED,
+    EVENTS,
+    byHand(
+      100,
+      (n) => `Order-${n}`,
+      (data) => data,
+    ),
+  ],
 ].map(([name, size, unit, prepare]) => ({ name, size, unit, prepare }));
 
 function jsonStep(payload) {
@@ -294,4 +307,58 @@ async function floor(count) {
     log.push({ n, at: Date.now() });
     await Promise.resolve();
   }
+}
+
+/** The least that keeps the semantics: a checked copy, an id, one record that is kept and one that is returned. */
+function byHand(size, streamOf, copied) {
+  return async (mink) => {
+    const { checkJson } = await mink.load('core/json.js');
+    const copyOf = copied ?? ((data) => checkJson(data).value);
+    const newId = mink.createUuidV7Generator(Date.now);
+    const metadata = Object.freeze({});
+    return async (count) => {
+      const log = [];
+      const streams = new Map();
+      const append = async (streamName, events) => {
+        const recordedAt = Date.now();
+        const category = streamName.slice(0, streamName.indexOf('-'));
+        const stream = streams.get(streamName) ?? [];
+        if (stream.length === 0) streams.set(streamName, stream);
+        return events.map(({ type, data }) => {
+          const record = {
+            id: newId(recordedAt),
+            type,
+            schemaVersion: 1,
+            data: copyOf(data),
+            metadata,
+            streamName,
+            category,
+            streamVersion: stream.length + 1,
+            globalPosition: log.length + 1,
+            recordedAt,
+          };
+          log.push(record);
+          stream.push(record);
+          // Written out: a spread costs more than all the rest.
+          return Object.freeze({
+            id: record.id,
+            type,
+            data: record.data,
+            metadata,
+            streamName,
+            category,
+            streamVersion: record.streamVersion,
+            globalPosition: record.globalPosition,
+            recordedAt: new Date(recordedAt),
+            schemaVersion: 1,
+          });
+        });
+      };
+      for (let n = 0; n < count; n += size) {
+        const batch = [];
+        for (let at = 0; at < size; at += 1) batch.push({ type: 'Counted', data: small(at) });
+        await append(streamOf(n), batch);
+      }
+    };
+  };
 }
