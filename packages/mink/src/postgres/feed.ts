@@ -9,7 +9,7 @@ export interface FeedOptions {
   readonly listener: FeedListener | undefined;
   /** Milliseconds between two polls when nothing wakes the feed. */
   readonly pollInterval: number;
-  /** Milliseconds between two polls while a listener would wake it. */
+  /** Milliseconds between two polls while a listener is told of everything. */
   readonly netInterval: number;
   /** Milliseconds of the longest pause after failed polls. */
   readonly maxBackoff: number;
@@ -17,7 +17,7 @@ export interface FeedOptions {
 
 /** What the feed needs of a {@link Listener}. */
 export interface FeedListener {
-  readonly isListening: boolean;
+  readonly isToldOfAll: boolean;
   start(): void;
   check(): void;
 }
@@ -159,7 +159,7 @@ export class Feed {
   #interval(): number {
     const { pollInterval, netInterval, maxBackoff, listener } = this.#options;
     if (this.#failures > 0) return backoff(pollInterval, maxBackoff, this.#failures) * (0.5 + Math.random() / 2);
-    const usual = listener?.isListening === true ? Math.max(netInterval, pollInterval) : pollInterval;
+    const usual = listener?.isToldOfAll === true ? Math.max(netInterval, pollInterval) : pollInterval;
     const isHeld = this.#last !== undefined && this.#last.position < this.#last.head;
     return isHeld ? backoff(FIRST_LOOK, pollInterval, this.#heldPolls) : usual;
   }

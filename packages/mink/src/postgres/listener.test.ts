@@ -69,7 +69,7 @@ beforeEach(() => {
   const onNews = (): void => {
     news += 1;
   };
-  const waits = { checkTimeout: 5_000, maxBackoff: 1_000 };
+  const waits = { settleTime: 1_000, checkTimeout: 5_000, maxBackoff: 1_000 };
   listener = new Listener({ pool: { connect }, channel: { name: 'mink_1', key: 1 }, self: 'me', onNews, ...waits });
 });
 afterEach(() => {
@@ -93,6 +93,21 @@ describe('a listener', () => {
     ]);
     expect(listener.pid).toBe(7);
     expect(news).toBe(1);
+  });
+
+  test('is told of everything once every writer has looked again for who listens', async () => {
+    listener.start();
+    await settle();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(listener.isToldOfAll).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(listener.isToldOfAll).toBe(true);
+    clients[0]?.break();
+    await settle();
+    expect(listener.isToldOfAll).toBe(false);
+    // A new connection has a lock of its own to be seen.
+    await vi.advanceTimersByTimeAsync(100);
+    expect([listener.isListening, listener.isToldOfAll]).toEqual([true, false]);
   });
 
   test('passes on what others tell on its channel, not what its own store tells', async () => {

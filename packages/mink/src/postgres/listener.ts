@@ -10,6 +10,8 @@ export interface ListenerSettings {
   readonly self: string;
   /** Another process has appended, or may have while nobody listened. */
   readonly onNews: () => void;
+  /** Milliseconds until every writer has seen that somebody listens. */
+  readonly settleTime: number;
   /** Milliseconds a connection may take to answer a check. */
   readonly checkTimeout: number;
   /** Milliseconds of the longest pause between two tries to connect. */
@@ -26,7 +28,7 @@ export class Listener {
   readonly #settings: ListenerSettings;
   readonly #closing = new AbortController();
   #hasStarted = false;
-  #listening: { readonly client: PoolClientLike; readonly lose: () => void } | undefined;
+  #listening: { readonly client: PoolClientLike; readonly lose: () => void; readonly since: number } | undefined;
   #isChecking = false;
 
   constructor(settings: ListenerSettings) {
@@ -36,6 +38,12 @@ export class Listener {
   /** Whether notifications arrive, as far as one can tell. */
   get isListening(): boolean {
     return this.#listening !== undefined;
+  }
+
+  /** Whether every writer tells it: those who had seen nobody listen look again now and then. */
+  get isToldOfAll(): boolean {
+    const { settleTime } = this.#settings;
+    return this.#listening !== undefined && performance.now() - this.#listening.since >= settleTime;
   }
 
   /** The server's process behind its connection; 0 without one. */
@@ -103,7 +111,7 @@ export class Listener {
       // Whoever waits for an event keeps the process alive; this connection does not.
       client.unref?.();
       this.#isChecking = false;
-      this.#listening = { client, lose };
+      this.#listening = { client, lose, since: performance.now() };
       onNews();
       await lost;
       return 'lost';

@@ -26,7 +26,7 @@ import { Notifier } from './notifier.ts';
 import { AppendPump, outcomeUnknown, type AppendPumpSettings } from './append-pump.ts';
 import { createAppendCall, type AppendCall } from './append-call.ts';
 import { encodeCommand, type AppendAnswer } from './queries/encode-command.ts';
-import { toRecordedEvent } from './queries/event-row.ts';
+import { toEventOf, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
 import { feedStatusQuery, toFeedStatus } from './queries/feed-status.ts';
 import { nextPositionQuery, readLogQuery, withinWindow } from './queries/read-log.ts';
@@ -56,6 +56,7 @@ const MAX_BACKOFF = 5_000;
 const NET_INTERVAL = 1_000;
 const NOTIFY_INTERVAL = 5;
 const LISTENERS_INTERVAL = 1_000;
+const SETTLE_MARGIN = 250;
 const LONGEST_CLOSE = 1_000;
 const CHECK_TIMEOUT = 5_000;
 
@@ -120,6 +121,7 @@ export class PostgresStorage implements EventStorage {
         channel,
         self,
         onNews: () => this.#feed.wake(),
+        settleTime: LISTENERS_INTERVAL + SETTLE_MARGIN,
         checkTimeout: CHECK_TIMEOUT,
         maxBackoff: MAX_BACKOFF,
       });
@@ -146,7 +148,7 @@ export class PostgresStorage implements EventStorage {
 
   async readStreamPage(query: StreamPageQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedEvent[]> {
     const rows = await this.#read(readStreamQuery(this.#schema, query), tx);
-    return rows.map(toRecordedEvent);
+    return rows.map(toEventOf(query.streamName));
   }
 
   async readLogPage(query: LogPageQuery): Promise<LogPage> {

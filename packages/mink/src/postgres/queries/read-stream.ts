@@ -1,7 +1,7 @@
 import type { StreamPageQuery } from '../../core/index.ts';
 import type { Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
-import { EVENT_COLUMN } from './event-row.ts';
+import { STREAM_EVENT_COLUMN } from './event-row.ts';
 import { toTimestamp } from './timestamp.ts';
 
 const MAX_VERSION = Number.MAX_SAFE_INTEGER;
@@ -15,7 +15,7 @@ export function readStreamQuery(schema: SchemaName, query: StreamPageQuery): Sta
   if (untilTime !== undefined) conditions.push(`and e.recorded_at <= $${values.push(toTimestamp(untilTime))}`);
   if (types !== undefined) conditions.push(`and e.type = any ($${values.push(types)})`);
   const sql = `
-    select ${EVENT_COLUMN}
+    select ${STREAM_EVENT_COLUMN}
     from :schema.events e
     where e.stream_name = $1
       and e.stream_version >= $2
