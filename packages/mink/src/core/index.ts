@@ -1,14 +1,48 @@
+export { createCommandBus, createQueryBus } from './commands/bus.ts';
+export type { BusOptions, CommandBus, QueryBus } from './commands/bus.ts';
+export { defineCommands, defineQueries } from './commands/define-messages.ts';
+export type { AnyMessages, Command, CommandOf, Message, MessageSchema, Messages, Query, QueryOf } from './commands/define-messages.ts';
+export { aggregateHandlers, commandHandlers, deciderHandlers, queryHandlers } from './commands/handlers.ts';
+export type {
+  AnyHandlerSet,
+  CommandDecision,
+  CommandResult,
+  DecisionResult,
+  EntityHandlerOptions,
+  HandlerSet,
+} from './commands/handlers.ts';
+export type { DispatchOptions, MessageContext, Middleware, Next } from './commands/message-context.ts';
+export { audit } from './commands/middleware/audit.ts';
+export type { AuditEntry, AuditOptions } from './commands/middleware/audit.ts';
+export { authorize } from './commands/middleware/authorization.ts';
+export type { Policy } from './commands/middleware/authorization.ts';
+export { correlation } from './commands/middleware/correlation.ts';
+export { idempotency } from './commands/middleware/idempotency.ts';
+export type { IdempotencyOptions } from './commands/middleware/idempotency.ts';
+export { logging } from './commands/middleware/logging.ts';
+export type { Logger } from './commands/middleware/logging.ts';
+export { metrics } from './commands/middleware/metrics.ts';
+export type { MessageMeasurement } from './commands/middleware/metrics.ts';
+export type { MessageStatus } from './commands/middleware/outcome.ts';
+export { recovery } from './commands/middleware/recovery.ts';
+export { mayPass, retry } from './commands/middleware/retry.ts';
+export type { RetryLayerOptions } from './commands/middleware/retry.ts';
+export { timeout } from './commands/middleware/timeout.ts';
+export { tracing } from './commands/middleware/tracing.ts';
+export type { Span, SpanOptions, Tracer } from './commands/middleware/tracing.ts';
+export { validation } from './commands/middleware/validation.ts';
+export { recommendedPipeline } from './commands/recommended-pipeline.ts';
+export type { PipelineOptions } from './commands/recommended-pipeline.ts';
 export { Aggregate, internals } from './deciders/aggregate.ts';
 export type {
   AggregateBase,
   AggregateClass,
-  AggregateDefinition,
   AnyAggregate,
   AnyAggregateClass,
   UncommittedEvent,
 } from './deciders/aggregate.ts';
 export { defineDecider, evolveOnce, initialStateOf } from './deciders/decider.ts';
-export type { Decider, Fold } from './deciders/decider.ts';
+export type { AnyFold, Decider, Fold } from './deciders/decider.ts';
 export { deepFreeze } from './deep-freeze.ts';
 export * from './errors.ts';
 export { codec, payload } from './events/event-schema.ts';
@@ -50,8 +84,10 @@ export type { UnknownEventsPolicy } from './store/event-registry.ts';
 export { EventSequence } from './store/event-sequence.ts';
 export { allowManyListeners, onAbort, untilAborted } from './store/signals.ts';
 export { createEventStore, EventStore } from './store/event-store.ts';
-export { decidedEvents } from './store/execute.ts';
+export { decidedEvents } from './store/actor.ts';
 export type { ExecuteOptions, ExecuteResult } from './store/execute.ts';
+export type { Conflict, ExecuteWithRetryOptions, Resolution } from './store/execute-with-retry.ts';
+export type { RetryOptions } from './retry/backoff.ts';
 export type { Loaded, LoadOptions } from './store/load.ts';
 export type {
   AppendOptions,
@@ -64,6 +100,8 @@ export type {
   SubscribeOptions,
 } from './store/options.ts';
 export type { UncheckedEvent } from './store/prepare-events.ts';
+export type { RebuildUniqueSetsOptions, RebuiltUniqueSets, UniqueConflict } from './store/rebuild-unique-sets.ts';
+export type { UniqueSet, UniqueValues } from './events/unique-sets.ts';
 export { checkOneOf, checkWhole } from './store/read-options.ts';
 export type { Until } from './store/read-options.ts';
 export { isSameAppend } from './store/same-append.ts';

@@ -12,10 +12,13 @@ import {
   type EventStorage,
   type FeedBound,
   type FeedStatus,
+  type KeyedOutcome,
+  type KeyedResult,
   type ListStreamsQuery,
   type LogFilter,
   type LogPage,
   type LogPageQuery,
+  type NewKeyedResult,
   type PreparedEvent,
   type RecordedEvent,
   type StorageCallOptions,
@@ -23,6 +26,8 @@ import {
   type StreamPageQuery,
   type WaitForBound,
 } from '../core/index.ts';
+import { Claims } from './claims.ts';
+import { KeyedResults } from './keyed-results.ts';
 import { firstIndex, LogIndex } from './log-index.ts';
 
 const INCARNATION = 'memory';
@@ -44,19 +49,37 @@ export class MemoryStorage implements EventStorage {
   readonly #commits: number[] = [];
   /** The version of each event id, for streams in which a repeat was looked for. */
   readonly #versions = new Map<string, IdIndex>();
+  readonly #results: KeyedResults;
+  readonly #claims = new Claims();
   readonly #waiting = new Set<() => void>();
   readonly #now: () => number;
   #closed = false;
 
   constructor(now: () => number) {
     this.#now = now;
+    this.#results = new KeyedResults(now);
   }
 
   async append(command: AppendCommand, { tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
     this.#checkOpen();
     if (tx !== undefined) refuseTransaction();
-    const earlier = command.mayBeRepeated ? this.#findRepeat(command) : undefined;
-    if (earlier !== undefined) return earlier;
+    const { key } = command;
+    const known = key === undefined ? undefined : this.#results.find(key.key);
+    if (known !== undefined) return { status: 'known', result: known };
+    const taken = this.#claims.findTaken(command.entries);
+    if (taken !== undefined) return { status: 'taken', ...taken };
+    const outcome = (command.mayBeRepeated ? this.#findRepeat(command) : undefined) ?? this.#appendNew(command);
+    if (key !== undefined && outcome.status === 'appended') {
+      const entries = outcome.entries.map((entry, index) => ({
+        ...entry,
+        streamName: command.entries[index]?.streamName ?? '',
+      }));
+      this.#results.keep(key, { status: 'appended', entries, value: key.value });
+    }
+    return outcome;
+  }
+
+  #appendNew(command: AppendCommand): AppendOutcome {
     const streams: (Stream | undefined)[] = [];
     let latest = 0;
     for (const { streamName, expectedVersion } of command.entries) {
@@ -69,6 +92,7 @@ export class MemoryStorage implements EventStorage {
     const recordedAt = Math.max(latest, this.#now());
     this.#commits.push(this.#log.length + 1);
     const entries = command.entries.map((entry, index) => this.#write(entry, streams[index], recordedAt));
+    this.#claims.apply(command.entries);
     for (const wake of this.#waiting) wake();
     return { status: 'appended', repeated: false, entries };
   }
@@ -149,6 +173,32 @@ export class MemoryStorage implements EventStorage {
       if (info !== undefined) page.push(info);
     }
     return page;
+  }
+
+  async findHolder(set: string, value: string): Promise<string | undefined> {
+    this.#checkOpen();
+    return this.#claims.holderOf(set, value);
+  }
+
+  async readResult(key: string): Promise<KeyedResult | undefined> {
+    this.#checkOpen();
+    return this.#results.find(key);
+  }
+
+  async keepResult({ error, streams, ...key }: NewKeyedResult): Promise<KeyedResult | undefined> {
+    this.#checkOpen();
+    const known = this.#results.find(key.key);
+    if (known !== undefined) return known;
+    const entries = streams.map((stream) => ({ ...stream, events: [] }));
+    const outcome: KeyedOutcome =
+      error === undefined ? { status: 'value', entries, value: key.value } : { status: 'refused', error };
+    this.#results.keep(key, outcome);
+    return undefined;
+  }
+
+  async deleteExpiredResults(limit: number): Promise<number> {
+    this.#checkOpen();
+    return this.#results.deleteExpired(limit);
   }
 
   async close(): Promise<void> {

@@ -9,8 +9,10 @@ import {
   type FeedStatus,
   type ListStreamsQuery,
   type OpenTransaction,
+  type KeyedResult,
   type LogPage,
   type LogPageQuery,
+  type NewKeyedResult,
   type RecordedEvent,
   type StorageCallOptions,
   type StreamInfo,
@@ -33,6 +35,14 @@ import { nextPositionQuery, readLogQuery, withinWindow } from './queries/read-lo
 import { channelOf, hasListenersQuery, notifyQuery } from './queries/notify.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
 import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
+import {
+  deleteExpiredResultsQuery,
+  keepResultQuery,
+  readResultQuery,
+  toKeyedOutcome,
+  toKeyedRow,
+} from './queries/idempotency.ts';
+import { findHolderQuery } from './queries/find-holder.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
 import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
@@ -194,6 +204,34 @@ export class PostgresStorage implements EventStorage {
     return rows.map(toStreamInfo);
   }
 
+  async findHolder(set: string, value: string): Promise<string | undefined> {
+    const [row] = await this.#read(findHolderQuery(this.#schema, set, value));
+    return row?.[0] ?? undefined;
+  }
+
+  async readResult(key: string, tx?: OpenTransaction): Promise<KeyedResult | undefined> {
+    const [row] = await this.#read(readResultQuery(this.#schema, key), tx);
+    if (row === undefined) return undefined;
+    const kept = toKeyedRow(row);
+    const events = kept.positions.length === 0 ? [] : await this.#read(eventsAtQuery(this.#schema, kept.positions), tx);
+    const { messageType, fingerprint, recordedAt } = kept;
+    return { key, messageType, fingerprint, recordedAt, outcome: toKeyedOutcome(kept, events.map(toRecordedEvent)) };
+  }
+
+  async keepResult(result: NewKeyedResult): Promise<KeyedResult | undefined> {
+    for (;;) {
+      const isNew = (await this.#read(keepResultQuery(this.#schema, result))).length > 0;
+      if (isNew) return undefined;
+      const known = await this.readResult(result.key);
+      // Undefined: it has expired since.
+      if (known !== undefined) return known;
+    }
+  }
+
+  async deleteExpiredResults(limit: number): Promise<number> {
+    return (await this.#read(deleteExpiredResultsQuery(this.#schema, limit))).length;
+  }
+
   async close(): Promise<void> {
     this.#pump.close();
     this.#feed.close();
@@ -304,6 +342,14 @@ export class PostgresStorage implements EventStorage {
       case 'appended':
       case 'repeated':
         return this.#toRepeated(command, answer, tx);
+      case 'known':
+        return this.#toKnown(command, tx);
+      case 'taken': {
+        const { set = '', value = '', heldBy = '' } = answer.taken ?? {};
+        return { status: 'taken', streamName, set, value, heldBy };
+      }
+      case 'untried':
+        throw new Error('a command was not tried');
       case 'conflict':
         return { status: 'conflict', streamName, actualVersion: versions[at] ?? 0 };
       case 'mismatch':
@@ -314,6 +360,12 @@ export class PostgresStorage implements EventStorage {
         return { status: 'closed', streamName, state: info?.state === 'archived' ? 'archived' : 'tombstoned' };
       }
     }
+  }
+
+  /** A result that expires between the append and now is none: the command is sent again. */
+  async #toKnown(command: AppendCommand, tx: OpenTransaction | undefined): Promise<AppendOutcome> {
+    const result = await this.readResult(command.key?.key ?? '', tx);
+    return result === undefined ? this.append(command, { tx }) : { status: 'known', result };
   }
 
   /** The events are in the log: whether they are the same ones can be told without a lock. */

@@ -11,6 +11,7 @@ import {
   type AnyAggregate,
   type AnyAggregateClass,
   type AnyEvents,
+  type AnyFold,
   type Decider,
   type EventOf,
   type UncheckedEvent,
@@ -95,13 +96,17 @@ function decide(
   history: readonly PlainEvent[],
   command: unknown,
 ): Outcome {
-  // Frozen at every step, as a live aggregate's state is: an evolve that changes it in place fails here, not later.
-  const fold = (state: unknown, event: PlainEvent): unknown => deepFreeze(evolveOnce(decider, state, event));
-  const state = normalize(decider, history).reduce(fold, initialStateOf(decider));
+  const state = fold(decider, history);
   return attempt(() => {
-    const events = normalize(decider, decidedEvents(decider.decide(command, state)));
-    return { events, state: events.reduce(fold, state) };
+    const events = decidedEvents(decider.decide(command, state));
+    return { events: normalize(decider, events), state: fold(decider, events, state) };
   });
+}
+
+/** Frozen at every step: an evolve that changes the state in place fails here, not later. */
+function fold(definition: AnyFold<unknown>, events: readonly PlainEvent[], from = initialStateOf(definition)): unknown {
+  const step = (state: unknown, event: PlainEvent): unknown => deepFreeze(evolveOnce(definition, state, event));
+  return normalize(definition, events).reduce(step, from);
 }
 
 function act(
@@ -110,9 +115,7 @@ function act(
 ): Outcome | Promise<Outcome> {
   const { definition } = aggregateClass;
   const aggregate = new aggregateClass(given.id);
-  for (const [index, event] of normalize(definition, given.events).entries()) {
-    aggregate[internals].replay(event, index + 1);
-  }
+  aggregate[internals].restore({ state: fold(definition, given.events), streamVersion: given.events.length });
   const collect = (): Decided => ({
     events: aggregate.uncommittedEvents.map(({ type, data }) => ({ type, data })),
     state: aggregate.state,

@@ -3,6 +3,7 @@ import { createEventStore, type EventStorage, type EventStore, type UntypedCateg
 import { createMemoryStorage } from '../../src/memory/index.ts';
 import { createPostgresStorage } from '../../src/postgres/index.ts';
 import { openClient, runSql } from '../support/databases.ts';
+import { storageWith } from '../support/storage-with.ts';
 import { categoryOf, LogModel, type EntryInput, type LogCondition, type ModelEvent } from './log-model.ts';
 
 export type AnyStore = EventStore<UntypedCategories>;
@@ -18,18 +19,7 @@ export interface SubjectKind {
 
 /** A storage that outlives its store. */
 function keptOpen(storage: EventStorage): EventStorage {
-  return {
-    append: (command, options) => storage.append(command, options),
-    readStreamPage: (query, options) => storage.readStreamPage(query, options),
-    readLogPage: (query, options) => storage.readLogPage(query, options),
-    readBound: (options) => storage.readBound(options),
-    feedStatus: () => storage.feedStatus(),
-    waitForBound: (waiting) => storage.waitForBound(waiting),
-    positionAt: (time, upTo) => storage.positionAt(time, upTo),
-    streamInfo: (streamName) => storage.streamInfo(streamName),
-    listStreams: (query) => storage.listStreams(query),
-    close: async () => undefined,
-  };
+  return storageWith(storage, { close: async () => undefined });
 }
 
 export function memoryKind(): SubjectKind {

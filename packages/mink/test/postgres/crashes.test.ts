@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findSystemPostgres, startPostgres, type RunningPostgres } from '@mink/dev';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
-import { createEventStore, type EventStorage } from '../../src/index.ts';
+import { createEventStore } from '../../src/index.ts';
 import { createPostgresStorage, createPostgresStore } from '../../src/postgres/index.ts';
 import { openClient, runSql } from '../support/databases.ts';
+import { storageWith } from '../support/storage-with.ts';
 
 const wanted = { type: 'Wanted', data: null };
 
@@ -97,22 +98,13 @@ for (const { label, url } of inject('servers')) {
       let below = 0;
       let bounds = 0;
       const storage = createPostgresStorage({ url: server.url, pollInterval: 5 });
-      const counting: EventStorage = {
-        append: (command) => storage.append(command),
-        readStreamPage: (query) => storage.readStreamPage(query),
-        readLogPage: (query) => storage.readLogPage(query),
-        readBound: () => storage.readBound(),
-        feedStatus: () => storage.feedStatus(),
+      const counting = storageWith(storage, {
         waitForBound: async (waiting) => {
           const bound = await storage.waitForBound(waiting);
           bounds = Math.max(bounds, bound.position);
           return bound;
         },
-        positionAt: (time, upTo) => storage.positionAt(time, upTo),
-        streamInfo: (name) => storage.streamInfo(name),
-        listStreams: (query) => storage.listStreams(query),
-        close: () => storage.close(),
-      };
+      });
       const store = createEventStore(counting);
       await store.append('Note-1', [wanted]);
       const seen: number[] = [];

@@ -1,9 +1,10 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
 import { Client, Pool } from 'pg';
 import { expect, test } from 'vitest';
-import { createEventStore, type EventStorage, type StoredEvent } from '../../src/index.ts';
+import { createEventStore, type StoredEvent } from '../../src/index.ts';
 import { createPostgresStorage, createPostgresStore, type PoolClientLike } from '../../src/postgres/index.ts';
 import { describePostgres, openClient, runSql } from '../support/databases.ts';
+import { storageWith } from '../support/storage-with.ts';
 
 const event = { type: 'Noted', data: { n: 1 } };
 
@@ -182,21 +183,12 @@ describePostgres('what a hostile review found', (databases) => {
     const url = await databases.create();
     const storage = createPostgresStorage({ url, pollInterval: 1 });
     let asked = 0;
-    const failing: EventStorage = {
-      append: (command) => storage.append(command),
-      readStreamPage: (query) => storage.readStreamPage(query),
+    const failing = storageWith(storage, {
       readLogPage: async () => {
         asked += 1;
         throw new (await import('../../src/index.ts')).DatabaseUnavailableError('Query read timeout');
       },
-      readBound: () => storage.readBound(),
-      feedStatus: () => storage.feedStatus(),
-      waitForBound: (waiting) => storage.waitForBound(waiting),
-      positionAt: (time, upTo) => storage.positionAt(time, upTo),
-      streamInfo: (name) => storage.streamInfo(name),
-      listStreams: (query) => storage.listStreams(query),
-      close: () => storage.close(),
-    };
+    });
     await using store = createEventStore(failing);
     await store.append('A-1', [event]);
     const stop = new AbortController();

@@ -3,7 +3,7 @@ import { deepFreeze } from '../deep-freeze.ts';
 import { codecFor, type AnyEvents, type EventOf } from '../events/define-events.ts';
 import { encoded, type EncodedPayload } from '../events/event-schema.ts';
 import type { Anything, ReturnsState } from './evolve-type.ts';
-import { checkFold, evolveOnce, initialStateOf, type Fold } from './decider.ts';
+import { checkFold, evolveOnce, initialStateOf, type AnyFold, type Fold } from './decider.ts';
 import { streamName } from '../stream-name.ts';
 import { typed } from '../typed.ts';
 
@@ -22,17 +22,11 @@ interface Applied<Event> {
 /** How the store reaches the parts of an aggregate that nobody else may touch. */
 export const internals: unique symbol = Symbol.for('mink.aggregate');
 
-/** Where an aggregate's events belong. */
-export interface AggregateDefinition {
-  readonly category: string;
-  readonly events: AnyEvents;
-}
-
 /** What the store does with an aggregate. */
 export interface AggregateInternals {
-  readonly definition: AggregateDefinition;
-  /** Moves to the next version; the event is undefined where it was skipped. */
-  replay(event: { readonly type: string; readonly data: unknown } | undefined, streamVersion: number): void;
+  readonly definition: AnyFold<unknown>;
+  /** Takes over what its stream has come to. */
+  restore(known: { readonly state: unknown; readonly streamVersion: number }): void;
   /** With ids once a save has ended without an answer: the next one repeats it. */
   uncommitted(): readonly (UncommittedEvent & {
     readonly id: string | undefined;
@@ -126,8 +120,8 @@ export abstract class AggregateBase<State, Event extends { readonly type: string
   get [internals](): AggregateInternals {
     return {
       definition: this.#fold,
-      replay: (event, streamVersion) => {
-        if (event !== undefined) this.#state = evolveOnce(this.#fold, this.#state, event);
+      restore: ({ state, streamVersion }) => {
+        this.#state = typed<State>(state);
         this.#version = streamVersion;
       },
       uncommitted: () =>
@@ -163,7 +157,7 @@ export interface AggregateClass<Category extends string, E extends AnyEvents, St
 
 /** Any class that extends one made with {@link Aggregate}. */
 export interface AnyAggregateClass<Instance extends AnyAggregate = AnyAggregate, Category extends string = string> {
-  readonly definition: AggregateDefinition & { readonly category: Category };
+  readonly definition: AnyFold<unknown> & { readonly category: Category };
   new (id: string): Instance;
 }
 

@@ -71,9 +71,11 @@ export function checkFold(definition: {
   if (typeof definition.evolve !== 'function') throw new InvalidArgumentError('evolve', 'is not a function');
 }
 
-/** What {@link evolveOnce} needs of a fold; its events are known to fit. */
-interface AnyFold<State> {
+/** Any decider or the fold of an aggregate; its events are known to fit. */
+export interface AnyFold<State> {
   readonly category: string;
+  readonly events: AnyEvents;
+  initialState(): State;
   evolve(state: State, event: { readonly type: string; readonly data: unknown }): State;
 }
 

@@ -4,6 +4,7 @@ import { textProblem } from '../stream-name.ts';
 import { typed } from '../typed.ts';
 import { eventCodec, type DataOf, type EventCodec, type EventSchema } from './event-schema.ts';
 import type { StandardSchema, TwoWaySchema } from './standard-schema.ts';
+import { checkUniqueSets, type AnyUniqueSets, type UniqueSet } from './unique-sets.ts';
 
 /** From event type to payload type. */
 export type EventMap = Readonly<Record<string, unknown>>;
@@ -22,11 +23,13 @@ export type NewEvent<M extends EventMap> = DomainEvent<M> & {
 
 declare const eventMap: unique symbol;
 const codecs: unique symbol = Symbol.for('mink.codecs');
+const uniqueSets: unique symbol = Symbol.for('mink.uniqueSets');
 
 /** Anything {@link defineEvents} returned. */
 export interface AnyEvents {
   readonly [eventMap]?: EventMap;
   readonly [codecs]: ReadonlyMap<string, EventCodec>;
+  readonly [uniqueSets]?: AnyUniqueSets;
 }
 
 /** What {@link defineEvents} returns: a creator for each type, `orderEvents.ItemAdded({ … })`. */
@@ -35,6 +38,7 @@ export type Events<M extends EventMap> = {
 } & {
   readonly [eventMap]?: M;
   readonly [codecs]: ReadonlyMap<string, EventCodec>;
+  readonly [uniqueSets]?: AnyUniqueSets;
 };
 
 /** The payload types of a definition. */
@@ -53,12 +57,23 @@ type Reversible<S> = S extends TwoWaySchema
     : S;
 
 /** Options of {@link defineEvents}. */
-export interface DefineEventsOptions {
+export interface DefineEventsOptions<M extends EventMap = EventMap> {
   /**
    * Run one-way schemas over stored payloads on every read too. Schemas with a way back (zod, `codec`) always run.
    * @defaultValue false
    */
   readonly validateOnRead?: boolean | undefined;
+  /**
+   * Values that no two streams may have at once, such as an e-mail address: claimed and given up in the transaction of the
+   * append, where a value that another stream has is a `UniqueValueTakenError`. A set belongs to the whole store: what
+   * several categories name alike is one set. Values are compared as they are: make them lower case, if that is meant.
+   *
+   * @example
+   * unique: {
+   *   email: (event) => (event.type === 'Registered' ? event.data.email : event.type === 'Deleted' ? null : undefined),
+   * }
+   */
+  readonly unique?: Readonly<Record<string, UniqueSet<DomainEvent<M>>>> | undefined;
 }
 
 /**
@@ -76,7 +91,7 @@ export interface DefineEventsOptions {
  */
 export function defineEvents<S extends Readonly<Record<string, EventSchema>>>(
   schemas: S & { readonly [T in keyof S]: Reversible<S[T]> },
-  options: DefineEventsOptions = {},
+  options: DefineEventsOptions<{ readonly [T in keyof S & string]: DataOf<S[T]> }> = {},
 ): Events<{ readonly [T in keyof S & string]: DataOf<S[T]> }> {
   const table = new Map<string, EventCodec>();
   const creators: Record<string, (data: unknown) => unknown> = {};
@@ -85,7 +100,8 @@ export function defineEvents<S extends Readonly<Record<string, EventSchema>>>(
     table.set(type, eventCodec(type, schema, options.validateOnRead ?? false));
     creators[type] = (data) => ({ type, data });
   }
-  return typed(Object.freeze(Object.assign(creators, { [codecs]: table })));
+  const unique = checkUniqueSets(options.unique);
+  return typed(Object.freeze(Object.assign(creators, { [codecs]: table, [uniqueSets]: unique })));
 }
 
 const MAX_TYPE_LENGTH = 256;
@@ -107,6 +123,13 @@ export function checkEventType(type: string): void {
 export function codecsOf(events: AnyEvents): ReadonlyMap<string, EventCodec> {
   return events[codecs];
 }
+
+/** The unique sets of a definition. */
+export function uniqueSetsOf(events: AnyEvents): AnyUniqueSets {
+  return events[uniqueSets] ?? NO_SETS;
+}
+
+const NO_SETS: AnyUniqueSets = new Map();
 
 /** The codec of one event type. Throws {@link UnknownEventTypeError}. */
 export function codecFor(category: string, events: AnyEvents, type: string): EventCodec {

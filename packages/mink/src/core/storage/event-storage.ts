@@ -33,6 +33,14 @@ export interface EventStorage {
   streamInfo(streamName: string): Promise<StreamInfo | undefined>;
   /** One page of streams, by name in code point order. */
   listStreams(query: ListStreamsQuery): Promise<readonly StreamInfo[]>;
+  /** The stream that holds a value of a unique set. */
+  findHolder(set: string, value: string): Promise<string | undefined>;
+  /** The first result of the command with this key, unless it has expired. */
+  readResult(key: string): Promise<KeyedResult | undefined>;
+  /** Keeps a result if its key is free; otherwise gives back the one that is there. */
+  keepResult(result: NewKeyedResult): Promise<KeyedResult | undefined>;
+  /** Forgets results that have expired, at most `limit` of them; gives back how many. */
+  deleteExpiredResults(limit: number): Promise<number>;
   /** Releases what the storage holds. Calls under way may fail with `StoreClosedError`. */
   close(): Promise<void>;
 }
@@ -74,6 +82,58 @@ export interface AppendCommand {
   readonly entries: readonly AppendCommandEntry[];
   /** The caller gave the event ids: if they are in the streams already, the first result is the answer. */
   readonly mayBeRepeated: boolean;
+  /** Stored with the append, and found instead of a second one. */
+  readonly key?: CommandKey | undefined;
+}
+
+/** The key of a command that may be sent more than once, and what its sender gets of it beside the events. */
+export interface CommandKey {
+  readonly key: string;
+  readonly messageType: string;
+  /** Of the command's data: the same key with another one is a mistake. */
+  readonly fingerprint: string;
+  /** Milliseconds to keep the result. */
+  readonly ttl: number;
+  readonly value: JsonValue | undefined;
+}
+
+/** The first result of a command that had a key. */
+export interface KeyedResult {
+  readonly key: string;
+  readonly messageType: string;
+  readonly fingerprint: string;
+  readonly recordedAt: number;
+  readonly outcome: KeyedOutcome;
+}
+
+/** How a command with a key ended: with events, without, or with an error that its rules call for. */
+export type KeyedOutcome =
+  | {
+      /** `'value'`: nothing was appended. */
+      readonly status: 'appended' | 'value';
+      readonly entries: readonly KeyedEntry[];
+      readonly value: JsonValue | undefined;
+    }
+  | { readonly status: 'refused'; readonly error: JsonValue };
+
+/** A stream that a command was about. */
+export interface KeyedEntry extends AppendedEntry {
+  readonly streamName: string;
+}
+
+/** A result without an append, to be kept under a key. */
+export interface NewKeyedResult extends CommandKey {
+  /** What its rules refused it with; undefined where it succeeded. */
+  readonly error: JsonValue | undefined;
+  readonly streams: readonly { readonly streamName: string; readonly streamVersion: number }[];
+}
+
+/** Values of a unique set that a stream holds from an append on: exactly these. */
+export interface Hold {
+  readonly set: string;
+  readonly values: readonly string[];
+  /** No other stream may ever hold them, even when this one has given them up. */
+  readonly isForever: boolean;
 }
 
 export interface AppendCommandEntry {
@@ -82,6 +142,8 @@ export interface AppendCommandEntry {
   readonly expectedVersion: ExpectedVersion;
   /** Empty: only check the expectation. */
   readonly events: readonly PreparedEvent[];
+  /** Values of unique sets, at most one hold a set; other sets stay as they are. */
+  readonly holds?: readonly Hold[] | undefined;
 }
 
 /** A checked event, ready to be stored. Its values are frozen. */
@@ -123,6 +185,10 @@ export type AppendOutcome =
     }
   | { readonly status: 'conflict'; readonly streamName: string; readonly actualVersion: number }
   | { readonly status: 'mismatch'; readonly streamName: string; readonly eventIds: readonly string[] }
+  /** The command's key has a result already. */
+  | { readonly status: 'known'; readonly result: KeyedResult }
+  /** Another stream holds a value of a unique set. */
+  | { readonly status: 'taken'; readonly streamName: string; readonly set: string; readonly value: string; readonly heldBy: string }
   | { readonly status: 'closed'; readonly streamName: string; readonly state: 'archived' | 'tombstoned' };
 
 export interface AppendedEntry {

@@ -4,7 +4,9 @@ import {
   InvalidArgumentError,
   NoEventsError,
   StreamClosedError,
+  UniqueValueTakenError,
 } from '../errors.ts';
+import { holdsAfter } from '../events/unique-sets.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
 import type {
@@ -17,6 +19,7 @@ import type {
 import { parseStreamName } from '../stream-name.ts';
 import type { StoredEvent } from './categories.ts';
 import type { EventRegistry } from './event-registry.ts';
+import { keyed, KnownResult, type KeyedOptions } from './keyed.ts';
 import {
   hasGivenIds,
   prepareEvents,
@@ -75,17 +78,39 @@ export function prepareAppend(
     const { streamName, events, expectedVersion = 'any' } = entry;
     const request = { streamName, category, registry: context.registry, metadata };
     const prepared = events === undefined ? NOTHING : prepareEvents(context, events, request);
+    const sets = context.registry.uniqueSets(category);
     checked.push({
       streamName,
       category,
       expectedVersion: checkExpectedVersion(expectedVersion),
       events: prepared.events,
+      ...(sets.size === 0 ? undefined : { holds: holdsAfter(sets, decodedEvents(prepared)) }),
     });
     data.push(prepared.data);
     if (events !== undefined) isEmpty = false;
   }
   if (isEmpty) throw new NoEventsError(checked.map(({ streamName }) => streamName).join(', '));
+  checkApart(checked);
   return { command: { entries: checked, mayBeRepeated: hasGivenIds(entries) }, data };
+}
+
+function decodedEvents({ events, data }: PreparedEvents): readonly { readonly type: string; readonly data: unknown }[] {
+  return events.map(({ type }, index) => ({ type, data: data[index] }));
+}
+
+/** Refuses an append that gives one value to two of its streams. */
+function checkApart(entries: readonly AppendCommandEntry[]): void {
+  if (entries.length < 2) return;
+  const holders = new Map<string, string>();
+  for (const { streamName, holds = [] } of entries) {
+    for (const { set, values } of holds) {
+      for (const value of values) {
+        const heldBy = holders.get(`${set}\0${value}`);
+        if (heldBy !== undefined) throw new UniqueValueTakenError(streamName, { set, value, heldBy });
+        holders.set(`${set}\0${value}`, streamName);
+      }
+    }
+  }
 }
 
 const NOTHING: PreparedEvents = { events: [], data: [] };
@@ -112,10 +137,14 @@ function checkEntry(entry: UncheckedEntry | null | undefined, names: Set<string>
 export async function sendAppend(
   context: AppendContext,
   append: PreparedAppend,
-  { signal, tx }: StorageCallOptions,
+  { signal, tx, [keyed]: slot }: StorageCallOptions & KeyedOptions,
 ): Promise<Appended> {
   signal?.throwIfAborted();
-  return toAppended(context, append, await context.storage.append(append.command, { signal, tx }));
+  if (slot?.isStored === true) throw new InvalidArgumentError('append', 'a command with a key appends once; put everything into one append');
+  const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
+  const appended = toAppended(context, append, await context.storage.append(command, { signal, tx }));
+  if (slot !== undefined) slot.isStored = true;
+  return appended;
 }
 
 function toAppended(context: AppendContext, { command, data }: PreparedAppend, outcome: AppendOutcome): Appended {
@@ -139,6 +168,7 @@ function toAppended(context: AppendContext, { command, data }: PreparedAppend, o
 
 /** The error of an append that was refused. */
 function refusal(command: AppendCommand, outcome: Exclude<AppendOutcome, { readonly status: 'appended' }>): Error {
+  if (outcome.status === 'known') return new KnownResult(outcome.result);
   const { streamName } = outcome;
   switch (outcome.status) {
     case 'conflict': {
@@ -147,6 +177,8 @@ function refusal(command: AppendCommand, outcome: Exclude<AppendOutcome, { reado
     }
     case 'mismatch':
       return new IdempotencyMismatchError(streamName, outcome.eventIds);
+    case 'taken':
+      return new UniqueValueTakenError(streamName, outcome);
     case 'closed':
       return new StreamClosedError(streamName, outcome.state);
   }

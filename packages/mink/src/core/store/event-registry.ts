@@ -1,6 +1,7 @@
 import { InvalidArgumentError, InvalidEventDataError, UnknownEventTypeError } from '../errors.ts';
-import { checkEventType, codecFor, codecsOf, type AnyEvents } from '../events/define-events.ts';
+import { checkEventType, codecFor, codecsOf, uniqueSetsOf, type AnyEvents } from '../events/define-events.ts';
 import { encodePlain, type EncodedPayload } from '../events/event-schema.ts';
+import type { AnyUniqueSets } from '../events/unique-sets.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
 import { textProblem } from '../stream-name.ts';
 import type { Categories } from './categories.ts';
@@ -14,6 +15,8 @@ export interface EventRegistry {
   encode(category: string, type: string, data: unknown): EncodedPayload;
   /** The payload as readers see it, or undefined where the event is to be skipped. */
   decode(event: RecordedEvent, policy: UnknownEventsPolicy): { readonly data: unknown } | undefined;
+  /** The unique sets of a category. */
+  uniqueSets(category: string): AnyUniqueSets;
 }
 
 /** The registry of a store with categories. */
@@ -46,8 +49,14 @@ function registryOf(eventsOf: (category: string) => AnyEvents | undefined): Even
         stored: event,
       });
     },
+    uniqueSets(category) {
+      const events = eventsOf(category);
+      return events === undefined ? NO_SETS : uniqueSetsOf(events);
+    },
   };
 }
+
+const NO_SETS: AnyUniqueSets = new Map();
 
 /** The registry of a store without categories: every type is welcome, payloads are plain JSON. */
 export function createUntypedRegistry(): EventRegistry {
@@ -57,6 +66,7 @@ export function createUntypedRegistry(): EventRegistry {
       return encodePlain(type, data);
     },
     decode: (event) => ({ data: event.data }),
+    uniqueSets: () => NO_SETS,
   };
 }
 

@@ -29,7 +29,9 @@ import type {
 } from './categories.ts';
 import { checkCategory, createRegistry, createUntypedRegistry, type UnknownEventsPolicy } from './event-registry.ts';
 import { EventSequence } from './event-sequence.ts';
-import { checkExpectation, executeDecider, saveAggregate, type ExecuteOptions, type ExecuteResult } from './execute.ts';
+import { aggregateActor, deciderActor, type Actor } from './actor.ts';
+import { execute, saveAggregate, type ExecuteOptions, type ExecuteResult } from './execute.ts';
+import { executeWithRetry, type ExecuteWithRetryOptions } from './execute-with-retry.ts';
 import {
   checkBelongs,
   existing,
@@ -50,6 +52,7 @@ import type {
   StoreOptions,
   SubscribeOptions,
 } from './options.ts';
+import { rebuildUniqueSets, type RebuildUniqueSetsOptions, type RebuiltUniqueSets } from './rebuild-unique-sets.ts';
 import { allowManyListeners, linkSignals } from './signals.ts';
 import { toStoredEvent } from './stored-event.ts';
 import { typed } from '../typed.ts';
@@ -81,6 +84,11 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       newId,
       newUuid: createUuidV7Generator(Date.now),
     };
+  }
+
+  /** What the parts of mink that work with a store need of it. */
+  get [internals](): AppendContext & LoadContext {
+    return this.#context;
   }
 
   /**
@@ -314,9 +322,8 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     options: Omit<AppendOptions<Meta>, 'expectedVersion'> = {},
   ): Promise<ExecuteResult<A['state'], StoredEventIn<C, CategoryName<C>, Meta>>> {
     this.#checkOpen();
-    const { definition } = aggregate[internals];
-    checkBelongs(this.#context, definition);
-    return typed(await saveAggregate(this.#context, aggregate, definition, options));
+    checkBelongs(this.#context, aggregate[internals].definition);
+    return typed(await saveAggregate(this.#context, aggregate, options));
   }
 
   /**
@@ -349,15 +356,67 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     options: ExecuteOptions<Meta> = {},
   ): Promise<ExecuteResult<never, never>> {
     this.#checkOpen();
-    if (!isAggregateClass(target)) {
-      checkBelongs(this.#context, target);
-      return typed(await executeDecider(this.#context, target, { id, command: work }, options));
-    }
-    if (typeof work !== 'function') throw new InvalidArgumentError('work', 'is not a function of the aggregate');
-    const aggregate = await this.load(target, id, options);
-    checkExpectation(nameOf(target.definition.category, id), options.expectedVersion, aggregate.version);
-    await work(aggregate);
-    return typed(await saveAggregate(this.#context, aggregate, target.definition, options));
+    return typed(await execute(this.#context, this.#actor(target, id, work), id, options));
+  }
+
+  /**
+   * Like {@link execute}; when another writer got there first, what they have appended is folded on top, and it is decided
+   * again. `onConflict` may see it otherwise. An append that got no answer is sent again with the same ids, so that it
+   * happens once.
+   *
+   * Throws `ConflictNotResolvedError` after the last try, and what {@link execute} throws. A conflict with an
+   * `expectedVersion` that you gave is not retried: it is a `ConcurrencyConflictError`.
+   *
+   * @example
+   * await store.executeWithRetry(order, '42', { type: 'AddItem', sku: 'SKU-1' }, { tries: 5 });
+   * await store.executeWithRetry(order, '42', addItem, {
+   *   onConflict: ({ state }) => (state.items.has('SKU-1') ? 'done' : 'retry'),
+   * });
+   */
+  executeWithRetry<K extends CategoryName<C>, E extends AnyEvents, State, Command>(
+    decider: Decider<K, E, State, Command>,
+    id: string,
+    command: NoInfer<Command>,
+    options?: ExecuteWithRetryOptions<Meta, NoInfer<State>, StoredEvent<EventMapOf<NoInfer<E>>, NoInfer<K>, Meta>>,
+  ): Promise<ExecuteResult<State, StoredEvent<EventMapOf<E>, K, Meta>>>;
+  executeWithRetry<A extends AnyAggregate>(
+    aggregate: AnyAggregateClass<A, CategoryName<C>>,
+    id: string,
+    work: (aggregate: A) => unknown,
+    options?: ExecuteWithRetryOptions<Meta, A['state'], StoredEventIn<C, CategoryName<C>, Meta>>,
+  ): Promise<ExecuteResult<A['state'], StoredEventIn<C, CategoryName<C>, Meta>>>;
+  async executeWithRetry(
+    target: Decider<string, AnyEvents, unknown, unknown> | AnyAggregateClass,
+    id: string,
+    work: unknown,
+    options: ExecuteWithRetryOptions<Meta, never, never> = {},
+  ): Promise<ExecuteResult<never, never>> {
+    this.#checkOpen();
+    const retrying = typed<ExecuteWithRetryOptions<unknown, unknown>>(options);
+    return typed(await executeWithRetry(this.#context, this.#actor(target, id, work), id, retrying));
+  }
+
+  /**
+   * The stream that holds a value of a unique set, or undefined. What it answers may be over in the next moment: to claim a
+   * value, append.
+   */
+  async findHolder(set: string, value: string): Promise<StreamNameOf<C> | undefined> {
+    this.#checkOpen();
+    checkText('set', set);
+    checkText('value', value);
+    return typed(await this.#context.storage.findHolder(set, value));
+  }
+
+  /**
+   * Gives every stream of a category the values of the unique sets that its events say: once a set has been added to a
+   * category that has streams, or its function was changed. Appends may go on meanwhile. It can be run again at any time.
+   */
+  async rebuildUniqueSets(
+    category: CategoryName<C>,
+    options: RebuildUniqueSetsOptions = {},
+  ): Promise<RebuiltUniqueSets> {
+    this.#checkOpen();
+    return rebuildUniqueSets(this.#context, category, options);
   }
 
   /** How far the log can be read now, and how far positions were handed out. */
@@ -387,6 +446,20 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #actor(
+    target: Decider<string, AnyEvents, unknown, unknown> | AnyAggregateClass,
+    id: string,
+    work: unknown,
+  ): Actor {
+    if (!isAggregateClass(target)) {
+      checkBelongs(this.#context, target);
+      return deciderActor(target, work);
+    }
+    checkBelongs(this.#context, target.definition);
+    if (typeof work !== 'function') throw new InvalidArgumentError('work', 'is not a function of the aggregate');
+    return aggregateActor(target, id, (aggregate) => work(aggregate));
   }
 
   #checkOpen(): void {

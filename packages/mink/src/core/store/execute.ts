@@ -1,16 +1,15 @@
-import { AppendOutcomeUnknownError, ConcurrencyConflictError, InvalidArgumentError } from '../errors.ts';
-import { deepFreeze } from '../deep-freeze.ts';
-import { internals, type AnyAggregate, type Saved } from '../deciders/aggregate.ts';
-import { evolveOnce } from '../deciders/decider.ts';
-import type { AnyEvents } from '../events/define-events.ts';
+import { ConcurrencyConflictError } from '../errors.ts';
+import type { AnyFold } from '../deciders/decider.ts';
 import { checkExpectedVersion, meetsExpectation, type ExpectedVersion } from '../expected-version.ts';
 import { streamName } from '../stream-name.ts';
+import { saveOf, type Actor, type Decision } from './actor.ts';
 import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
 import type { StoredEvent } from './categories.ts';
 import { createCategoryRegistry } from './event-registry.ts';
-import { loadState, type AnyFold, type LoadContext, type LoadOptions } from './load.ts';
+import type { KeyedOptions } from './keyed.ts';
+import { loadState, type LoadContext, type LoadOptions } from './load.ts';
 import type { AppendOptions } from './options.ts';
-import type { UncheckedEvent } from './prepare-events.ts';
+import { internals, type AnyAggregate } from '../deciders/aggregate.ts';
 
 /** Options of `execute`. */
 export interface ExecuteOptions<Meta>
@@ -34,46 +33,20 @@ export interface ExecuteResult<State, Event = StoredEvent> {
   readonly globalPosition: number | undefined;
 }
 
-/** Any decider, its command unchecked. */
-interface AnyDecider<State> extends AnyFold<State> {
-  decide(command: unknown, state: State): unknown;
-}
+/** What executing needs of a store. */
+export type ExecuteContext = AppendContext & LoadContext;
 
 /** Loads, decides, appends. Nothing is retried here. */
-export async function executeDecider<State>(
-  context: AppendContext & LoadContext,
-  decider: AnyDecider<State>,
-  request: { readonly id: string; readonly command: unknown },
+export async function execute(
+  context: ExecuteContext,
+  actor: Actor,
+  id: string,
   options: ExecuteOptions<unknown>,
-): Promise<ExecuteResult<State>> {
-  const loaded = await loadState(context, decider, request.id, options);
-  checkExpectation(loaded.streamName, options.expectedVersion, loaded.streamVersion);
-  const events = decidedEvents(decider.decide(request.command, loaded.state));
-  if (events.length === 0) return { ...loaded, events: [], globalPosition: undefined };
-
-  const scoped = scopedTo(context, decider);
-  const entry = { streamName: loaded.streamName, events, expectedVersion: loaded.streamVersion };
-  const append = prepareAppend(scoped, [entry], options.metadata);
-  // Folded before the append: an evolve that fails must fail while nothing is written yet.
-  let state = loaded.state;
-  const [payloads = []] = append.data;
-  for (const [index, { type }] of append.command.entries[0]?.events.entries() ?? []) {
-    state = deepFreeze(evolveOnce(decider, state, { type, data: payloads[index] }));
-  }
-  const appended = await sendAppend(scoped, append, options);
-  const [stream] = appended.streams;
-  const streamVersion = stream?.streamVersion ?? loaded.streamVersion;
-  // A repeat is in what was loaded: folded on top, it would count twice.
-  if (appended.repeated) {
-    ({ state } = await loadState(context, decider, request.id, { ...options, until: { version: streamVersion } }));
-  }
-  return {
-    streamName: loaded.streamName,
-    streamVersion,
-    state,
-    events: stream?.events ?? [],
-    globalPosition: appended.globalPosition,
-  };
+): Promise<ExecuteResult<unknown>> {
+  const known = await loadState(context, actor.fold, id, options);
+  checkExpectation(known.streamName, options.expectedVersion, known.streamVersion);
+  const decision = await actor.decide(known);
+  return appendDecision(context, { fold: actor.fold, id, decision }, options);
 }
 
 /**
@@ -82,37 +55,52 @@ export async function executeDecider<State>(
  * been rolled back.
  */
 export async function saveAggregate(
-  context: AppendContext,
+  context: ExecuteContext,
   aggregate: AnyAggregate,
-  definition: { readonly category: string; readonly events: AnyEvents },
-  options: Pick<AppendOptions<unknown>, 'metadata' | 'signal' | 'tx'>,
+  options: ExecuteOptions<unknown>,
 ): Promise<ExecuteResult<unknown>> {
-  const name = streamName(definition.category, aggregate.id);
-  const parts = aggregate[internals];
-  const finish = parts.beginSave();
-  let saved: Saved | undefined;
+  const { id } = aggregate;
+  return appendDecision(context, { fold: aggregate[internals].definition, id, decision: saveOf(aggregate) }, options);
+}
+
+/** A decision about an entity. */
+export interface Decided {
+  readonly fold: AnyFold<unknown>;
+  readonly id: string;
+  readonly decision: Decision;
+}
+
+/** Appends what was decided, and settles it. */
+export async function appendDecision(
+  context: ExecuteContext,
+  { fold, id, decision }: Decided,
+  options: ExecuteOptions<unknown> & KeyedOptions,
+  send = sendAppend,
+): Promise<ExecuteResult<unknown>> {
   try {
-    const events = parts.uncommitted();
+    const name = streamName(fold.category, id);
+    const { events, streamVersion: expectedVersion } = decision;
     if (events.length === 0) {
-      const { state, version: streamVersion } = aggregate;
-      return { streamName: name, streamVersion, state, events: [], globalPosition: undefined };
+      decision.settle(undefined);
+      const state = decision.stateWith([]);
+      return { streamName: name, streamVersion: expectedVersion, state, events: [], globalPosition: undefined };
     }
-    const scoped = scopedTo(context, definition);
-    const append = prepareAppend(
-      scoped,
-      [{ streamName: name, events, expectedVersion: aggregate.version }],
-      options.metadata,
-    );
-    const { streams, globalPosition } = await sendAppend(scoped, append, options);
-    const [stream = { streamVersion: aggregate.version, events: [] }] = streams;
-    const { streamVersion, events: stored } = stream;
-    saved = { version: streamVersion, unsettledIds: options.tx === undefined ? [] : stored.map(({ id }) => id) };
-    return { streamName: name, streamVersion, state: aggregate.state, events: stored, globalPosition };
+    const scoped = { ...context, registry: createCategoryRegistry(fold.category, fold.events) };
+    const append = prepareAppend(scoped, [{ streamName: name, events, expectedVersion }], options.metadata);
+    // Folded before the append: an evolve that fails must fail while nothing is written yet.
+    let state = decision.stateWith(append.data[0] ?? []);
+    const { repeated, streams, globalPosition } = await send(scoped, append, options);
+    const { streamVersion, events: stored } = streams[0] ?? { streamVersion: expectedVersion, events: [] };
+    decision.settle({
+      version: streamVersion,
+      unsettledIds: options.tx === undefined ? [] : stored.map(({ id }) => id),
+    });
+    // A repeat may be in what was loaded: folded on top, it would count twice.
+    if (repeated) ({ state } = await loadState(context, fold, id, { ...options, until: { version: streamVersion } }));
+    return { streamName: name, streamVersion, state, events: stored, globalPosition };
   } catch (error) {
-    if (error instanceof AppendOutcomeUnknownError) parts.rememberIds(error.eventIds);
+    decision.settle(undefined, error);
     throw error;
-  } finally {
-    finish(saved);
   }
 }
 
@@ -120,33 +108,4 @@ export async function saveAggregate(
 export function checkExpectation(name: string, expected: ExpectedVersion | undefined, actual: number): void {
   if (expected === undefined || meetsExpectation(checkExpectedVersion(expected), actual)) return;
   throw new ConcurrencyConflictError(name, expected, actual);
-}
-
-function scopedTo(
-  context: AppendContext,
-  definition: { readonly category: string; readonly events: AnyEvents },
-): AppendContext {
-  return { ...context, registry: createCategoryRegistry(definition.category, definition.events) };
-}
-
-/** What decide returned: one event, or several. */
-export function decidedEvents(decided: unknown): readonly UncheckedEvent[] {
-  const events: readonly unknown[] = Array.isArray(decided) ? decided : [decided];
-  // Array.from, because map passes over holes.
-  return Array.from(events, (event) => {
-    if (isEvent(event)) return event;
-    // Its own failure is not the one to report, and must not end the process.
-    if (event instanceof Promise) event.catch(() => undefined);
-    const hint = event instanceof Promise ? ' decide must not be asynchronous: fetch what it needs before.' : '';
-    throw new InvalidArgumentError(
-      'decide',
-      `returned something that is not { type, data } or an array of them.${hint}`,
-    );
-  });
-}
-
-function isEvent(value: unknown): value is UncheckedEvent {
-  return (
-    typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'data' in value
-  );
 }

@@ -2,13 +2,14 @@ import { InvalidArgumentError, StreamNotFoundError } from '../errors.ts';
 import type { AnyEvents } from '../events/define-events.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
-import { evolveOnce, initialStateOf } from '../deciders/decider.ts';
+import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
 import type { EventStorage, OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
-import type { Categories } from './categories.ts';
+import type { Categories, StoredEvent } from './categories.ts';
 import { createCategoryRegistry, type UnknownEventsPolicy } from './event-registry.ts';
 import { checkPolicy, checkUntil, type Until } from './read-options.ts';
 import { streamPages } from './read-pages.ts';
+import { toStoredEvent } from './stored-event.ts';
 
 /** Options of `load`. */
 export interface LoadOptions {
@@ -37,14 +38,6 @@ export interface LoadContext {
   readonly storage: EventStorage;
   readonly categories: Categories | undefined;
   readonly pageSize: number;
-}
-
-/** Any decider or the fold of an aggregate. */
-export interface AnyFold<State> {
-  readonly category: string;
-  readonly events: AnyEvents;
-  initialState(): State;
-  evolve(state: State, event: { readonly type: string; readonly data: unknown }): State;
 }
 
 /** Refuses a fold over other events than the store has for that category: it would misread them. */
@@ -76,57 +69,56 @@ export async function loadState<State>(
   id: string,
   options: LoadOptions,
 ): Promise<Loaded<State>> {
-  let state = initialStateOf(fold);
-  const name = streamName(fold.category, id);
-  const streamVersion = await replay(context, fold, name, options, (event) => {
-    if (event !== undefined) state = evolveOnce(fold, state, event);
-  });
-  return { streamName: name, streamVersion, state: deepFreeze(state) };
+  const nothing = { streamName: streamName(fold.category, id), streamVersion: 0, state: initialStateOf(fold) };
+  return loadOn(context, fold, nothing, options);
 }
 
-/** Replays a stream into a new instance. */
+/** Folds what has come to a stream since it was `known`. */
+export async function loadOn<State>(
+  context: LoadContext,
+  fold: AnyFold<State>,
+  known: Loaded<State>,
+  options: LoadOptions & { readonly onEvent?: ((event: StoredEvent) => void) | undefined },
+): Promise<Loaded<State>> {
+  const { streamName } = known;
+  const registry = createCategoryRegistry(fold.category, fold.events);
+  const policy = checkPolicy(options.unknownEvents);
+  const until = checkUntil(options.until, ['version', 'position', 'time']);
+  const fromVersion = known.streamVersion + 1;
+  const query = { streamName, fromVersion, types: undefined, direction: 'forwards' as const, ...until };
+  const { signal, tx } = options;
+  const limits = { limit: undefined, pageSize: context.pageSize, signal, tx, isEager: true };
+  let { state, streamVersion } = known;
+  for await (const page of streamPages(context.storage, query, limits)) {
+    for (const event of page) {
+      const decoded = registry.decode(event, policy);
+      streamVersion = event.streamVersion;
+      if (decoded === undefined) continue;
+      state = evolveOnce(fold, state, { type: event.type, data: decoded.data });
+      options.onEvent?.(toStoredEvent(event, decoded.data));
+    }
+  }
+  return { streamName, streamVersion, state: deepFreeze(state) };
+}
+
+/** An instance in the state that its stream has come to. */
 export async function loadAggregate<A extends AnyAggregate>(
   context: LoadContext,
   aggregateClass: AnyAggregateClass<A>,
   id: string,
   options: LoadOptions,
 ): Promise<A> {
-  const aggregate = new aggregateClass(id);
-  const { definition } = aggregateClass;
-  if (aggregate.uncommittedEvents.length > 0) {
-    const reason = `the constructor of ${aggregateClass.name} applies events, which would happen again on every load`;
-    throw new InvalidArgumentError('apply', `${reason}. Apply them in a method.`);
-  }
-  const parts = aggregate[internals];
-  await replay(context, definition, streamName(definition.category, id), options, (event, version) => {
-    parts.replay(event, version);
-  });
+  const aggregate = createAggregate(aggregateClass, id);
+  aggregate[internals].restore(await loadState(context, aggregateClass.definition, id, options));
   return aggregate;
 }
 
-/** Feeds a stream to `apply`, skipped events as undefined, and returns the version it is at. */
-async function replay(
-  context: LoadContext,
-  definition: { readonly category: string; readonly events: AnyEvents },
-  name: string,
-  options: LoadOptions,
-  apply: (event: { readonly type: string; readonly data: unknown } | undefined, streamVersion: number) => void,
-): Promise<number> {
-  const registry = createCategoryRegistry(definition.category, definition.events);
-  const policy = checkPolicy(options.unknownEvents);
-  const until = checkUntil(options.until, ['version', 'position', 'time']);
-  const query = { streamName: name, fromVersion: 1, types: undefined, direction: 'forwards' as const, ...until };
-  const { signal, tx } = options;
-  const limits = { limit: undefined, pageSize: context.pageSize, signal, tx, isEager: true };
-  let streamVersion = 0;
-  for await (const page of streamPages(context.storage, query, limits)) {
-    for (const event of page) {
-      const decoded = registry.decode(event, policy);
-      streamVersion = event.streamVersion;
-      apply(decoded === undefined ? undefined : { type: event.type, data: decoded.data }, streamVersion);
-    }
-  }
-  return streamVersion;
+/** A new instance, in the state before the first event. */
+export function createAggregate<A extends AnyAggregate>(aggregateClass: AnyAggregateClass<A>, id: string): A {
+  const aggregate = new aggregateClass(id);
+  if (aggregate.uncommittedEvents.length === 0) return aggregate;
+  const reason = `the constructor of ${aggregateClass.name} applies events, which would happen again on every load`;
+  throw new InvalidArgumentError('apply', `${reason}. Apply them in a method.`);
 }
 
 /** The `…OrThrow` forms: a missing stream is an error instead of an empty answer. */

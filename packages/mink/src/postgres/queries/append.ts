@@ -30,7 +30,7 @@ export function createAppendQuery(
 }
 
 /** Parallel arrays: one element a stream, a command, an event. */
-function toArrays(commands: readonly EncodedCommand[]): readonly unknown[] {
+export function toArrays(commands: readonly EncodedCommand[]): readonly unknown[] {
   const streams: [number[], string[], string[], number[], number[], number[]] = [[], [], [], [], [], []];
   const [streamCommands, names, categories, partitions, expected, counts] = streams;
   const repeatable: boolean[] = [];

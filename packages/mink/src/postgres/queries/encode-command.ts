@@ -9,7 +9,7 @@ import {
 /** A command and its payloads as text. */
 export interface EncodedCommand {
   readonly command: AppendCommand;
-  /** The streams it touches, check-only ones included. */
+  /** What it locks, by names that nothing else has: its streams, check-only ones included, its key, and values to hold. */
   readonly names: readonly string[];
   /** Payload and metadata of each event, in order. */
   readonly texts: readonly EventText[];
@@ -17,6 +17,8 @@ export interface EncodedCommand {
   readonly size: number;
   /** Events for one stream, with ids that are new: what the short cuts can append. */
   readonly isSimple: boolean;
+  /** It brings a key or values to hold. */
+  readonly isGuarded: boolean;
 }
 
 /** The stored text of one event. */
@@ -29,7 +31,10 @@ export interface EventText {
 export function encodeCommand(command: AppendCommand): EncodedCommand {
   const { entries, mayBeRepeated } = command;
   const [first] = entries;
-  const names = entries.map(({ streamName }) => streamName);
+  const streamNames = entries.map(({ streamName }) => streamName);
+  const guards = guardNames(command);
+  const isGuarded = guards.length > 0;
+  const names = isGuarded ? [...streamNames, ...guards] : streamNames;
   const events = entries.length === 1 && first !== undefined ? first.events : entries.flatMap((entry) => entry.events);
   let size = 0;
   let lastMetadata: JsonObject | undefined;
@@ -42,12 +47,25 @@ export function encodeCommand(command: AppendCommand): EncodedCommand {
     size += data.length + metadata.length;
     return { data, metadata };
   });
-  return { command, names, texts, size, isSimple: entries.length === 1 && texts.length > 0 && !mayBeRepeated };
+  const isSimple = entries.length === 1 && texts.length > 0 && !mayBeRepeated && !isGuarded;
+  return { command, names, texts, size, isSimple, isGuarded };
 }
+
+/** Names of a key and of values to hold. A stream name has no control character, so none of them is one. */
+function guardNames({ key, entries }: AppendCommand): readonly string[] {
+  const names = key === undefined ? [] : [`\u0000${key.key}`];
+  for (const { holds = [] } of entries) {
+    for (const { set, values } of holds) for (const value of values) names.push(`\u0001${set}\u0001${value}`);
+  }
+  return names;
+}
+
+/** What can come of a command; `'untried'` because of another command of its call. */
+export type AppendOutcomeName = (typeof OUTCOMES)[number];
 
 /** What an append function says of one command. Streams and events are in the command's order. */
 export interface AppendAnswer {
-  readonly outcome: 'appended' | 'conflict' | 'repeated' | 'mismatch' | 'closed';
+  readonly outcome: AppendOutcomeName;
   /** The entry at which the command lost. */
   readonly culprit: AppendCommandEntry | undefined;
   /** The version each entry's stream was at before. */
@@ -55,6 +73,8 @@ export interface AppendAnswer {
   readonly positions: readonly number[];
   /** Milliseconds since 1970. */
   readonly recordedAt: number;
+  /** The value that another stream holds, and that stream. */
+  readonly taken?: { readonly set: string; readonly value: string; readonly heldBy: string } | undefined;
 }
 
 /** How long a call may wait for others, and others for it. 0 leaves the server's own setting. */
@@ -65,10 +85,10 @@ export interface AppendTimeouts {
   readonly hold: number;
 }
 
-const OUTCOMES = ['appended', 'conflict', 'repeated', 'mismatch', 'closed'] as const;
+const OUTCOMES = ['appended', 'conflict', 'repeated', 'mismatch', 'closed', 'known', 'taken', 'untried'] as const;
 
 /** The outcome behind the number that the append functions give. */
-export function toOutcomeName(code: number | undefined): AppendAnswer['outcome'] {
+export function toOutcomeName(code: number | undefined): AppendOutcomeName {
   return OUTCOMES[code ?? 0] ?? 'appended';
 }
 

@@ -1,12 +1,14 @@
 import { appendManyRules } from './append-many-rules.ts';
 import { appendRules } from './append-rules.ts';
 import { toCases, type ContractCase, type StorageFactory } from './contract-case.ts';
+import { keyRules } from './key-rules.ts';
 import { payloadRules } from './payload-rules.ts';
 import { readLogRules } from './read-log-rules.ts';
 import { readStreamRules } from './read-stream-rules.ts';
 import { repeatRules } from './repeat-rules.ts';
 import { streamRules } from './stream-rules.ts';
 import { subscribeRules } from './subscribe-rules.ts';
+import { uniqueRules } from './unique-rules.ts';
 
 /**
  * Everything a storage must do, as cases for any test runner. `createStorage` gives a new, empty storage each time; a
@@ -25,5 +27,7 @@ export function storageContract(createStorage: StorageFactory): readonly Contrac
     ...toCases('readAll', readLogRules, createStorage),
     ...toCases('streams', streamRules, createStorage),
     ...toCases('subscribe', subscribeRules, createStorage),
+    ...toCases('keys', keyRules, createStorage),
+    ...toCases('unique sets', uniqueRules, createStorage),
   ];
 }

@@ -1,0 +1,156 @@
+import {
+  BusinessRuleViolationError,
+  IdempotencyKeyReusedError,
+  InvalidArgumentError,
+} from '../../errors.ts';
+import { checkJson, type JsonObject, type JsonValue } from '../../json.ts';
+import type { KeyedResult } from '../../storage/event-storage.ts';
+import { KeySlot, KnownResult } from '../../store/keyed.ts';
+import { checkWhole } from '../../store/read-options.ts';
+import { untilAborted } from '../../store/signals.ts';
+import { textProblem } from '../../stream-name.ts';
+import { fingerprintOf } from '../fingerprint.ts';
+import { typed } from '../../typed.ts';
+import { pipeline, type CommandResults, type MessageContext, type Middleware, type Next } from '../message-context.ts';
+
+const DAY = 86_400_000;
+const CLEANUP_INTERVAL = 60_000;
+const CLEANUP_SIZE = 1_000;
+const MAX_KEY_LENGTH = 512;
+
+/** Options of {@link idempotency}. */
+export interface IdempotencyOptions {
+  /**
+   * Milliseconds that a result is kept.
+   * @defaultValue 86_400_000 (24 hours)
+   */
+  readonly ttl?: number | undefined;
+  /**
+   * Whether an error is the command's result: it will be for every repeat, too. Errors that pass must not be.
+   * @defaultValue instances of `BusinessRuleViolationError`
+   */
+  readonly isResult?: ((error: unknown) => boolean) | undefined;
+  /** Told when results that have expired could not be forgotten; they are ignored all the same. */
+  readonly onCleanupError?: ((error: unknown) => void) | undefined;
+}
+
+/** A command under way in this process. */
+interface Running {
+  readonly messageType: string;
+  readonly fingerprint: string;
+  readonly signal: AbortSignal | undefined;
+  readonly result: Promise<unknown>;
+}
+
+/**
+ * A command that was given an id has one effect, however often it is sent: the id and the result are stored in the
+ * transaction of its append, and whoever sends it again gets the first result. Commands without an id, and queries, pass.
+ *
+ * - Repeats in this process at the same time share one execution; in several processes a handler may run in each, one
+ *   append wins, and all get its result.
+ * - A crash leaves neither or both. No transaction is open while a handler runs.
+ * - A business error is a result, too; any other error is none, and the command may be sent again.
+ * - The same id with another type or other data is an `IdempotencyKeyReusedError`.
+ */
+export function idempotency(options: IdempotencyOptions = {}): Middleware {
+  const { isResult = isBusinessError, onCleanupError = () => undefined } = options;
+  const ttl = checkWhole('ttl', options.ttl ?? DAY, 1);
+  const running = new Map<string, Running>();
+  let cleanedUp = -Infinity;
+
+  /** Forgets what has expired, now and then, while nobody waits for it. */
+  const cleanUp = (results: CommandResults): void => {
+    const now = performance.now();
+    if (now < cleanedUp + CLEANUP_INTERVAL) return;
+    cleanedUp = now;
+    results.deleteExpiredResults(CLEANUP_SIZE).catch(onCleanupError);
+  };
+
+  const execute = async (context: MessageContext, next: Next, slot: KeySlot): Promise<unknown> => {
+    const { results, replay } = context[pipeline];
+    const { key, messageType, fingerprint } = slot.key;
+    const first = (result: KeyedResult): Promise<unknown> => {
+      checkSame(key, { messageType, fingerprint }, result);
+      const { outcome } = result;
+      return outcome.status === 'refused' ? Promise.reject(toError(outcome.error)) : replay(outcome);
+    };
+    const known = await results.readResult(key);
+    if (known !== undefined) return first(known);
+    cleanUp(results);
+    try {
+      const result = await next({ ...context, [pipeline]: { ...context[pipeline], slot } });
+      if (slot.isStored) return result;
+      const earlier = await results.keepResult({ ...slot.key, streams: slot.streams, error: undefined });
+      return earlier === undefined ? result : await first(earlier);
+    } catch (error) {
+      if (error instanceof KnownResult) return first(error.result);
+      if (slot.isStored) throw error;
+      // Where another process has done it meanwhile, that is the result, whatever this one ran into.
+      const earlier = isResult(error)
+        ? await results.keepResult({ ...slot.key, value: undefined, streams: [], error: toJson(error) })
+        : await results.readResult(key).catch(() => undefined);
+      if (earlier !== undefined) return first(earlier);
+      throw error;
+    }
+  };
+
+  return async (context, next) => {
+    const { message, kind, signal } = context;
+    const { id: key, type: messageType } = message;
+    if (kind === 'query' || key === undefined) return next(context);
+    checkKey(key);
+    const fingerprint = fingerprintOf(message.data);
+    for (let other = running.get(key); other !== undefined; other = running.get(key)) {
+      checkSame(key, { messageType, fingerprint }, other);
+      try {
+        return await (signal === undefined ? other.result : untilAborted(other.result, signal));
+      } catch (error) {
+        // Its sender has gone, this one has not.
+        if (other.signal?.aborted !== true || signal?.aborted === true) throw error;
+      }
+    }
+    const result = execute(context, next, new KeySlot({ key, messageType, fingerprint, ttl }));
+    running.set(key, { messageType, fingerprint, signal, result });
+    try {
+      return await result;
+    } finally {
+      running.delete(key);
+    }
+  };
+}
+
+function checkKey(key: string): void {
+  if (key.length > MAX_KEY_LENGTH) {
+    throw new InvalidArgumentError('message.id', `is longer than ${MAX_KEY_LENGTH} characters`);
+  }
+  const problem = textProblem(key);
+  if (problem !== undefined) throw new InvalidArgumentError('message.id', `${JSON.stringify(key)}: ${problem}`);
+}
+
+type Content = Pick<Running, 'messageType' | 'fingerprint'>;
+
+function checkSame(key: string, now: Content, first: Content): void {
+  if (now.messageType === first.messageType && now.fingerprint === first.fingerprint) return;
+  throw new IdempotencyKeyReusedError(key, now.messageType, first.messageType);
+}
+
+function isBusinessError(error: unknown): boolean {
+  return error instanceof BusinessRuleViolationError;
+}
+
+/** What of an error can be kept: its name, code and message, and those fields that JSON can hold. */
+function toJson(error: unknown): JsonValue {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const fields = Object.entries(error).flatMap(([name, value]): readonly [string, JsonValue][] => {
+    const checked = checkJson(value);
+    return 'reason' in checked ? [] : [[name, checked.value]];
+  });
+  return { ...Object.fromEntries(fields), name: error.name, message: error.message };
+}
+
+/** The error as it was kept: a `BusinessRuleViolationError` with the name, the code and the fields of the first one. */
+function toError(kept: JsonValue): Error {
+  const { name, message, code, ...fields } = typed<JsonObject>(kept);
+  const error = new BusinessRuleViolationError(typeof code === 'string' ? code : 'REFUSED', String(message));
+  return Object.assign(error, fields, { name: String(name ?? error.name) });
+}

@@ -1,0 +1,43 @@
+import type { MessageContext, Middleware } from '../message-context.ts';
+import { errorCodeOf, statusOf, type MessageStatus } from './outcome.ts';
+
+/** One message, measured. */
+export interface MessageMeasurement {
+  readonly kind: MessageContext['kind'];
+  readonly type: string;
+  readonly status: MessageStatus;
+  /** The stable code of the error it ended with. */
+  readonly errorCode: string | undefined;
+  readonly seconds: number;
+}
+
+/**
+ * Tells a hook how each message ended and how long the layers further in took. A hook that throws changes nothing.
+ *
+ * @param options.now - milliseconds from any beginning; default `performance.now`
+ */
+export function metrics(
+  record: (measured: MessageMeasurement) => void,
+  options: { readonly now?: (() => number) | undefined } = {},
+): Middleware {
+  const { now = () => performance.now() } = options;
+  return async (context, next) => {
+    const begin = now();
+    const tell = (status: MessageStatus, errorCode: string | undefined): void => {
+      const { kind, message } = context;
+      try {
+        record({ kind, type: message.type, status, errorCode, seconds: (now() - begin) / 1_000 });
+      } catch {
+        // What has been done is done, whether it can be counted or not.
+      }
+    };
+    try {
+      const result = await next(context);
+      tell('succeeded', undefined);
+      return result;
+    } catch (error) {
+      tell(statusOf(error), errorCodeOf(error));
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,9 @@
+import { validate, type Middleware } from '../message-context.ts';
+
+/**
+ * Checks the data by its schema here already: the layers further in, such as an authorisation, see what the schema made of
+ * it. Without this layer it is checked just before the handler.
+ */
+export function validation(): Middleware {
+  return async (context, next) => next(await validate(context));
+}

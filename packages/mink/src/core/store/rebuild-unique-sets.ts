@@ -1,0 +1,104 @@
+import { holdsAfter } from '../events/unique-sets.ts';
+import { InvalidArgumentError } from '../errors.ts';
+import type { AppendContext } from './append.ts';
+import type { LoadContext } from './load.ts';
+import { streamPages } from './read-pages.ts';
+
+/** Options of `rebuildUniqueSets`. */
+export interface RebuildUniqueSetsOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told after each stream how many are done. */
+  readonly onProgress?: ((streams: number) => void) | undefined;
+}
+
+/** Two streams with one value. */
+export interface UniqueConflict {
+  readonly set: string;
+  readonly value: string;
+  readonly streamName: string;
+  /** The stream that got it. */
+  readonly heldBy: string;
+}
+
+/** What came of rebuilding unique sets. */
+export interface RebuiltUniqueSets {
+  /** Streams that were looked through. */
+  readonly streams: number;
+  /** Values that more than one stream has by its events; all but the first of them hold nothing of that set. */
+  readonly conflicts: readonly UniqueConflict[];
+}
+
+/** Gives each stream of a category the values that its events say, one stream after another, while appends go on. */
+export async function rebuildUniqueSets(
+  context: AppendContext & LoadContext,
+  category: string,
+  { signal, onProgress }: RebuildUniqueSetsOptions,
+): Promise<RebuiltUniqueSets> {
+  if (context.registry.uniqueSets(category).size === 0) {
+    throw new InvalidArgumentError('category', `"${category}" has no unique sets`);
+  }
+  const conflicts: UniqueConflict[] = [];
+  let streams = 0;
+  let afterStreamName: string | undefined;
+  for (;;) {
+    const query = { category, prefix: undefined, afterStreamName, limit: context.pageSize };
+    const page = await context.storage.listStreams(query);
+    for (const { streamName } of page) {
+      signal?.throwIfAborted();
+      conflicts.push(...(await rebuildStream(context, { category, streamName }, signal)));
+      streams += 1;
+      onProgress?.(streams);
+    }
+    afterStreamName = page.at(-1)?.streamName;
+    if (page.length < query.limit) return { streams, conflicts };
+  }
+}
+
+/** An append without events, at the version that was read: whoever appends meanwhile makes it read again. */
+async function rebuildStream(
+  context: AppendContext & LoadContext,
+  { category, streamName }: { readonly category: string; readonly streamName: string },
+  signal: AbortSignal | undefined,
+): Promise<readonly UniqueConflict[]> {
+  const { registry, storage } = context;
+  const sets = registry.uniqueSets(category);
+  const conflicts: UniqueConflict[] = [];
+  for (;;) {
+    const { version, events } = await readStream(context, streamName, signal);
+    const told = new Map(holdsAfter(sets, events).map((hold) => [hold.set, hold]));
+    // A set that no event speaks of is empty for this stream.
+    const holds = [...sets].map(([set, definition]) => {
+      const hold = told.get(set) ?? { set, values: [], isForever: typeof definition !== 'function' };
+      const lost = new Set(conflicts.filter((conflict) => conflict.set === set).map(({ value }) => value));
+      return { ...hold, values: hold.values.filter((value) => !lost.has(value)) };
+    });
+    const entry = { streamName, category, expectedVersion: version, events: [], holds };
+    const outcome = await storage.append({ entries: [entry], mayBeRepeated: false }, { signal });
+    if (outcome.status === 'taken') {
+      const { set, value, heldBy } = outcome;
+      conflicts.push({ set, value, streamName, heldBy });
+    } else if (outcome.status !== 'conflict') {
+      return conflicts;
+    }
+  }
+}
+
+async function readStream(
+  context: AppendContext & LoadContext,
+  streamName: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly version: number; readonly events: readonly { readonly type: string; readonly data: unknown }[] }> {
+  const range = { untilVersion: undefined, untilPosition: undefined, untilTime: undefined };
+  const query = { streamName, fromVersion: 1, types: undefined, direction: 'forwards' as const, ...range };
+  const limits = { limit: undefined, pageSize: context.pageSize, signal };
+  const events: { type: string; data: unknown }[] = [];
+  let version = 0;
+  for await (const page of streamPages(context.storage, query, limits)) {
+    for (const event of page) {
+      version = event.streamVersion;
+      const decoded = context.registry.decode(event, 'skip');
+      if (decoded !== undefined) events.push({ type: event.type, data: decoded.data });
+    }
+  }
+  return { version, events };
+}

@@ -1,0 +1,188 @@
+import { deepStrictEqual, rejects, strictEqual } from 'node:assert';
+import { createEventStore, defineEvents, payload, type EventStorage } from '../../core/index.ts';
+import { settle, type Rule } from './contract-case.ts';
+
+interface Named {
+  readonly email?: string | readonly string[] | null;
+  readonly number?: string | null;
+}
+
+const userEvents = defineEvents(
+  { Named: payload<Named>(), Noted: payload<null>() },
+  {
+    unique: {
+      email: (event) => (event.type === 'Named' ? event.data.email : undefined),
+      number: { values: (event) => (event.type === 'Named' ? event.data.number : undefined), forever: true },
+    },
+  },
+);
+const { Named, Noted } = userEvents;
+
+function usersOn(storage: EventStorage) {
+  return createEventStore(storage, { categories: { User: userEvents } });
+}
+
+/** What a storage does with values that no two streams may have. */
+export const uniqueRules: readonly Rule[] = [
+  {
+    name: 'a value that another stream has is refused, and nothing is appended',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ email: 'ann@x' })]);
+      await rejects(users.append('User-2', [Noted(null), Named({ email: 'ann@x' })]), {
+        code: 'UNIQUE_VALUE_TAKEN',
+        streamName: 'User-2',
+        set: 'email',
+        value: 'ann@x',
+        heldBy: 'User-1',
+      });
+      strictEqual(await users.streamInfo('User-2'), undefined);
+      await users.append('User-2', [Named({ email: 'Ann@x' })]);
+      deepStrictEqual(
+        await Promise.all(['ann@x', 'Ann@x', 'bob@x'].map((value) => users.findHolder('email', value))),
+        ['User-1', 'User-2', undefined],
+      );
+    },
+  },
+  {
+    name: 'a stream may have again what it has, and gives up what its events no longer say',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ email: 'a' })]);
+      await users.append('User-1', [Named({ email: 'a' }), Noted(null)]);
+      await users.append('User-1', [Named({ email: 'b' })]);
+      await users.append('User-2', [Named({ email: 'a' })]);
+      await users.append('User-2', [Named({ email: 'c' }), Named({ email: 'd' })]);
+      await users.append('User-3', [Named({ email: ['a', 'c'] })]);
+      await users.append('User-3', [Named({ email: null })]);
+      await users.append('User-4', [Named({ email: ['a', 'c', 'a'] })]);
+      const holders = ['a', 'b', 'c', 'd'].map((value) => users.findHolder('email', value));
+      deepStrictEqual(await Promise.all(holders), ['User-4', 'User-1', 'User-4', 'User-2']);
+    },
+  },
+  {
+    name: 'an event that says nothing of a set leaves it as it is',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ email: 'a', number: '1' })]);
+      await users.append('User-1', [Noted(null)]);
+      await users.append('User-1', [Named({ number: '2' })]);
+      deepStrictEqual(await users.findHolder('email', 'a'), 'User-1');
+    },
+  },
+  {
+    name: 'in a set for all time, a value never goes to another stream, but back to its own',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ number: '1' })]);
+      await users.append('User-1', [Named({ number: '2' })]);
+      strictEqual(await users.findHolder('number', '1'), undefined);
+      await rejects(users.append('User-2', [Named({ number: '1' })]), { code: 'UNIQUE_VALUE_TAKEN', heldBy: 'User-1' });
+      await users.append('User-1', [Named({ number: '1' })]);
+      strictEqual(await users.findHolder('number', '1'), 'User-1');
+      await users.append('User-1', [Named({ number: null })]);
+      await rejects(users.append('User-2', [Named({ number: '2' })]), { code: 'UNIQUE_VALUE_TAKEN', heldBy: 'User-1' });
+    },
+  },
+  {
+    name: 'one append may pass a value from one of its streams to another, and swap two',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ email: 'a' })]);
+      await users.append('User-2', [Named({ email: 'b' })]);
+      await users.appendMany([
+        { streamName: 'User-1', events: [Named({ email: 'b' })] },
+        { streamName: 'User-2', events: [Named({ email: 'a' })] },
+      ]);
+      deepStrictEqual(
+        [await users.findHolder('email', 'a'), await users.findHolder('email', 'b')],
+        ['User-2', 'User-1'],
+      );
+      await rejects(
+        users.appendMany([
+          { streamName: 'User-3', events: [Named({ email: 'c' })] },
+          { streamName: 'User-4', events: [Named({ email: 'c' })] },
+        ]),
+        { code: 'UNIQUE_VALUE_TAKEN', streamName: 'User-4', heldBy: 'User-3' },
+      );
+      await rejects(
+        users.appendMany([
+          { streamName: 'User-1', events: [Noted(null)] },
+          { streamName: 'User-3', events: [Named({ email: 'b' })] },
+        ]),
+        { code: 'UNIQUE_VALUE_TAKEN', streamName: 'User-3', heldBy: 'User-1' },
+      );
+      strictEqual((await users.streamInfo('User-1'))?.version, 2);
+    },
+  },
+  {
+    name: 'an append that loses claims nothing and gives nothing up',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ email: 'a' })]);
+      await rejects(users.append('User-1', [Named({ email: 'b' })], { expectedVersion: 7 }), {
+        code: 'CONCURRENCY_CONFLICT',
+      });
+      deepStrictEqual(
+        [await users.findHolder('email', 'a'), await users.findHolder('email', 'b')],
+        ['User-1', undefined],
+      );
+      await users.append('User-2', [Named({ email: 'b' })]);
+    },
+  },
+  {
+    name: 'of many streams that want one value at once, one gets it',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      const names = Array.from({ length: 16 }, (_, n) => `User-${n}` as const);
+      const { values, errors } = await settle(
+        names.map((name, n) => users.append(name, [Named({ email: ['wanted', `own-${n}`] })])),
+      );
+      deepStrictEqual([values.length, errors.length], [1, 15]);
+      const [winner] = values;
+      for (const error of errors) {
+        const { code, value, heldBy } = Object(error);
+        deepStrictEqual([code, value, heldBy], ['UNIQUE_VALUE_TAKEN', 'wanted', winner?.streamName]);
+      }
+      const own = await Promise.all(names.map((_, n) => users.findHolder('email', `own-${n}`)));
+      deepStrictEqual(own.filter((name) => name !== undefined), [winner?.streamName]);
+    },
+  },
+  {
+    name: 'values, and appends without any, travel together and do not get in each other’s way',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-0', [Named({ email: 'taken' })]);
+      const { values, errors } = await settle(
+        Array.from({ length: 24 }, (_, n) =>
+          users.append(`User-${n + 1}`, [
+            n % 3 === 0 ? Named({ email: 'taken' }) : n % 3 === 1 ? Named({ email: `free-${n}` }) : Noted(null),
+          ]),
+        ),
+      );
+      deepStrictEqual([values.length, errors.length], [16, 8]);
+    },
+  },
+  {
+    name: 'the sets can be rebuilt from the events, and say which streams have the same value',
+    check: async ({ storage, store }) => {
+      const users = usersOn(storage);
+      // Written without the definition: nobody has claimed anything.
+      for (const [name, email] of [['User-1', 'a'], ['User-2', 'b'], ['User-3', 'a'], ['User-4', 'c']] as const) {
+        await store.append(name, [{ type: 'Named', data: { email } }]);
+      }
+      await users.append('User-2', [Named({ email: 'd' })]);
+      await store.append('User-2', [{ type: 'Named', data: { email: 'e' } }]);
+      const progress: number[] = [];
+      const rebuilt = await users.rebuildUniqueSets('User', { onProgress: (streams) => progress.push(streams) });
+      deepStrictEqual(rebuilt, {
+        streams: 4,
+        conflicts: [{ set: 'email', value: 'a', streamName: 'User-3', heldBy: 'User-1' }],
+      });
+      deepStrictEqual(progress, [1, 2, 3, 4]);
+      const holders = ['a', 'b', 'c', 'd', 'e'].map((value) => users.findHolder('email', value));
+      deepStrictEqual(await Promise.all(holders), ['User-1', undefined, 'User-4', undefined, 'User-2']);
+      deepStrictEqual(await users.rebuildUniqueSets('User'), { ...rebuilt });
+    },
+  },
+];
