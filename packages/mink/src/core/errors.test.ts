@@ -75,6 +75,53 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'SCHEMA_VERSION',
     ['run mink migrate'],
   ],
+  [
+    new errors.ConflictNotResolvedError(
+      'Cart-42',
+      { tries: 3, reason: 'tries' },
+      new errors.ConcurrencyConflictError('Cart-42', 5, 7),
+    ),
+    'CONFLICT_NOT_RESOLVED',
+    ['"Cart-42"', '3 times', 'Nothing was written', 'Allow more tries'],
+  ],
+  [
+    new errors.IdempotencyKeyReusedError('k-1', 'AddItem', 'CreateCart'),
+    'IDEMPOTENCY_KEY_REUSED',
+    ['"k-1"', '"AddItem"', 'for "CreateCart"', 'an id of its own'],
+  ],
+  [
+    new errors.UniqueValueTakenError('User-2', { set: 'email', value: 'a@b', heldBy: 'User-1' }),
+    'UNIQUE_VALUE_TAKEN',
+    ['"User-2"', '"a@b"', '"email"', 'stream "User-1" has it', 'Choose another'],
+  ],
+  [
+    new errors.InvalidMessageError('AddItem', [
+      { path: 'sku', reason: 'is missing' },
+      { path: '', reason: 'is odd' },
+    ]),
+    'INVALID_MESSAGE',
+    ['"AddItem"', 'sku: is missing; is odd'],
+  ],
+  [
+    new errors.UnhandledMessageError('AddItem', ['CreateCart']),
+    'UNHANDLED_MESSAGE',
+    ['"AddItem"', 'only for CreateCart', 'Register one'],
+  ],
+  [
+    new errors.MessageTimeoutError('AddItem', 50),
+    'MESSAGE_TIMEOUT',
+    ['"AddItem"', 'within 50 ms', 'again with the same id'],
+  ],
+  [
+    new errors.NotAuthorizedError('AddItem', 'ann', 'the role is missing'),
+    'NOT_AUTHORIZED',
+    ['User "ann"', '"AddItem"', ': the role is missing.'],
+  ],
+  [
+    new errors.HandlerFailedError('AddItem', 'oh no'),
+    'HANDLER_FAILED',
+    ['"AddItem"', 'threw "oh no"', 'Throw an Error'],
+  ],
   [new errors.OverloadedError(10), 'OVERLOADED', ['10 appends are waiting', 'raise maxQueuedAppends']],
   [new errors.StoreClosedError(), 'STORE_CLOSED', ['closed', 'Create a new one']],
 ];
@@ -116,6 +163,33 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
     { streamName: 'A-1', expectedVersion: 'any', actualVersion: 2 },
   ],
   [new errors.IdempotencyMismatchError('A-1', ['x']), { streamName: 'A-1', eventIds: ['x'] }],
+  [
+    new errors.ConflictNotResolvedError(
+      'A-1',
+      { tries: 1, reason: 'budget' },
+      new errors.ConcurrencyConflictError('A-1', 5, 7),
+    ),
+    { streamName: 'A-1', tries: 1, reason: 'budget' },
+  ],
+  [
+    new errors.IdempotencyKeyReusedError('k', 'A', 'A'),
+    { key: 'k', messageType: 'A', firstMessageType: 'A', message: expect.stringContaining('other data') },
+  ],
+  [
+    new errors.UniqueValueTakenError('A-1', { set: 's', value: 'v', heldBy: 'A-2' }),
+    { streamName: 'A-1', set: 's', value: 'v', heldBy: 'A-2' },
+  ],
+  [
+    new errors.InvalidMessageError('A', [{ path: 'a', reason: 'b' }]),
+    { messageType: 'A', issues: [{ path: 'a', reason: 'b' }] },
+  ],
+  [new errors.MessageTimeoutError('A', 5), { messageType: 'A', milliseconds: 5 }],
+  [new errors.NotAuthorizedError('A', 'u'), { messageType: 'A', userId: 'u' }],
+  [new errors.HandlerFailedError('A', 5), { messageType: 'A', cause: 5 }],
+  [
+    new errors.HandlerFailedError('A', 'x'.repeat(200)),
+    { message: expect.stringContaining(`"${'x'.repeat(100)}…"`) },
+  ],
   [new errors.StreamClosedError('A-1', 'tombstoned'), { streamName: 'A-1', state: 'tombstoned' }],
   [new errors.EvolveFailedError('A', 'B', cause), { category: 'A', eventType: 'B', cause }],
   [new errors.LogRewoundError(9, 3), { after: 9, head: 3 }],
@@ -173,6 +247,13 @@ describe('messages', () => {
   ] as const)('a conflict over %s at version %d reads "%s"', (expected, actual, text) => {
     expect(new errors.ConcurrencyConflictError('A-1', expected, actual).message).toBe(
       `Stream "A-1" ${text}. Reload it and decide again.`,
+    );
+  });
+
+  test('a message that nobody handles, and a sender that nobody knows, read well', () => {
+    expect(new errors.UnhandledMessageError('AddItem', []).message).toContain('only for none at all');
+    expect(new errors.NotAuthorizedError('AddItem', undefined).message).toBe(
+      'A sender without a userId may not send "AddItem".',
     );
   });
 

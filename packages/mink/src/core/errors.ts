@@ -416,7 +416,7 @@ export class NotAuthorizedError extends MinkError {
   readonly userId: string | undefined;
 
   constructor(messageType: string, userId: string | undefined, reason?: string) {
-    const who = userId === undefined ? 'Nobody in particular' : `User "${userId}"`;
+    const who = userId === undefined ? 'A sender without a userId' : `User "${userId}"`;
     super(`${who} may not send "${messageType}"${reason === undefined ? '' : `: ${reason}`}.`);
     this.messageType = messageType;
     this.userId = userId;
@@ -437,20 +437,6 @@ export class HandlerFailedError extends MinkError {
 function describeThrown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
   return value === null ? 'null' : `a value of type ${typeof value}`;
-}
-
-/**
- * A rule of the domain that a command would break: extend it for errors of your own. It will not succeed by itself, so it is
- * never retried.
- */
-export class BusinessRuleViolationError extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string, options?: MinkErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-    this.code = code;
-  }
 }
 
 /** The store, or the database behind it, cannot be reached. Reads and retries are safe. */

@@ -1,3 +1,4 @@
+export { BusinessRuleViolationError } from './commands/business-rule-violation.ts';
 export { createCommandBus, createQueryBus } from './commands/bus.ts';
 export type { BusOptions, CommandBus, QueryBus } from './commands/bus.ts';
 export { defineCommands, defineQueries } from './commands/define-messages.ts';

@@ -1,5 +1,5 @@
+import { BusinessRuleViolationError } from '../business-rule-violation.ts';
 import {
-  BusinessRuleViolationError,
   IdempotencyKeyReusedError,
   InvalidArgumentError,
 } from '../../errors.ts';
