@@ -17,6 +17,7 @@ export {
   defineDecider,
   defineEvents,
   defineQueries,
+  differences,
   EventSequence,
   EventStore,
   idempotency,

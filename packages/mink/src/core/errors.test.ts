@@ -186,10 +186,7 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
   [new errors.MessageTimeoutError('A', 5), { messageType: 'A', milliseconds: 5 }],
   [new errors.NotAuthorizedError('A', 'u'), { messageType: 'A', userId: 'u' }],
   [new errors.HandlerFailedError('A', 5), { messageType: 'A', cause: 5 }],
-  [
-    new errors.HandlerFailedError('A', 'x'.repeat(200)),
-    { message: expect.stringContaining(`"${'x'.repeat(100)}…"`) },
-  ],
+  [new errors.HandlerFailedError('A', 'x'.repeat(200)), { message: expect.stringContaining(`"${'x'.repeat(100)}…"`) }],
   [new errors.StreamClosedError('A-1', 'tombstoned'), { streamName: 'A-1', state: 'tombstoned' }],
   [new errors.EvolveFailedError('A', 'B', cause), { category: 'A', eventType: 'B', cause }],
   [new errors.LogRewoundError(9, 3), { after: 9, head: 3 }],

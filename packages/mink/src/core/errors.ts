@@ -236,7 +236,9 @@ export class IdempotencyKeyReusedError extends MinkError {
 
   constructor(key: string, messageType: string, firstMessageType: string) {
     const first = firstMessageType === messageType ? 'one with other data' : `"${firstMessageType}"`;
-    super(`The id "${key}" of command "${messageType}" was used before, for ${first}. Give every command an id of its own.`);
+    super(
+      `The id "${key}" of command "${messageType}" was used before, for ${first}. Give every command an id of its own.`,
+    );
     this.key = key;
     this.messageType = messageType;
     this.firstMessageType = firstMessageType;
@@ -429,7 +431,9 @@ export class HandlerFailedError extends MinkError {
   readonly messageType: string;
 
   constructor(messageType: string, cause: unknown) {
-    super(`The handler of "${messageType}" threw ${describeThrown(cause)}. Throw an Error, which has a stack.`, { cause });
+    super(`The handler of "${messageType}" threw ${describeThrown(cause)}. Throw an Error, which has a stack.`, {
+      cause,
+    });
     this.messageType = messageType;
   }
 }

@@ -2,7 +2,16 @@ export { BusinessRuleViolationError } from './commands/business-rule-violation.t
 export { createCommandBus, createQueryBus } from './commands/bus.ts';
 export type { BusOptions, CommandBus, QueryBus } from './commands/bus.ts';
 export { defineCommands, defineQueries } from './commands/define-messages.ts';
-export type { AnyMessages, Command, CommandOf, Message, MessageSchema, Messages, Query, QueryOf } from './commands/define-messages.ts';
+export type {
+  AnyMessages,
+  Command,
+  CommandOf,
+  Message,
+  MessageSchema,
+  Messages,
+  Query,
+  QueryOf,
+} from './commands/define-messages.ts';
 export { aggregateHandlers, commandHandlers, deciderHandlers, queryHandlers } from './commands/handlers.ts';
 export type {
   AnyHandlerSet,
@@ -89,6 +98,9 @@ export { decidedEvents } from './store/actor.ts';
 export type { ExecuteOptions, ExecuteResult } from './store/execute.ts';
 export type { Conflict, ExecuteWithRetryOptions, Resolution } from './store/execute-with-retry.ts';
 export type { RetryOptions } from './retry/backoff.ts';
+export { differences } from './store/differences.ts';
+export type { Difference } from './store/differences.ts';
+export type { HistoryStep } from './store/history.ts';
 export type { Loaded, LoadOptions } from './store/load.ts';
 export type {
   AppendOptions,

@@ -37,9 +37,7 @@ const definition = {
   initialState: (): AccountState => ({ owner: undefined, balance: 0 }),
   evolve: (
     state: AccountState,
-    event:
-      | { type: 'Opened'; data: { owner: string } }
-      | { type: 'Deposited' | 'Withdrawn'; data: { amount: number } },
+    event: { type: 'Opened'; data: { owner: string } } | { type: 'Deposited' | 'Withdrawn'; data: { amount: number } },
   ): AccountState => {
     if (event.type === 'Opened') return { ...state, owner: event.data.owner };
     const sign = event.type === 'Deposited' ? 1 : -1;
@@ -185,7 +183,9 @@ describe('a command handler of one’s own', () => {
     const bus = createCommandBus(store, { handlers: [transferHandlers({ backoff: 0 })] });
     await store.append('Account-1', [Opened({ owner: 'a' }), Deposited({ amount: 100 })]);
     await store.append('Account-2', [Opened({ owner: 'b' })]);
-    const transfers = [1, 2, 3].map((amount) => bus.dispatch(transferCommands.Transfer({ from: '1', to: '2', amount })));
+    const transfers = [1, 2, 3].map((amount) =>
+      bus.dispatch(transferCommands.Transfer({ from: '1', to: '2', amount })),
+    );
     await Promise.all(transfers);
     expect((await store.load(account, '2')).state.balance).toBe(6);
 
@@ -228,7 +228,9 @@ describe('data', () => {
 
   test('may wait for its schema', async () => {
     const commands = defineCommands({ Slow: z.string().refine(async (text) => text !== 'bad', 'is bad') });
-    const bus = createCommandBus(store, { handlers: [commandHandlers(commands, { Slow: ({ data }) => ({ value: data }) })] });
+    const bus = createCommandBus(store, {
+      handlers: [commandHandlers(commands, { Slow: ({ data }) => ({ value: data }) })],
+    });
     expect((await bus.dispatch(commands.Slow('good'))).value).toBe('good');
     await expect(bus.dispatch(commands.Slow('bad'))).rejects.toThrow('"Slow" has invalid data. is bad');
   });
@@ -325,9 +327,9 @@ describe('a bus', () => {
   test('does nothing for a sender that has gone already', async () => {
     const bus = createCommandBus(store, { handlers: allHandlers() });
     const reason = new Error('gone');
-    await expect(
-      bus.dispatch(accountCommands.Open({ id: '1' }), { signal: AbortSignal.abort(reason) }),
-    ).rejects.toBe(reason);
+    await expect(bus.dispatch(accountCommands.Open({ id: '1' }), { signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
     expect(await store.readAll().toArray()).toEqual([]);
   });
 });

@@ -6,7 +6,14 @@ import type { EventStore } from '../store/event-store.ts';
 import { typed } from '../typed.ts';
 import { createUuidV7Generator } from '../uuid.ts';
 import type { Message } from './define-messages.ts';
-import { allHandlers, type AnyHandlerSet, type AnyStore, type Handler, type ResultMap, type ResultMapOf } from './handlers.ts';
+import {
+  allHandlers,
+  type AnyHandlerSet,
+  type AnyStore,
+  type Handler,
+  type ResultMap,
+  type ResultMapOf,
+} from './handlers.ts';
 import {
   compose,
   pipeline,
@@ -55,7 +62,9 @@ export interface BusOptions<H extends readonly AnyHandlerSet[]> {
   readonly newId?: (() => string) | undefined;
 }
 
-type UnionToIntersection<U> = (U extends unknown ? (member: U) => void : never) extends (all: infer I) => void ? I : never;
+type UnionToIntersection<U> = (U extends unknown ? (member: U) => void : never) extends (all: infer I) => void
+  ? I
+  : never;
 
 /** The types of all handlers together. */
 type AllResults<H extends readonly AnyHandlerSet[]> =
@@ -86,7 +95,9 @@ export function createCommandBus<const H extends readonly AnyHandlerSet[], C ext
  * const queries = createQueryBus({ handlers: [queryHandlers(orderQueries, { GetOrder: ({ data }) => find(data.orderId) })] });
  * const found = await queries.ask(orderQueries.GetOrder({ orderId: '42' }));
  */
-export function createQueryBus<const H extends readonly AnyHandlerSet[]>(options: BusOptions<H>): QueryBus<AllResults<H>> {
+export function createQueryBus<const H extends readonly AnyHandlerSet[]>(
+  options: BusOptions<H>,
+): QueryBus<AllResults<H>> {
   const send = sender('query', undefined, options);
   return { ask: (query, askOptions) => send(query, askOptions) };
 }

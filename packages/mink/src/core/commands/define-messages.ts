@@ -93,10 +93,7 @@ export function defineQueries<S extends Readonly<Record<string, MessageSchema>>>
   return defineMessages('defineQueries', types);
 }
 
-function defineMessages<S extends Readonly<Record<string, MessageSchema>>>(
-  name: string,
-  types: S,
-): Messages<MapOf<S>> {
+function defineMessages<S extends Readonly<Record<string, MessageSchema>>>(name: string, types: S): Messages<MapOf<S>> {
   const table = new Map<string, MessageSchema>();
   const creators: Record<string, (data: unknown, options?: Pick<Message, 'id' | 'metadata'>) => Message> = {};
   for (const [type, schema] of Object.entries(types)) {

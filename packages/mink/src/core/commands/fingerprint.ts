@@ -15,7 +15,8 @@ function canonical(value: unknown): string {
   if (value instanceof Date) return `Date(${value.getTime()})`;
   if (value instanceof Map) return `Map(${canonical([...value])})`;
   if (value instanceof Set) return `Set(${canonical([...value])})`;
-  if (ArrayBuffer.isView(value)) return `Bytes(${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')})`;
+  if (ArrayBuffer.isView(value))
+    return `Bytes(${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')})`;
   const entries: readonly [string, unknown][] = Object.entries(value);
   const members = entries
     .filter(([, item]) => item !== undefined)

@@ -15,7 +15,14 @@ import { keyed, type KeyedOptions } from '../store/keyed.ts';
 import { loadState } from '../store/load.ts';
 import { toStoredEvent } from '../store/stored-event.ts';
 import { typed } from '../typed.ts';
-import { schemasOf, type AnyMessages, type Message, type MessageMapOf, type MessageOf, type MessageSchema } from './define-messages.ts';
+import {
+  schemasOf,
+  type AnyMessages,
+  type Message,
+  type MessageMapOf,
+  type MessageOf,
+  type MessageSchema,
+} from './define-messages.ts';
 import { pipeline, type DoneOutcome, type MessageContext } from './message-context.ts';
 
 /** From message type to what is sent, and what comes back. */
@@ -69,7 +76,10 @@ export interface EntityHandlerOptions<Command, State, Event> extends Pick<
 
 /** The results of a definition's commands, all of one type. */
 type SameResult<D extends AnyMessages, Result> = {
-  readonly [T in keyof MessageMapOf<D> & string]: { readonly input: MessageMapOf<D>[T]['input']; readonly result: Result };
+  readonly [T in keyof MessageMapOf<D> & string]: {
+    readonly input: MessageMapOf<D>[T]['input'];
+    readonly result: Result;
+  };
 };
 
 /** What a decider has to be able to decide. */
@@ -97,7 +107,8 @@ export function deciderHandlers<D extends AnyMessages, K extends string, E exten
       const all = typed<ExecuteWithRetryOptions<Metadata, unknown>>({ ...retry, ...executeOptions(context) });
       return finish(context, await store.executeWithRetry(target, idOf(context), context.message, all));
     },
-    replay: (store, context, outcome) => replayEntity(store, context, { fold: typed(fold), id: idOf(context), outcome }),
+    replay: (store, context, outcome) =>
+      replayEntity(store, context, { fold: typed(fold), id: idOf(context), outcome }),
   }));
 }
 
@@ -142,7 +153,10 @@ export function aggregateHandlers<D extends AnyMessages, A extends AnyAggregate>
 }
 
 /** A result of `executeWithRetry` as a bus gives it. */
-function finish<R extends ExecuteResult<unknown>>(context: MessageContext, result: R): R & { readonly commandId: string } {
+function finish<R extends ExecuteResult<unknown>>(
+  context: MessageContext,
+  result: R,
+): R & { readonly commandId: string } {
   const { slot } = context[pipeline];
   // Where nothing was decided, the result is the state there was.
   if (slot !== undefined) slot.streams = [{ streamName: result.streamName, streamVersion: result.streamVersion }];
@@ -336,9 +350,7 @@ function functionOf<F>(functions: object, type: string): F {
 }
 
 /** What every append of a handler gets. */
-function executeOptions(
-  context: MessageContext,
-): Pick<MessageContext, 'signal' | 'expectedVersion'> & KeyedOptions {
+function executeOptions(context: MessageContext): Pick<MessageContext, 'signal' | 'expectedVersion'> & KeyedOptions {
   const { signal, expectedVersion } = context;
   return { signal, expectedVersion, [keyed]: context[pipeline].slot };
 }

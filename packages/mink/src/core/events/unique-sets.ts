@@ -30,7 +30,10 @@ export function checkUniqueSets(sets: Readonly<Record<string, unknown>> | undefi
       throw new InvalidArgumentError('unique', `${JSON.stringify(name)} is not a name`);
     }
     if (!isUniqueSet(set)) {
-      throw new InvalidArgumentError(`unique.${name}`, 'is neither a function of an event nor { values, forever: true }');
+      throw new InvalidArgumentError(
+        `unique.${name}`,
+        'is neither a function of an event nor { values, forever: true }',
+      );
     }
     all.set(name, set);
   }

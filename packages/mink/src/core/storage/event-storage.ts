@@ -188,7 +188,13 @@ export type AppendOutcome =
   /** The command's key has a result already. */
   | { readonly status: 'known'; readonly result: KeyedResult }
   /** Another stream holds a value of a unique set. */
-  | { readonly status: 'taken'; readonly streamName: string; readonly set: string; readonly value: string; readonly heldBy: string }
+  | {
+      readonly status: 'taken';
+      readonly streamName: string;
+      readonly set: string;
+      readonly value: string;
+      readonly heldBy: string;
+    }
   | { readonly status: 'closed'; readonly streamName: string; readonly state: 'archived' | 'tombstoned' };
 
 export interface AppendedEntry {

@@ -140,7 +140,8 @@ export async function sendAppend(
   { signal, tx, [keyed]: slot }: StorageCallOptions & KeyedOptions,
 ): Promise<Appended> {
   signal?.throwIfAborted();
-  if (slot?.isStored === true) throw new InvalidArgumentError('append', 'a command with a key appends once; put everything into one append');
+  if (slot?.isStored === true)
+    throw new InvalidArgumentError('append', 'a command with a key appends once; put everything into one append');
   const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
   const appended = toAppended(context, append, await context.storage.append(command, { signal, tx }));
   if (slot !== undefined) slot.isStored = true;

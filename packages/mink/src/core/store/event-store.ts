@@ -1,6 +1,6 @@
 import { DatabaseUnavailableError, InvalidArgumentError, StoreClosedError, StreamNotFoundError } from '../errors.ts';
 import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
-import type { Decider, Fold } from '../deciders/decider.ts';
+import type { AnyFold, Decider, Fold } from '../deciders/decider.ts';
 import type { AnyEvents, EventMapOf } from '../events/define-events.ts';
 import type { Metadata } from '../metadata.ts';
 import type {
@@ -42,6 +42,7 @@ import {
   type LoadOptions,
 } from './load.ts';
 import { boundedLogPages, followLog, streamPages } from './read-pages.ts';
+import { historyPages, type HistoryStep } from './history.ts';
 import { checkDirection, checkList, checkPolicy, checkText, checkUntil, checkWhole } from './read-options.ts';
 import type {
   AppendOptions,
@@ -314,6 +315,35 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   }
 
   /**
+   * The history of an entity, of a decider or an aggregate: each event with the state it led to, and what it changed. With
+   * `until`, the history up to then. Empty where there are no events.
+   *
+   * @example
+   * for await (const { event, state, changes } of store.history(order, '42')) console.log(event.type, changes);
+   */
+  history<K extends CategoryName<C>, E extends AnyEvents, State>(
+    fold: Fold<K, E, State>,
+    id: string,
+    options?: LoadOptions,
+  ): EventSequence<HistoryStep<State, StoredEvent<EventMapOf<E>, K, Meta>>>;
+  history<A extends AnyAggregate>(
+    aggregate: AnyAggregateClass<A, CategoryName<C>>,
+    id: string,
+    options?: LoadOptions,
+  ): EventSequence<HistoryStep<A['state'], StoredEventIn<C, CategoryName<C>, Meta>>>;
+  history(
+    target: Fold<string, AnyEvents, unknown> | AnyAggregateClass,
+    id: string,
+    options: LoadOptions = {},
+  ): EventSequence<never> {
+    this.#checkOpen();
+    const fold: AnyFold<unknown> = isAggregateClass(target) ? target.definition : target;
+    checkBelongs(this.#context, fold);
+    nameOf(fold.category, id);
+    return typed(new EventSequence(() => historyPages(this.#context, fold, id, options)));
+  }
+
+  /**
    * Appends what an aggregate has applied, at the version it was loaded at: `ConcurrencyConflictError` when another
    * writer got there first. The aggregate keeps its events when the save fails, and is up to date when it succeeds.
    */
@@ -448,11 +478,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     return this.close();
   }
 
-  #actor(
-    target: Decider<string, AnyEvents, unknown, unknown> | AnyAggregateClass,
-    id: string,
-    work: unknown,
-  ): Actor {
+  #actor(target: Decider<string, AnyEvents, unknown, unknown> | AnyAggregateClass, id: string, work: unknown): Actor {
     if (!isAggregateClass(target)) {
       checkBelongs(this.#context, target);
       return deciderActor(target, work);

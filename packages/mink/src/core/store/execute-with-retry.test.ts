@@ -165,7 +165,13 @@ describe.each([
     storage.others.push(['a', 'emptied'], ['b']);
     expect(await add('mine', answering('retry', 'rebase'))).toMatchObject({ state: ['b', 'mine'], streamVersion: 4 });
     expect(seen).toMatchObject([
-      { streamName: 'Cart-1', streamVersion: 2, state: [], tries: 1, decided: [{ type: 'Added', data: { sku: 'mine' } }] },
+      {
+        streamName: 'Cart-1',
+        streamVersion: 2,
+        state: [],
+        tries: 1,
+        decided: [{ type: 'Added', data: { sku: 'mine' } }],
+      },
       { streamVersion: 3, state: ['b'], tries: 2 },
     ]);
     expect(seen.map(({ between }) => between.map(({ type }) => type))).toEqual([['Added', 'Emptied'], ['Added']]);
@@ -287,9 +293,13 @@ describe('executeWithRetry', () => {
   });
 
   test('lets everyone through in the end, however many there are', async () => {
-    const writers = Array.from({ length: 16 }, (_, n) => store.executeWithRetry(cart, '1', `${n}`, { tries: 100, backoff: 1 }));
+    const writers = Array.from({ length: 16 }, (_, n) =>
+      store.executeWithRetry(cart, '1', `${n}`, { tries: 100, backoff: 1 }),
+    );
     await Promise.all(writers);
-    expect((await skus()).toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 16 }, (_, n) => `${n}`));
+    expect((await skus()).toSorted((a, b) => Number(a) - Number(b))).toEqual(
+      Array.from({ length: 16 }, (_, n) => `${n}`),
+    );
   });
 
   test.each([{ tries: 0 }, { backoff: -1 }, { budget: Number.NaN }])('refuses %o', async (options) => {

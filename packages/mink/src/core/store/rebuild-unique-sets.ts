@@ -87,7 +87,10 @@ async function readStream(
   context: AppendContext & LoadContext,
   streamName: string,
   signal: AbortSignal | undefined,
-): Promise<{ readonly version: number; readonly events: readonly { readonly type: string; readonly data: unknown }[] }> {
+): Promise<{
+  readonly version: number;
+  readonly events: readonly { readonly type: string; readonly data: unknown }[];
+}> {
   const range = { untilVersion: undefined, untilPosition: undefined, untilTime: undefined };
   const query = { streamName, fromVersion: 1, types: undefined, direction: 'forwards' as const, ...range };
   const limits = { limit: undefined, pageSize: context.pageSize, signal };

@@ -104,7 +104,10 @@ export function toKeyedRow(row: Row): KeyedRow {
 }
 
 /** The outcome, with its events. */
-export function toKeyedOutcome({ outcome, value, error, streams }: KeyedRow, events: readonly RecordedEvent[]): KeyedOutcome {
+export function toKeyedOutcome(
+  { outcome, value, error, streams }: KeyedRow,
+  events: readonly RecordedEvent[],
+): KeyedOutcome {
   if (outcome === 'refused') return { status: 'refused', error: error ?? null };
   const entries = streams.map(({ streamName, streamVersion }) => {
     const own = events.filter((event) => event.streamName === streamName);

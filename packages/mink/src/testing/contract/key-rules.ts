@@ -8,7 +8,10 @@ function event(n: number): PreparedEvent {
   return { id: idOf(n), type: 'Paid', schemaVersion: 1, data: { n }, metadata: {}, hasNegativeZero: false };
 }
 
-function command(key: string, options: { readonly stream?: string; readonly n?: number; readonly ttl?: number } = {}): AppendCommand {
+function command(
+  key: string,
+  options: { readonly stream?: string; readonly n?: number; readonly ttl?: number } = {},
+): AppendCommand {
   const { stream = 'Account-1', n = 1, ttl = DAY } = options;
   return {
     entries: [{ streamName: stream, category: 'Account', expectedVersion: 'any', events: [event(n)] }],
@@ -90,7 +93,10 @@ export const keyRules: readonly Rule[] = [
       const appended = outcomes.filter(({ status }) => status === 'appended');
       strictEqual(appended.length, 1);
       const results = outcomes.filter(({ status }) => status === 'known').map(knownOf);
-      deepStrictEqual(results, Array.from({ length: 15 }, () => results[0]));
+      deepStrictEqual(
+        results,
+        Array.from({ length: 15 }, () => results[0]),
+      );
       const { events } = await storage.readLogPage({
         after: 0,
         upTo: (await storage.readBound()).head,

@@ -38,10 +38,11 @@ export const uniqueRules: readonly Rule[] = [
       });
       strictEqual(await users.streamInfo('User-2'), undefined);
       await users.append('User-2', [Named({ email: 'Ann@x' })]);
-      deepStrictEqual(
-        await Promise.all(['ann@x', 'Ann@x', 'bob@x'].map((value) => users.findHolder('email', value))),
-        ['User-1', 'User-2', undefined],
-      );
+      deepStrictEqual(await Promise.all(['ann@x', 'Ann@x', 'bob@x'].map((value) => users.findHolder('email', value))), [
+        'User-1',
+        'User-2',
+        undefined,
+      ]);
     },
   },
   {
@@ -145,7 +146,10 @@ export const uniqueRules: readonly Rule[] = [
         deepStrictEqual([code, value, heldBy], ['UNIQUE_VALUE_TAKEN', 'wanted', winner?.streamName]);
       }
       const own = await Promise.all(names.map((_, n) => users.findHolder('email', `own-${n}`)));
-      deepStrictEqual(own.filter((name) => name !== undefined), [winner?.streamName]);
+      deepStrictEqual(
+        own.filter((name) => name !== undefined),
+        [winner?.streamName],
+      );
     },
   },
   {
@@ -168,7 +172,12 @@ export const uniqueRules: readonly Rule[] = [
     check: async ({ storage, store }) => {
       const users = usersOn(storage);
       // Written without the definition: nobody has claimed anything.
-      for (const [name, email] of [['User-1', 'a'], ['User-2', 'b'], ['User-3', 'a'], ['User-4', 'c']] as const) {
+      for (const [name, email] of [
+        ['User-1', 'a'],
+        ['User-2', 'b'],
+        ['User-3', 'a'],
+        ['User-4', 'c'],
+      ] as const) {
         await store.append(name, [{ type: 'Named', data: { email } }]);
       }
       await users.append('User-2', [Named({ email: 'd' })]);

@@ -129,7 +129,11 @@ describe('a command with an id', () => {
     await createBus().dispatch(confirm('1', 'l'));
     const again = await createBus().dispatch(create('1', 'k'));
     expect(again).toEqual(first);
-    expect(again).toMatchObject({ commandId: 'k', streamVersion: 1, state: { at: new Date('2026-01-01'), isConfirmed: false } });
+    expect(again).toMatchObject({
+      commandId: 'k',
+      streamVersion: 1,
+      state: { at: new Date('2026-01-01'), isConfirmed: false },
+    });
     expect(decided).toEqual(['Create', 'Confirm']);
     expect((await store.readAll().toArray()).length).toBe(2);
   });
@@ -253,7 +257,10 @@ describe('a command with an id', () => {
     await expect(createBus().dispatch(create('1', 'k', '2027-01-01'))).rejects.toMatchObject(reused);
     const bus = createBus();
     const both = [bus.dispatch(create('2', 'l')), bus.dispatch(create('3', 'l'))];
-    expect(await Promise.allSettled(both)).toMatchObject([{ status: 'fulfilled' }, { reason: { ...reused, key: 'l' } }]);
+    expect(await Promise.allSettled(both)).toMatchObject([
+      { status: 'fulfilled' },
+      { reason: { ...reused, key: 'l' } },
+    ]);
     expect((await store.readAll().toArray()).length).toBe(2);
   });
 
@@ -310,9 +317,10 @@ describe('without an id', () => {
       handlers: [queryHandlers(queries, { Count: () => (asked += 1) })],
       middleware: [idempotency()],
     });
-    expect([await bus.ask({ ...queries.Count(null), id: 'k' }), await bus.ask({ ...queries.Count(null), id: 'k' })]).toEqual(
-      [1, 2],
-    );
+    expect([
+      await bus.ask({ ...queries.Count(null), id: 'k' }),
+      await bus.ask({ ...queries.Count(null), id: 'k' }),
+    ]).toEqual([1, 2]);
   });
 });
 

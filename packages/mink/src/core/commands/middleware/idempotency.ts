@@ -1,8 +1,5 @@
 import { BusinessRuleViolationError } from '../business-rule-violation.ts';
-import {
-  IdempotencyKeyReusedError,
-  InvalidArgumentError,
-} from '../../errors.ts';
+import { IdempotencyKeyReusedError, InvalidArgumentError } from '../../errors.ts';
 import { checkJson, type JsonObject, type JsonValue } from '../../json.ts';
 import type { KeyedResult } from '../../storage/event-storage.ts';
 import { KeySlot, KnownResult } from '../../store/keyed.ts';

@@ -122,7 +122,10 @@ describe('validation', () => {
 
 describe('authorize', () => {
   test('lets through what a policy allows', async () => {
-    const dispatch = busDoing((n) => n, authorize(async ({ message }) => message.type === 'Do'));
+    const dispatch = busDoing(
+      (n) => n,
+      authorize(async ({ message }) => message.type === 'Do'),
+    );
     expect((await dispatch(3)).value).toBe(3);
   });
 
@@ -135,7 +138,10 @@ describe('authorize', () => {
   ])('refuses what it answers with %j', async (answer, message) => {
     const work = vi.fn();
     // @ts-expect-error some are no answers
-    const dispatch = busDoing(work, authorize(() => answer));
+    const dispatch = busDoing(
+      work,
+      authorize(() => answer),
+    );
     const refused = withMetadata({ userId: 'ann' }, () => dispatch());
     await expect(refused).rejects.toMatchObject({ code: 'NOT_AUTHORIZED', messageType: 'Do', userId: 'ann' });
     await expect(refused).rejects.toThrow(message);
@@ -204,16 +210,14 @@ describe('retry', () => {
     expect((await dispatch()).value).toBe('done');
   });
 
-  test.each([
-    [new Refused()],
-    [new Error('a bug')],
-    [new DatabaseError('denied', '42501', undefined)],
-    ['a string'],
-  ])('lets %s through at once', async (error) => {
-    const work = vi.fn(failing(error));
-    await expect(busDoing(work, retry({ backoff: 0 }))()).rejects.toBe(error);
-    expect(work).toHaveBeenCalledTimes(1);
-  });
+  test.each([[new Refused()], [new Error('a bug')], [new DatabaseError('denied', '42501', undefined)], ['a string']])(
+    'lets %s through at once',
+    async (error) => {
+      const work = vi.fn(failing(error));
+      await expect(busDoing(work, retry({ backoff: 0 }))()).rejects.toBe(error);
+      expect(work).toHaveBeenCalledTimes(1);
+    },
+  );
 
   test('gives up after its tries, with the last error', async () => {
     const errors = [1, 2, 3].map(() => new OverloadedError(5));
@@ -231,7 +235,10 @@ describe('retry', () => {
   test('may be told what can succeed', async () => {
     let left = 1;
     const canSucceed = (error: unknown): boolean => error instanceof Refused || mayPass(error);
-    const dispatch = busDoing(() => (left-- > 0 ? failing(new Refused())() : 'done'), retry({ backoff: 0, canSucceed }));
+    const dispatch = busDoing(
+      () => (left-- > 0 ? failing(new Refused())() : 'done'),
+      retry({ backoff: 0, canSucceed }),
+    );
     expect((await dispatch()).value).toBe('done');
     expect(() => retry({ tries: 0 })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
@@ -385,7 +392,10 @@ describe('the recommended pipeline', () => {
       retry: { backoff: 0 },
     });
     let left = 1;
-    const dispatch = busDoing(() => (left-- > 0 ? failing(new OverloadedError(1))() : order.push('done')), ...middleware);
+    const dispatch = busDoing(
+      () => (left-- > 0 ? failing(new OverloadedError(1))() : order.push('done')),
+      ...middleware,
+    );
     await dispatch();
     expect(order).toEqual([
       'asked about {"n":1}',

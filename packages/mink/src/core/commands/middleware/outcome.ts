@@ -1,9 +1,5 @@
 import { BusinessRuleViolationError } from '../business-rule-violation.ts';
-import {
-  ConcurrencyConflictError,
-  InvalidMessageError,
-  NotAuthorizedError,
-} from '../../errors.ts';
+import { ConcurrencyConflictError, InvalidMessageError, NotAuthorizedError } from '../../errors.ts';
 
 /** How a message ended: done, refused for what it was, or failed for what it met. */
 export type MessageStatus = 'succeeded' | 'refused' | 'failed';
@@ -30,5 +26,7 @@ export function streamOf(result: unknown): { readonly streamName: string; readon
   if (typeof result !== 'object' || result === null) return undefined;
   if (!('streamName' in result && 'streamVersion' in result)) return undefined;
   const { streamName, streamVersion } = result;
-  return typeof streamName === 'string' && typeof streamVersion === 'number' ? { streamName, streamVersion } : undefined;
+  return typeof streamName === 'string' && typeof streamVersion === 'number'
+    ? { streamName, streamVersion }
+    : undefined;
 }

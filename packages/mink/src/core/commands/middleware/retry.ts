@@ -1,9 +1,4 @@
-import {
-  ConcurrencyConflictError,
-  DatabaseError,
-  DatabaseUnavailableError,
-  OverloadedError,
-} from '../../errors.ts';
+import { ConcurrencyConflictError, DatabaseError, DatabaseUnavailableError, OverloadedError } from '../../errors.ts';
 import { Tries, type RetryOptions } from '../../retry/backoff.ts';
 import type { Middleware } from '../message-context.ts';
 

@@ -1,0 +1,52 @@
+import { deepFreeze } from '../deep-freeze.ts';
+import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
+import { streamName } from '../stream-name.ts';
+import type { StoredEvent } from './categories.ts';
+import { differences, type Difference } from './differences.ts';
+import { createCategoryRegistry } from './event-registry.ts';
+import type { LoadContext, LoadOptions } from './load.ts';
+import { checkPolicy, checkUntil } from './read-options.ts';
+import { streamPages } from './read-pages.ts';
+import { toStoredEvent } from './stored-event.ts';
+
+/** One event in the history of an entity. */
+export interface HistoryStep<State, Event = StoredEvent> {
+  readonly event: Event;
+  /** The state after it, frozen. */
+  readonly state: State;
+  /** In what the state before it differs from that. */
+  readonly changes: readonly Difference[];
+}
+
+/** The events of an entity in pages, each with the state that it led to. */
+export async function* historyPages<State>(
+  context: LoadContext,
+  fold: AnyFold<State>,
+  id: string,
+  options: LoadOptions,
+): AsyncGenerator<readonly HistoryStep<State>[], void, undefined> {
+  const registry = createCategoryRegistry(fold.category, fold.events);
+  const policy = checkPolicy(options.unknownEvents);
+  const until = checkUntil(options.until, ['version', 'position', 'time']);
+  const range = { fromVersion: 1, types: undefined, direction: 'forwards' as const, ...until };
+  const query = { streamName: streamName(fold.category, id), ...range };
+  const { signal, tx } = options;
+  let state = initialStateOf(fold);
+  for await (const page of streamPages(context.storage, query, {
+    limit: undefined,
+    pageSize: context.pageSize,
+    signal,
+    tx,
+  })) {
+    const steps: HistoryStep<State>[] = [];
+    for (const recorded of page) {
+      const decoded = registry.decode(recorded, policy);
+      if (decoded === undefined) continue;
+      const event = toStoredEvent(recorded, decoded.data);
+      const before = state;
+      state = deepFreeze(evolveOnce(fold, state, event));
+      steps.push({ event, state, changes: differences(before, state) });
+    }
+    yield steps;
+  }
+}
