@@ -18,6 +18,7 @@ export {
   defineEvents,
   defineQueries,
   differences,
+  dropped,
   EventSequence,
   EventStore,
   idempotency,
@@ -30,10 +31,13 @@ export {
   queryHandlers,
   recommendedPipeline,
   recovery,
+  renamedTo,
   retry,
+  splitInto,
   streamName,
   timeout,
   tracing,
+  upcastFrom,
   validation,
   withMetadata,
 } from './core/index.ts';
@@ -68,6 +72,7 @@ export {
   UnhandledMessageError,
   UniqueValueTakenError,
   UnknownEventTypeError,
+  UpcastFailedError,
 } from './core/index.ts';
 // For storages of your own: what the two built-in ones use, too.
 export { isSameAppend, meetsExpectation, searchedTo, stringifyJson } from './core/index.ts';

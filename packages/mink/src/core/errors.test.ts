@@ -38,6 +38,17 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'INVALID_EVENT_DATA',
     ['"Placed"', 'items[2].price: is a bigint; is odd'],
   ],
+  [
+    new errors.UpcastFailedError('Placed', 2, { place: stored, cause: new Error('no field "total"') }),
+    'UPCAST_FAILED',
+    [
+      '"Placed"',
+      'from version 2',
+      'at version 3 of stream "Order-1" (position 9)',
+      'no field "total"',
+      'has to take every',
+    ],
+  ],
   [new errors.PayloadTooLargeError('Placed', 11, 10), 'PAYLOAD_TOO_LARGE', ['"Placed"', '11', '10', 'maxPayloadBytes']],
   [
     new errors.ConcurrencyConflictError('Cart-42', 5, 7),
@@ -157,6 +168,14 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
     },
   ],
   [new errors.UnknownEventTypeError('Order', 'Gone', { known: [], stored }), stored],
+  [
+    new errors.UnknownEventTypeError('Order', 'Placed', { known: ['Placed'], stored, schemaVersion: 4 }),
+    { ...stored, schemaVersion: 4, message: expect.stringContaining('Deploy the code that writes it, or read') },
+  ],
+  [
+    new errors.UpcastFailedError('Placed', 2, { place: undefined, cause: 'nonsense' }),
+    { eventType: 'Placed', fromVersion: 2, globalPosition: undefined, message: expect.stringContaining('nonsense') },
+  ],
   [new errors.PayloadTooLargeError('Placed', 11, 10), { eventType: 'Placed', bytes: 11, maxPayloadBytes: 10 }],
   [
     new errors.ConcurrencyConflictError('A-1', 'any', 2),

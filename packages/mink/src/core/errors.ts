@@ -79,20 +79,19 @@ export class UnknownEventTypeError extends MinkError {
   readonly globalPosition: number | undefined;
   readonly streamName: string | undefined;
   readonly streamVersion: number | undefined;
+  /** The version of the stored payload, where it is one that this code does not know; undefined otherwise. */
+  readonly schemaVersion: number | undefined;
 
   constructor(
     category: string,
     eventType: string,
     options: {
       readonly known: readonly string[];
-      readonly stored?: {
-        readonly globalPosition: number;
-        readonly streamName: string;
-        readonly streamVersion: number;
-      };
+      readonly stored?: StoredPlace;
+      readonly schemaVersion?: number;
     },
   ) {
-    const { stored } = options;
+    const { stored, schemaVersion } = options;
     const at =
       stored === undefined
         ? ''
@@ -100,8 +99,11 @@ export class UnknownEventTypeError extends MinkError {
     const known = options.known.length === 0 ? 'no event types' : options.known.join(', ');
     const way = stored === undefined ? '' : ", or read with { unknownEvents: 'skip' }";
     super(
-      `Event type "${eventType}"${at} is not defined for category "${category}", which has ${known}. Add it to defineEvents${way}.`,
+      schemaVersion === undefined
+        ? `Event type "${eventType}"${at} is not defined for category "${category}", which has ${known}. Add it to defineEvents${way}.`
+        : `Event "${eventType}"${at} of category "${category}" has version ${schemaVersion} of its payload, which this code does not know yet. Deploy the code that writes it${way}.`,
     );
+    this.schemaVersion = schemaVersion;
     this.category = category;
     this.eventType = eventType;
     this.globalPosition = stored?.globalPosition;
@@ -131,6 +133,49 @@ export class InvalidEventDataError extends MinkError {
     this.path = issues[0]?.path ?? '';
     this.reason = issues[0]?.reason ?? '';
   }
+}
+
+/** An upcaster threw, or returned something that is no payload. The event in the log is as it was. */
+export class UpcastFailedError extends MinkError {
+  readonly code = 'UPCAST_FAILED';
+  readonly eventType: string;
+  /** The version it was to lead on from. */
+  readonly fromVersion: number;
+  readonly streamName: string | undefined;
+  readonly streamVersion: number | undefined;
+  readonly globalPosition: number | undefined;
+
+  constructor(
+    eventType: string,
+    fromVersion: number,
+    options: {
+      readonly place: StoredPlace | undefined;
+      readonly cause: unknown;
+    },
+  ) {
+    const { place, cause } = options;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const at =
+      place === undefined
+        ? ''
+        : ` at version ${place.streamVersion} of stream "${place.streamName}" (position ${place.globalPosition})`;
+    super(
+      `The upcaster of event "${eventType}" from version ${fromVersion} failed${at}: ${reason}. It has to take every payload of that version that was ever stored.`,
+      { cause },
+    );
+    this.eventType = eventType;
+    this.fromVersion = fromVersion;
+    this.streamName = place?.streamName;
+    this.streamVersion = place?.streamVersion;
+    this.globalPosition = place?.globalPosition;
+  }
+}
+
+/** Where an event is stored. */
+interface StoredPlace {
+  readonly globalPosition: number;
+  readonly streamName: string;
+  readonly streamVersion: number;
 }
 
 /** A payload above the store's limit. Nothing was written. */

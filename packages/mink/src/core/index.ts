@@ -57,6 +57,8 @@ export { deepFreeze } from './deep-freeze.ts';
 export * from './errors.ts';
 export { codec, payload } from './events/event-schema.ts';
 export type { DataOf, EventSchema, PayloadCodec, PayloadMarker } from './events/event-schema.ts';
+export { dropped, renamedTo, splitInto, upcastFrom } from './events/upcasting.ts';
+export type { Upcasters, VersionedSchema } from './events/upcasting.ts';
 export { codecFor, defineEvents } from './events/define-events.ts';
 export type {
   AnyEvents,

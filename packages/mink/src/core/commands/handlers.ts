@@ -7,7 +7,8 @@ import type { Metadata } from '../metadata.ts';
 import { Tries, type RetryOptions } from '../retry/backoff.ts';
 import type { AppendEntry, AppendManyResult } from '../store/append-types.ts';
 import type { StoredEvent, UntypedCategories } from '../store/categories.ts';
-import { createCategoryRegistry } from '../store/event-registry.ts';
+import type { RecordedEvent } from '../storage/event-storage.ts';
+import { createCategoryRegistry, type EventRegistry } from '../store/event-registry.ts';
 import type { EventStore } from '../store/event-store.ts';
 import type { ExecuteResult } from '../store/execute.ts';
 import type { ExecuteWithRetryOptions } from '../store/execute-with-retry.ts';
@@ -152,6 +153,10 @@ export function aggregateHandlers<D extends AnyMessages, A extends AnyAggregate>
   });
 }
 
+function readAs(registry: EventRegistry, events: readonly RecordedEvent[]): readonly StoredEvent[] {
+  return events.flatMap((event) => registry.decode(event, 'error').map((decoded) => toStoredEvent(event, decoded)));
+}
+
 /** A result of `executeWithRetry` as a bus gives it. */
 function finish<R extends ExecuteResult<unknown>>(
   context: MessageContext,
@@ -172,7 +177,7 @@ async function replayEntity(
   const [entry] = outcome.entries;
   const version = entry?.streamVersion ?? 0;
   const registry = createCategoryRegistry(fold.category, fold.events);
-  const events = (entry?.events ?? []).map((event) => toStoredEvent(event, registry.decode(event, 'error')?.data));
+  const events = readAs(registry, entry?.events ?? []);
   const { signal } = context;
   const { state, streamName } = await loadState(store[internals], fold, id, { until: { version }, signal });
   const globalPosition = events.at(-1)?.globalPosition;
@@ -254,7 +259,7 @@ export function commandHandlers<D extends AnyMessages, F extends CommandFunction
         const streams = entries.map(({ streamName, streamVersion, events }) => ({
           streamName,
           streamVersion,
-          events: events.map((event) => toStoredEvent(event, registry.decode(event, 'error')?.data)),
+          events: readAs(registry, events),
         }));
         return { commandId: context.id, value, streams, globalPosition: lastPosition(streams) };
       },

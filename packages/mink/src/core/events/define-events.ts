@@ -2,8 +2,9 @@ import { InvalidArgumentError, UnknownEventTypeError } from '../errors.ts';
 import type { Metadata } from '../metadata.ts';
 import { textProblem } from '../stream-name.ts';
 import { typed } from '../typed.ts';
-import { eventCodec, type DataOf, type EventCodec, type EventSchema } from './event-schema.ts';
+import { eventCodec, type AnyEventSchema, type DataOf, type EventCodec } from './event-schema.ts';
 import type { StandardSchema, TwoWaySchema } from './standard-schema.ts';
+import { checkPast, type PastEvents } from './upcasting.ts';
 import { checkUniqueSets, type AnyUniqueSets, type UniqueSet } from './unique-sets.ts';
 
 /** From event type to payload type. */
@@ -24,12 +25,14 @@ export type NewEvent<M extends EventMap> = DomainEvent<M> & {
 declare const eventMap: unique symbol;
 const codecs: unique symbol = Symbol.for('mink.codecs');
 const uniqueSets: unique symbol = Symbol.for('mink.uniqueSets');
+const pastEvents: unique symbol = Symbol.for('mink.pastEvents');
 
 /** Anything {@link defineEvents} returned. */
 export interface AnyEvents {
   readonly [eventMap]?: EventMap;
   readonly [codecs]: ReadonlyMap<string, EventCodec>;
   readonly [uniqueSets]?: AnyUniqueSets;
+  readonly [pastEvents]?: PastEvents;
 }
 
 /** What {@link defineEvents} returns: a creator for each type, `orderEvents.ItemAdded({ … })`. */
@@ -39,6 +42,7 @@ export type Events<M extends EventMap> = {
   readonly [eventMap]?: M;
   readonly [codecs]: ReadonlyMap<string, EventCodec>;
   readonly [uniqueSets]?: AnyUniqueSets;
+  readonly [pastEvents]?: PastEvents;
 };
 
 /** The payload types of a definition. */
@@ -74,7 +78,24 @@ export interface DefineEventsOptions<M extends EventMap = EventMap> {
    * }
    */
   readonly unique?: Readonly<Record<string, UniqueSet<DomainEvent<M>>>> | undefined;
+  /**
+   * Types that are in the log, and not written any more: {@link renamedTo}, {@link splitInto} or {@link dropped}. Readers
+   * see what has become of them.
+   */
+  readonly past?: Readonly<Record<string, PastOf<M>>> | undefined;
 }
+
+/** What may have become of a type, among those of today. */
+type PastOf<M extends EventMap> =
+  | { readonly kind: 'renamed'; readonly to: keyof M & string }
+  | {
+      readonly kind: 'split';
+      readonly into: (
+        stored: never,
+      ) => readonly { readonly [T in keyof M & string]: { readonly type: T; readonly data: unknown } }[keyof M &
+        string][];
+    }
+  | { readonly kind: 'dropped'; readonly reason: string };
 
 /**
  * Defines the events of a category: their types, and the schema of each payload. Everything else is inferred from it.
@@ -89,19 +110,20 @@ export interface DefineEventsOptions<M extends EventMap = EventMap> {
  * });
  * const event = orderEvents.ItemAdded({ sku: 'SKU-1', quantity: 2 });
  */
-export function defineEvents<S extends Readonly<Record<string, EventSchema>>>(
+export function defineEvents<S extends Readonly<Record<string, AnyEventSchema>>>(
   schemas: S & { readonly [T in keyof S]: Reversible<S[T]> },
   options: DefineEventsOptions<{ readonly [T in keyof S & string]: DataOf<S[T]> }> = {},
 ): Events<{ readonly [T in keyof S & string]: DataOf<S[T]> }> {
   const table = new Map<string, EventCodec>();
   const creators: Record<string, (data: unknown) => unknown> = {};
-  for (const [type, schema] of Object.entries<EventSchema>(schemas)) {
+  for (const [type, schema] of Object.entries<AnyEventSchema>(schemas)) {
     checkEventType(type);
     table.set(type, eventCodec(type, schema, options.validateOnRead ?? false));
     creators[type] = (data) => ({ type, data });
   }
   const unique = checkUniqueSets(options.unique);
-  return typed(Object.freeze(Object.assign(creators, { [codecs]: table, [uniqueSets]: unique })));
+  const past = checkPast(options.past, new Set(table.keys()));
+  return typed(Object.freeze(Object.assign(creators, { [codecs]: table, [uniqueSets]: unique, [pastEvents]: past })));
 }
 
 const MAX_TYPE_LENGTH = 256;
@@ -130,6 +152,13 @@ export function uniqueSetsOf(events: AnyEvents): AnyUniqueSets {
 }
 
 const NO_SETS: AnyUniqueSets = new Map();
+
+/** The types of a definition that are not written any more. */
+export function pastOf(events: AnyEvents): PastEvents {
+  return events[pastEvents] ?? NO_PAST;
+}
+
+const NO_PAST: PastEvents = new Map();
 
 /** The codec of one event type. Throws {@link UnknownEventTypeError}. */
 export function codecFor(category: string, events: AnyEvents, type: string): EventCodec {

@@ -3,6 +3,7 @@ import { checkJson, sameJson, type CheckedJson, type JsonValue } from '../json.t
 import { typed } from '../typed.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { lostKind } from './kept-kind.ts';
+import { upcast, type VersionedSchema } from './upcasting.ts';
 import { looksOnly } from './looks-only.ts';
 import {
   formatPath,
@@ -31,15 +32,20 @@ export interface PayloadCodec<Output> {
 /** Everything that can describe a payload in `defineEvents`. */
 export type EventSchema = StandardSchema | PayloadMarker<unknown> | { readonly kind: 'codec' };
 
+/** The same, or one with a past. */
+export type AnyEventSchema = EventSchema | { readonly kind: 'versioned' };
+
 /** The payload type that a schema describes: its output. */
 export type DataOf<S> =
-  S extends PayloadMarker<infer T>
-    ? T
-    : S extends PayloadCodec<infer Output>
-      ? Output
-      : S extends StandardSchema<infer _Input, infer Output>
+  S extends VersionedSchema<infer Now>
+    ? DataOf<Now>
+    : S extends PayloadMarker<infer T>
+      ? T
+      : S extends PayloadCodec<infer Output>
         ? Output
-        : never;
+        : S extends StandardSchema<infer _Input, infer Output>
+          ? Output
+          : never;
 
 /**
  * A payload that has a type and no check at run time. Whatever JSON cannot hold is still refused on append.
@@ -70,6 +76,8 @@ export function codec<Output>(
 export interface EncodedPayload {
   readonly stored: CheckedJson;
   readonly data: unknown;
+  /** 1 unless it says otherwise. */
+  readonly schemaVersion?: number | undefined;
 }
 
 /** On an event that was checked and encoded already, when its aggregate applied it. */
@@ -84,14 +92,35 @@ export interface EventPlace {
 
 /** How one event type's payloads are checked, stored and read. Errors are `InvalidEventDataError`. */
 export interface EventCodec {
+  /** The version of what it encodes; it decodes that, and every one before. */
+  readonly schemaVersion: number;
   /** From what the user appends to what is stored. */
   encode(data: unknown): EncodedPayload;
-  /** From what is stored to what readers see. */
-  decode(stored: JsonValue, place: EventPlace | undefined): unknown;
+  /** From what is stored, in its version (1 unless it is told), to what readers see. */
+  decode(stored: JsonValue, place: EventPlace | undefined, version?: number): unknown;
 }
 
+/** A codec of payloads that have one version. */
+type PlainCodec = Pick<EventCodec, 'encode'> & {
+  readonly decode: (stored: JsonValue, place: EventPlace | undefined) => unknown;
+};
+
 /** The codec of an event type from its schema. */
-export function eventCodec(type: string, schema: EventSchema, validateOnRead: boolean): EventCodec {
+export function eventCodec(type: string, schema: AnyEventSchema, validateOnRead: boolean): EventCodec {
+  if (!isVersioned(schema)) {
+    return { schemaVersion: 1, ...plainCodec(type, schema, validateOnRead) };
+  }
+  const { steps } = schema;
+  const { encode, decode } = plainCodec(type, schema.schema, validateOnRead);
+  const schemaVersion = steps.length + 1;
+  return {
+    schemaVersion,
+    encode: (data) => ({ ...encode(data), schemaVersion }),
+    decode: (stored, place, version = 1) => decode(upcast(type, steps, { stored, version }, place), place),
+  };
+}
+
+function plainCodec(type: string, schema: AnyEventSchema, validateOnRead: boolean): PlainCodec {
   if (isPayloadCodec(schema)) return twoWayCodec(type, wayBack(type, schema));
   if (isMarker(schema)) return markerCodec(type);
   if (isTwoWay(schema)) {
@@ -105,7 +134,7 @@ export function eventCodec(type: string, schema: EventSchema, validateOnRead: bo
   );
 }
 
-function markerCodec(type: string): EventCodec {
+function markerCodec(type: string): PlainCodec {
   return { encode: (data) => encodePlain(type, data), decode: (stored) => stored };
 }
 
@@ -115,7 +144,7 @@ export function encodePlain(type: string, data: unknown): EncodedPayload {
   return { stored, data: stored.value };
 }
 
-function standardCodec(type: string, schema: StandardSchema, validateOnRead: boolean): EventCodec {
+function standardCodec(type: string, schema: StandardSchema, validateOnRead: boolean): PlainCodec {
   return {
     encode: (data) => encodePlain(type, validate(type, schema, data, undefined)),
     decode: (stored, place) => (validateOnRead ? deepFreeze(validateStored(type, schema, stored, place)) : stored),
@@ -129,7 +158,7 @@ interface TwoWays {
 }
 
 /** `data` is decoded again from what is stored: what the writer folds is what every later reader will fold. */
-function twoWayCodec(type: string, ways: TwoWays): EventCodec {
+function twoWayCodec(type: string, ways: TwoWays): PlainCodec {
   const decode = (stored: JsonValue, place: EventPlace | undefined): unknown => deepFreeze(ways.decode(stored, place));
   return {
     encode(data) {
@@ -147,7 +176,7 @@ function twoWayCodec(type: string, ways: TwoWays): EventCodec {
  * What a schema accepts and gives back as it was needs no way back: zod compiles its checks for this direction only, and
  * they cost a tenth. Whatever is not so, an error above all, goes the long way.
  */
-function withShortWay(codec: EventCodec, schema: TwoWaySchema): EventCodec {
+function withShortWay(codec: PlainCodec, schema: TwoWaySchema): PlainCodec {
   return {
     encode(data) {
       const stored = checkJson(data);
@@ -252,6 +281,10 @@ function toIssue(issue: StandardIssue): Issue {
 
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function isVersioned(schema: unknown): schema is VersionedSchema {
+  return isObject(schema) && 'kind' in schema && schema.kind === 'versioned' && !isStandard(schema);
 }
 
 function isMarker(schema: unknown): schema is PayloadMarker<unknown> {

@@ -158,8 +158,10 @@ function toAppended(context: AppendContext, { command, data }: PreparedAppend, o
     const given = data[index] ?? [];
     const events: StoredEvent[] = [];
     for (const [at, event] of recorded.entries()) {
-      const payload = repeated ? context.registry.decode(event, 'error')?.data : given[at];
-      events.push(toStoredEvent(event, payload));
+      const { type, schemaVersion } = event;
+      if (repeated)
+        for (const decoded of context.registry.decode(event, 'error')) events.push(toStoredEvent(event, decoded));
+      else events.push(toStoredEvent(event, { type, schemaVersion, data: given[at] }));
       globalPosition = Math.max(globalPosition, event.globalPosition);
     }
     streams.push({ streamName, streamVersion, events });

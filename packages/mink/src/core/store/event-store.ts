@@ -150,11 +150,11 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       streamName,
       fromVersion: checkWhole('fromVersion', options.fromVersion ?? 1, 0),
       ...checkUntil(options.until, ['version', 'position', 'time']),
-      types: checkList('types', options.types),
+      types: this.#storedTypes(options.types),
       direction: checkDirection(options.direction),
     };
     const limits = { ...this.#limits(options), tx: options.tx };
-    return this.#sequence(() => streamPages(this.#context.storage, query, limits), options.unknownEvents);
+    return this.#sequence(() => streamPages(this.#context.storage, query, limits), options);
   }
 
   /** Like {@link readStream}; a missing stream is a `StreamNotFoundError`, thrown when the reading begins. */
@@ -186,11 +186,11 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       after: checkWhole('after', options.after ?? 0, 0),
       upTo: untilPosition ?? Number.MAX_SAFE_INTEGER,
       untilTime,
-      filter: checkFilter(options),
+      filter: this.#filter(options),
       direction: checkDirection(options.direction),
     };
     const limits = this.#limits(options);
-    return this.#sequence(() => boundedLogPages(this.#context.storage, query, limits), options.unknownEvents);
+    return this.#sequence(() => boundedLogPages(this.#context.storage, query, limits), options);
   }
 
   /**
@@ -209,7 +209,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   ): EventSequence<OfType<StoredEventIn<C, K, Meta>, T>> {
     this.#checkOpen();
     const after = options.after === 'end' ? 'end' : checkWhole('after', options.after ?? 0, 0);
-    const filter = checkFilter(options);
+    const filter = this.#filter(options);
     const { pageSize } = this.#limits(options);
     const { storage } = this.#context;
     const closing = this.#closing.signal;
@@ -222,7 +222,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       } finally {
         link.release();
       }
-    }, options.unknownEvents);
+    }, options);
   }
 
   /** What is known of a stream, or undefined if it has no events. */
@@ -492,6 +492,20 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     if (this.#closing.signal.aborted) throw new StoreClosedError();
   }
 
+  #storedTypes(types: readonly string[] | undefined): readonly string[] | undefined {
+    const checked = checkList('types', types);
+    return checked === undefined ? undefined : this.#context.registry.storedTypes(checked);
+  }
+
+  #filter(options: LogFilterOptions<string, string>): LogFilter {
+    return {
+      types: this.#storedTypes(options.types),
+      categories: checkList('categories', options.categories),
+      streamNames: checkList('streamNames', options.streamNames),
+      streamPrefixes: checkList('streamPrefixes', options.streamPrefixes),
+    };
+  }
+
   #limits(options: {
     readonly limit?: number | undefined;
     readonly pageSize?: number | undefined;
@@ -507,7 +521,10 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
 
   #sequence<E>(
     read: () => AsyncGenerator<readonly RecordedEvent[], void, undefined>,
-    unknownEvents: UnknownEventsPolicy | undefined,
+    {
+      unknownEvents,
+      types,
+    }: { readonly unknownEvents?: UnknownEventsPolicy | undefined; readonly types?: readonly string[] | undefined },
   ): EventSequence<E> {
     const policy = checkPolicy(unknownEvents);
     const { registry } = this.#context;
@@ -515,8 +532,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       for await (const page of read()) {
         const events: StoredEvent[] = [];
         for (const event of page) {
-          const decoded = registry.decode(event, policy);
-          if (decoded !== undefined) events.push(toStoredEvent(event, decoded.data));
+          for (const decoded of registry.decode(event, policy)) {
+            if (types === undefined || types.includes(decoded.type)) events.push(toStoredEvent(event, decoded));
+          }
         }
         yield typed<readonly E[]>(events);
       }
@@ -535,15 +553,6 @@ export function createEventStore<C extends Categories = UntypedCategories, Meta 
   options: StoreOptions<C, Meta> = {},
 ): EventStore<C, Meta> {
   return new EventStore(storage, options);
-}
-
-function checkFilter(options: LogFilterOptions<string, string>): LogFilter {
-  return {
-    types: checkList('types', options.types),
-    categories: checkList('categories', options.categories),
-    streamNames: checkList('streamNames', options.streamNames),
-    streamPrefixes: checkList('streamPrefixes', options.streamPrefixes),
-  };
 }
 
 function isAggregateClass(target: unknown): target is AnyAggregateClass {

@@ -40,12 +40,12 @@ export async function* historyPages<State>(
   })) {
     const steps: HistoryStep<State>[] = [];
     for (const recorded of page) {
-      const decoded = registry.decode(recorded, policy);
-      if (decoded === undefined) continue;
-      const event = toStoredEvent(recorded, decoded.data);
-      const before = state;
-      state = deepFreeze(evolveOnce(fold, state, event));
-      steps.push({ event, state, changes: differences(before, state) });
+      for (const decoded of registry.decode(recorded, policy)) {
+        const event = toStoredEvent(recorded, decoded);
+        const before = state;
+        state = deepFreeze(evolveOnce(fold, state, event));
+        steps.push({ event, state, changes: differences(before, state) });
+      }
     }
     yield steps;
   }

@@ -91,11 +91,11 @@ export async function loadOn<State>(
   let { state, streamVersion } = known;
   for await (const page of streamPages(context.storage, query, limits)) {
     for (const event of page) {
-      const decoded = registry.decode(event, policy);
       streamVersion = event.streamVersion;
-      if (decoded === undefined) continue;
-      state = evolveOnce(fold, state, { type: event.type, data: decoded.data });
-      options.onEvent?.(toStoredEvent(event, decoded.data));
+      for (const decoded of registry.decode(event, policy)) {
+        state = evolveOnce(fold, state, decoded);
+        options.onEvent?.(toStoredEvent(event, decoded));
+      }
     }
   }
   return { streamName, streamVersion, state: deepFreeze(state) };

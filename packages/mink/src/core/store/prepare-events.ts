@@ -73,7 +73,7 @@ export function prepareEvents(
     prepared.push({
       id: idOf(context, event, time),
       type,
-      schemaVersion: 1,
+      schemaVersion: payload.schemaVersion ?? 1,
       data: stored.value,
       metadata,
       hasNegativeZero: stored.hasNegativeZero,

@@ -99,8 +99,7 @@ async function readStream(
   for await (const page of streamPages(context.storage, query, limits)) {
     for (const event of page) {
       version = event.streamVersion;
-      const decoded = context.registry.decode(event, 'skip');
-      if (decoded !== undefined) events.push({ type: event.type, data: decoded.data });
+      events.push(...context.registry.decode(event, 'skip'));
     }
   }
   return { version, events };

@@ -138,10 +138,8 @@ describe('authorize', () => {
   ])('refuses what it answers with %j', async (answer, message) => {
     const work = vi.fn();
     // @ts-expect-error some are no answers
-    const dispatch = busDoing(
-      work,
-      authorize(() => answer),
-    );
+    const policy = authorize(() => answer);
+    const dispatch = busDoing(work, policy);
     const refused = withMetadata({ userId: 'ann' }, () => dispatch());
     await expect(refused).rejects.toMatchObject({ code: 'NOT_AUTHORIZED', messageType: 'Do', userId: 'ann' });
     await expect(refused).rejects.toThrow(message);
