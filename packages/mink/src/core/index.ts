@@ -77,6 +77,10 @@ export { stringifyJson } from './json.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
 export type { Metadata, StandardMetadata } from './metadata.ts';
+export { snapshotAfter, snapshotEvery, snapshotOlderThan, snapshotWhenSlow } from './snapshots/snapshot-options.ts';
+export type { SnapshotFacts, SnapshotOptions, SnapshotPolicy } from './snapshots/snapshot-options.ts';
+export type { SnapshotFlaw } from './snapshots/snapshot-codec.ts';
+export type { SnapshotProblem } from './snapshots/snapshot-writer.ts';
 export type * from './storage/event-storage.ts';
 export type { AppendEntry, AppendManyResult, AppendResult } from './store/append-types.ts';
 export type {

@@ -71,7 +71,7 @@ export function firstIndex<T>(items: readonly T[], isPast: (item: T) => boolean)
 }
 
 /** The order of PostgreSQL's collation "C" over UTF-8; JavaScript's own order differs above U+FFFF. */
-function compareCodePoints(left: string, right: string): number {
+export function compareCodePoints(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
   for (let index = 0; index < length; index += 1) {
     const difference = rank(left.charCodeAt(index)) - rank(right.charCodeAt(index));

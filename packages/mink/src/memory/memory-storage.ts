@@ -8,19 +8,25 @@ import {
   type AppendCommandEntry,
   type AppendedEntry,
   type AppendOutcome,
+  type DeleteSnapshotsQuery,
   type Direction,
   type EventStorage,
   type FeedBound,
   type FeedStatus,
   type KeyedOutcome,
   type KeyedResult,
+  type ListSnapshotsQuery,
   type ListStreamsQuery,
   type LogFilter,
   type LogPage,
   type LogPageQuery,
   type NewKeyedResult,
+  type NewSnapshot,
   type PreparedEvent,
   type RecordedEvent,
+  type Snapshot,
+  type SnapshotInfo,
+  type SnapshotQuery,
   type StorageCallOptions,
   type StreamInfo,
   type StreamPageQuery,
@@ -28,6 +34,7 @@ import {
 } from '../core/index.ts';
 import { Claims } from './claims.ts';
 import { KeyedResults } from './keyed-results.ts';
+import { Snapshots } from './snapshots.ts';
 import { firstIndex, LogIndex } from './log-index.ts';
 
 const INCARNATION = 'memory';
@@ -51,6 +58,7 @@ export class MemoryStorage implements EventStorage {
   readonly #versions = new Map<string, IdIndex>();
   readonly #results: KeyedResults;
   readonly #claims = new Claims();
+  readonly #snapshots: Snapshots;
   readonly #waiting = new Set<() => void>();
   readonly #now: () => number;
   #closed = false;
@@ -58,6 +66,7 @@ export class MemoryStorage implements EventStorage {
   constructor(now: () => number) {
     this.#now = now;
     this.#results = new KeyedResults(now);
+    this.#snapshots = new Snapshots(now);
   }
 
   async append(command: AppendCommand, { tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
@@ -199,6 +208,27 @@ export class MemoryStorage implements EventStorage {
   async deleteExpiredResults(limit: number): Promise<number> {
     this.#checkOpen();
     return this.#results.deleteExpired(limit);
+  }
+
+  async saveSnapshot(snapshot: NewSnapshot): Promise<void> {
+    this.#checkOpen();
+    this.#snapshots.save(snapshot);
+  }
+
+  async readSnapshot(query: SnapshotQuery, { tx }: StorageCallOptions = {}): Promise<Snapshot | undefined> {
+    this.#checkOpen();
+    if (tx !== undefined) refuseTransaction();
+    return this.#snapshots.find(query);
+  }
+
+  async listSnapshots(query: ListSnapshotsQuery): Promise<readonly SnapshotInfo[]> {
+    this.#checkOpen();
+    return this.#snapshots.list(query);
+  }
+
+  async deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number> {
+    this.#checkOpen();
+    return this.#snapshots.delete(query);
   }
 
   async close(): Promise<void> {

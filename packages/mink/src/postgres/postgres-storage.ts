@@ -5,15 +5,21 @@ import {
   type AppendCommand,
   type AppendOutcome,
   type EventStorage,
+  type DeleteSnapshotsQuery,
   type FeedBound,
   type FeedStatus,
+  type ListSnapshotsQuery,
   type ListStreamsQuery,
   type OpenTransaction,
   type KeyedResult,
   type LogPage,
   type LogPageQuery,
   type NewKeyedResult,
+  type NewSnapshot,
   type RecordedEvent,
+  type Snapshot,
+  type SnapshotInfo,
+  type SnapshotQuery,
   type StorageCallOptions,
   type StreamInfo,
   type StreamPageQuery,
@@ -44,6 +50,14 @@ import {
 } from './queries/idempotency.ts';
 import { findHolderQuery } from './queries/find-holder.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
+import {
+  deleteSnapshotsQuery,
+  listSnapshotsQuery,
+  readSnapshotQuery,
+  saveSnapshotQuery,
+  toSnapshot,
+  toSnapshotInfo,
+} from './queries/snapshots.ts';
 import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
 import { checkNotEnded, checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
@@ -230,6 +244,25 @@ export class PostgresStorage implements EventStorage {
 
   async deleteExpiredResults(limit: number): Promise<number> {
     return (await this.#read(deleteExpiredResultsQuery(this.#schema, limit))).length;
+  }
+
+  async saveSnapshot(snapshot: NewSnapshot): Promise<void> {
+    await this.#read(saveSnapshotQuery(this.#schema, snapshot));
+  }
+
+  async readSnapshot(query: SnapshotQuery, { tx }: StorageCallOptions = {}): Promise<Snapshot | undefined> {
+    const [row] = await this.#read(readSnapshotQuery(this.#schema, query), tx);
+    return row === undefined ? undefined : toSnapshot(row);
+  }
+
+  async listSnapshots(query: ListSnapshotsQuery): Promise<readonly SnapshotInfo[]> {
+    const rows = await this.#read(listSnapshotsQuery(this.#schema, query));
+    return rows.map(toSnapshotInfo);
+  }
+
+  async deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number> {
+    const statement = deleteSnapshotsQuery(this.#schema, query);
+    return statement === undefined ? 0 : (await this.#read(statement)).length;
   }
 
   async close(): Promise<void> {

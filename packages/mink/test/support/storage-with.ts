@@ -16,6 +16,10 @@ export function storageWith(storage: EventStorage, changed: Partial<EventStorage
     readResult: (key) => storage.readResult(key),
     keepResult: (result) => storage.keepResult(result),
     deleteExpiredResults: (limit) => storage.deleteExpiredResults(limit),
+    saveSnapshot: (snapshot) => storage.saveSnapshot(snapshot),
+    readSnapshot: (query, options) => storage.readSnapshot(query, options),
+    listSnapshots: (query) => storage.listSnapshots(query),
+    deleteSnapshots: (query) => storage.deleteSnapshots(query),
     close: () => storage.close(),
     ...changed,
   };

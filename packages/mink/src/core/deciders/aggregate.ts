@@ -4,6 +4,7 @@ import { codecFor, type AnyEvents, type EventOf } from '../events/define-events.
 import { encoded, type EncodedPayload } from '../events/event-schema.ts';
 import type { Anything, ReturnsState } from './evolve-type.ts';
 import { checkFold, evolveOnce, initialStateOf, type AnyFold, type Fold } from './decider.ts';
+import type { SnapshotOptions } from '../snapshots/snapshot-options.ts';
 import { streamName } from '../stream-name.ts';
 import { typed } from '../typed.ts';
 
@@ -194,6 +195,7 @@ export function Aggregate<const Category extends string, E extends AnyEvents, St
     readonly events: E;
     readonly initialState: () => State;
     readonly evolve: (state: State, event: EventOf<E>) => Next;
+    readonly snapshots?: SnapshotOptions<NoInfer<State>> | undefined;
   } & ReturnsState<Next, State>,
 ): AggregateClass<Category, E, State> {
   checkFold(definition);

@@ -2,6 +2,7 @@ import { EvolveFailedError, InvalidArgumentError } from '../errors.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import type { AnyEvents, EventOf } from '../events/define-events.ts';
 import type { Anything, ReturnsState } from './evolve-type.ts';
+import { checkSnapshotOptions, type SnapshotOptions } from '../snapshots/snapshot-options.ts';
 import { checkCategory } from '../store/event-registry.ts';
 import { typed } from '../typed.ts';
 
@@ -11,6 +12,8 @@ export interface Fold<Category extends string, E extends AnyEvents, State> {
   readonly events: E;
   initialState(): State;
   evolve(state: State, event: EventOf<E>): State;
+  /** Whether, and how, snapshots shorten loading. */
+  readonly snapshots?: SnapshotOptions<State> | undefined;
 }
 
 /** Pure decision logic over the events of a category. */
@@ -51,6 +54,7 @@ export function defineDecider<
     readonly initialState: () => State;
     readonly evolve: (state: State, event: EventOf<E>) => Next;
     readonly decide: (command: Command, state: State) => EventOf<E> | readonly EventOf<E>[];
+    readonly snapshots?: SnapshotOptions<NoInfer<State>> | undefined;
   } & ReturnsState<Next, State>,
 ): Decider<Category, E, State, Command> {
   checkFold(definition);
@@ -64,8 +68,10 @@ export function checkFold(definition: {
   readonly category: string;
   readonly initialState: unknown;
   readonly evolve: unknown;
+  readonly snapshots?: SnapshotOptions<unknown> | undefined;
 }): void {
   checkCategory(definition.category);
+  checkSnapshotOptions(definition.snapshots);
   if (typeof definition.initialState !== 'function')
     throw new InvalidArgumentError('initialState', 'is not a function');
   if (typeof definition.evolve !== 'function') throw new InvalidArgumentError('evolve', 'is not a function');
@@ -77,6 +83,7 @@ export interface AnyFold<State> {
   readonly events: AnyEvents;
   initialState(): State;
   evolve(state: State, event: { readonly type: string; readonly data: unknown }): State;
+  readonly snapshots?: SnapshotOptions<State> | undefined;
 }
 
 /** The state before the first event, frozen: an `evolve` that changes it in place fails at once. */

@@ -41,6 +41,14 @@ export interface EventStorage {
   keepResult(result: NewKeyedResult): Promise<KeyedResult | undefined>;
   /** Forgets results that have expired, at most `limit` of them; gives back how many. */
   deleteExpiredResults(limit: number): Promise<number>;
+  /** Keeps a snapshot beside earlier ones of its stream and name; one of the same version is replaced. */
+  saveSnapshot(snapshot: NewSnapshot): Promise<void>;
+  /** The last snapshot within the limits of the query. */
+  readSnapshot(query: SnapshotQuery, options?: StorageCallOptions): Promise<Snapshot | undefined>;
+  /** One page of snapshots, by stream name, name and version, without their states. */
+  listSnapshots(query: ListSnapshotsQuery): Promise<readonly SnapshotInfo[]>;
+  /** Deletes snapshots, and gives back how many. */
+  deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number>;
   /** Releases what the storage holds. Calls under way may fail with `StoreClosedError`. */
   close(): Promise<void>;
 }
@@ -126,6 +134,66 @@ export interface NewKeyedResult extends CommandKey {
   /** What its rules refused it with; undefined where it succeeded. */
   readonly error: JsonValue | undefined;
   readonly streams: readonly { readonly streamName: string; readonly streamVersion: number }[];
+}
+
+/** What is known of a snapshot without its state. */
+export interface SnapshotInfo {
+  readonly streamName: string;
+  readonly category: string;
+  /** Whose state it is: several folds may read one stream. */
+  readonly name: string;
+  /** The version of the stream it was made at. */
+  readonly streamVersion: number;
+  /** Position, id and time of the last event in it. */
+  readonly globalPosition: number;
+  readonly lastEventId: string;
+  readonly lastRecordedAt: number;
+  /** The version of the state's form, counted by its author. */
+  readonly schemaVersion: number;
+  /** A hash of the shape of the state. */
+  readonly shape: string;
+  /** Characters of the state. */
+  readonly size: number;
+  readonly createdAt: number;
+}
+
+/** The state of an entity at a version, as JSON text. */
+export interface Snapshot extends SnapshotInfo {
+  readonly state: string;
+  /** A hash of the state and what belongs to it: whatever was changed by hand, or cut, does not match. */
+  readonly checksum: string;
+}
+
+/** A snapshot that is to be kept; `createdAt` is the storage's time. */
+export type NewSnapshot = Omit<Snapshot, 'createdAt' | 'size'>;
+
+/** The last snapshot of a stream and a name that was made at or before each of the ends. */
+export interface SnapshotQuery {
+  readonly streamName: string;
+  readonly name: string;
+  readonly untilVersion: number | undefined;
+  readonly untilPosition: number | undefined;
+  /** Milliseconds since 1970, inclusive. */
+  readonly untilTime: number | undefined;
+}
+
+export interface ListSnapshotsQuery {
+  readonly category: string | undefined;
+  readonly streamName: string | undefined;
+  /** The one after which the page begins. */
+  readonly after: Pick<SnapshotInfo, 'streamName' | 'name' | 'streamVersion'> | undefined;
+  readonly limit: number;
+}
+
+/** All conditions must hold; without any, nothing is deleted. */
+export interface DeleteSnapshotsQuery {
+  readonly category?: string | undefined;
+  readonly streamName?: string | undefined;
+  readonly name?: string | undefined;
+  /** Only those that have at least this many newer ones of their stream and name. */
+  readonly keep?: number | undefined;
+  /** Only those that were made before, in milliseconds since 1970. */
+  readonly before?: number | undefined;
 }
 
 /** Values of a unique set that a stream holds from an append on: exactly these. */

@@ -54,6 +54,7 @@ import type {
   SubscribeOptions,
 } from './options.ts';
 import { rebuildUniqueSets, type RebuildUniqueSetsOptions, type RebuiltUniqueSets } from './rebuild-unique-sets.ts';
+import { SnapshotWriter } from '../snapshots/snapshot-writer.ts';
 import { allowManyListeners, linkSignals } from './signals.ts';
 import { toStoredEvent } from './stored-event.ts';
 import { typed } from '../typed.ts';
@@ -73,7 +74,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   readonly #closing = new AbortController();
 
   constructor(storage: EventStorage, options: StoreOptions<C, Meta> = {}) {
-    const { categories, metadata, newId } = options;
+    const { categories, metadata, newId, onSnapshotProblem = () => undefined } = options;
     allowManyListeners(this.#closing.signal);
     this.#context = {
       storage,
@@ -84,6 +85,8 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),
       newId,
       newUuid: createUuidV7Generator(Date.now),
+      snapshotWriter: new SnapshotWriter(storage, onSnapshotProblem),
+      reportSnapshotProblem: onSnapshotProblem,
     };
   }
 
@@ -314,6 +317,11 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     return existing({ streamName: loaded.streamName, version: loaded.streamVersion, until: options.until }, loaded);
   }
 
+  /** Resolves when every snapshot that loads and appends have called for so far is made. */
+  flushSnapshots(): Promise<void> {
+    return this.#context.snapshotWriter.flush();
+  }
+
   /**
    * The history of an entity, of a decider or an aggregate: each event with the state it led to, and what it changed. With
    * `until`, the history up to then. Empty where there are no events.
@@ -471,6 +479,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new StoreClosedError());
+    await this.#context.snapshotWriter.close();
     await this.#context.storage.close();
   }
 

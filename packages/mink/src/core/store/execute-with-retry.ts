@@ -11,12 +11,13 @@ import type { StoredEvent } from './categories.ts';
 import {
   appendDecision,
   checkExpectation,
+  withSnapshot,
   type ExecuteContext,
   type ExecuteOptions,
   type ExecuteResult,
 } from './execute.ts';
 import type { KeyedOptions } from './keyed.ts';
-import { loadOn, loadState, type Loaded } from './load.ts';
+import { loadKnown, loadOn, type Loaded } from './load.ts';
 import { checkOneOf } from './read-options.ts';
 
 /** Another writer got there first. */
@@ -57,14 +58,16 @@ export async function executeWithRetry(
 ): Promise<ExecuteResult<unknown>> {
   const { fold } = actor;
   const tries = new Tries(options);
-  let known = await loadState(context, fold, id, options);
+  const { replay, ...first } = await loadKnown(context, fold, id, options);
+  let known: Loaded<unknown> = first;
   const { streamName } = known;
   checkExpectation(streamName, options.expectedVersion, known.streamVersion);
   let decision = await actor.decide(known);
   for (;;) {
     let lost: ConcurrencyConflictError;
     try {
-      return await appendDecision(context, { fold, id, decision }, options, sendSurely(tries));
+      const result = await appendDecision(context, { fold, id, decision }, options, sendSurely(tries));
+      return withSnapshot(context, fold, replay, result);
     } catch (error) {
       if (!(error instanceof ConcurrencyConflictError)) throw error;
       lost = error;
@@ -74,6 +77,7 @@ export async function executeWithRetry(
     if (end !== undefined) throw new ConflictNotResolvedError(streamName, { tries: made, reason: end }, lost);
     const between: StoredEvent[] = [];
     known = await loadOn(context, fold, known, { ...options, onEvent: (event) => between.push(event) });
+    replay?.append(between);
     checkExpectation(streamName, options.expectedVersion, known.streamVersion);
     const decided = decision.events.map(({ type, data }) => ({ type, data }));
     const resolution = (await options.onConflict?.({ ...known, tries: made, decided, between })) ?? 'retry';

@@ -7,7 +7,8 @@ import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
 import type { StoredEvent } from './categories.ts';
 import { createCategoryRegistry } from './event-registry.ts';
 import type { KeyedOptions } from './keyed.ts';
-import { loadState, type LoadContext, type LoadOptions } from './load.ts';
+import { loadKnown, loadState, type LoadContext, type LoadOptions } from './load.ts';
+import { offerSnapshot, type Replay } from '../snapshots/replay.ts';
 import type { AppendOptions } from './options.ts';
 import { internals, type AnyAggregate } from '../deciders/aggregate.ts';
 
@@ -43,10 +44,24 @@ export async function execute(
   id: string,
   options: ExecuteOptions<unknown>,
 ): Promise<ExecuteResult<unknown>> {
-  const known = await loadState(context, actor.fold, id, options);
+  const { replay, ...known } = await loadKnown(context, actor.fold, id, options);
   checkExpectation(known.streamName, options.expectedVersion, known.streamVersion);
   const decision = await actor.decide(known);
-  return appendDecision(context, { fold: actor.fold, id, decision }, options);
+  const result = await appendDecision(context, { fold: actor.fold, id, decision }, options);
+  return withSnapshot(context, actor.fold, replay, result);
+}
+
+/** A result whose state may be worth a snapshot. */
+export function withSnapshot<R extends ExecuteResult<unknown>>(
+  context: ExecuteContext,
+  fold: AnyFold<unknown>,
+  replay: Replay | undefined,
+  result: R,
+): R {
+  if (replay === undefined) return result;
+  replay.append(result.events);
+  offerSnapshot(context, fold, { streamName: result.streamName, state: result.state, replay });
+  return result;
 }
 
 /**

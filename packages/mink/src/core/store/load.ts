@@ -10,6 +10,10 @@ import { createCategoryRegistry, type UnknownEventsPolicy } from './event-regist
 import { checkPolicy, checkUntil, type Until } from './read-options.ts';
 import { streamPages } from './read-pages.ts';
 import { toStoredEvent } from './stored-event.ts';
+import { offerSnapshot, OtherHistory, Replay } from '../snapshots/replay.ts';
+import { readBase, reportFlaw } from '../snapshots/snapshot-base.ts';
+import type { SnapshotProblem, SnapshotWriter } from '../snapshots/snapshot-writer.ts';
+import { typed } from '../typed.ts';
 
 /** Options of `load`. */
 export interface LoadOptions {
@@ -38,6 +42,8 @@ export interface LoadContext {
   readonly storage: EventStorage;
   readonly categories: Categories | undefined;
   readonly pageSize: number;
+  readonly snapshotWriter: SnapshotWriter;
+  readonly reportSnapshotProblem: (problem: SnapshotProblem) => void;
 }
 
 /** Refuses a fold over other events than the store has for that category: it would misread them. */
@@ -69,8 +75,44 @@ export async function loadState<State>(
   id: string,
   options: LoadOptions,
 ): Promise<Loaded<State>> {
-  const nothing = { streamName: streamName(fold.category, id), streamVersion: 0, state: initialStateOf(fold) };
-  return loadOn(context, fold, nothing, options);
+  const { streamName, streamVersion, state, replay } = await loadKnown(context, fold, id, options);
+  if (replay !== undefined && options.until === undefined) offerSnapshot(context, fold, { streamName, state, replay });
+  return { streamName, streamVersion, state };
+}
+
+/** A state, and how it was come by. */
+export interface Known<State> extends Loaded<State> {
+  /** Undefined where no snapshot is wanted. */
+  readonly replay: Replay | undefined;
+}
+
+/** Like {@link loadState}, for whoever goes on: a snapshot is made of what it comes to. */
+export async function loadKnown<State>(
+  context: LoadContext,
+  fold: AnyFold<State>,
+  id: string,
+  options: LoadOptions,
+): Promise<Known<State>> {
+  const name = streamName(fold.category, id);
+  const nothing = { streamName: name, streamVersion: 0, state: initialStateOf(fold) };
+  if (fold.snapshots === undefined) return { ...(await loadOn(context, fold, nothing, options)), replay: undefined };
+  // What one transaction sees, or one reader passes over, is nothing to keep for others.
+  const isForAll = options.tx === undefined && options.unknownEvents !== 'skip';
+  const { signal, tx } = options;
+  const until = checkUntil(options.until, ['version', 'position', 'time']);
+  const base = await readBase(context, fold, name, { signal, tx, until });
+  const replay = new Replay(base?.snapshot);
+  try {
+    const known = typed<Loaded<State>>(base ?? nothing);
+    const loaded = await loadOn(context, fold, known, { ...options, replay });
+    return { ...loaded, replay: isForAll ? replay.end() : undefined };
+  } catch (error) {
+    if (!(error instanceof OtherHistory)) throw error;
+    reportFlaw(context, fold, name, { flaw: 'other-history' });
+    const whole = new Replay(undefined);
+    const loaded = await loadOn(context, fold, nothing, { ...options, replay: whole });
+    return { ...loaded, replay: isForAll ? whole.end() : undefined };
+  }
 }
 
 /** Folds what has come to a stream since it was `known`. */
@@ -78,26 +120,34 @@ export async function loadOn<State>(
   context: LoadContext,
   fold: AnyFold<State>,
   known: Loaded<State>,
-  options: LoadOptions & { readonly onEvent?: ((event: StoredEvent) => void) | undefined },
+  options: LoadOptions & {
+    readonly onEvent?: ((event: StoredEvent) => void) | undefined;
+    readonly replay?: Replay | undefined;
+  },
 ): Promise<Loaded<State>> {
   const { streamName } = known;
   const registry = createCategoryRegistry(fold.category, fold.events);
   const policy = checkPolicy(options.unknownEvents);
   const until = checkUntil(options.until, ['version', 'position', 'time']);
-  const fromVersion = known.streamVersion + 1;
+  const { replay } = options;
+  // The last event of a snapshot is read again: it has to be the one that the snapshot was made with.
+  const fromVersion = known.streamVersion + (replay?.isOnSnapshot === true ? 0 : 1);
   const query = { streamName, fromVersion, types: undefined, direction: 'forwards' as const, ...until };
   const { signal, tx } = options;
   const limits = { limit: undefined, pageSize: context.pageSize, signal, tx, isEager: true };
   let { state, streamVersion } = known;
   for await (const page of streamPages(context.storage, query, limits)) {
     for (const event of page) {
+      if (replay?.isCovered(event) === true) continue;
       streamVersion = event.streamVersion;
       for (const decoded of registry.decode(event, policy)) {
         state = evolveOnce(fold, state, decoded);
+        replay?.count(decoded.type);
         options.onEvent?.(toStoredEvent(event, decoded));
       }
     }
   }
+  replay?.checkCovered();
   return { streamName, streamVersion, state: deepFreeze(state) };
 }
 

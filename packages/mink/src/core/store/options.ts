@@ -1,5 +1,6 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
+import type { SnapshotProblem } from '../snapshots/snapshot-writer.ts';
 import type { StandardSchema } from '../events/standard-schema.ts';
 import type { Direction, OpenTransaction } from '../storage/event-storage.ts';
 import type { UnknownEventsPolicy } from './event-registry.ts';
@@ -30,6 +31,11 @@ export interface StoreOptions<C, Meta> {
    * @defaultValue UUID v7 of the system clock
    */
   readonly newId?: (() => string) | undefined;
+  /**
+   * Told when a snapshot could not be used, or made: the state is right all the same, because it is replayed from the events.
+   * @defaultValue nobody is told
+   */
+  readonly onSnapshotProblem?: ((problem: SnapshotProblem) => void) | undefined;
 }
 
 /** The five standard names, and any of the user's own; ambient metadata fills in the rest. */

@@ -1,7 +1,30 @@
 -- min_compatible_code: 1
 --
 -- What an append may bring with it: the key of the command it comes of, with the command's result, and values that no two
--- streams may hold at once. Both are stored in the append's transaction, or not at all.
+-- streams may hold at once. Both are stored in the append's transaction, or not at all. And snapshots, which only shorten
+-- loading: they may be deleted at any time.
+
+create table :schema.snapshots (
+  stream_name text collate "C" not null,
+  name text collate "C" not null,
+  stream_version bigint not null check (stream_version > 0),
+  category text collate "C" not null,
+  global_position bigint not null,
+  last_event_id uuid not null,
+  last_recorded_at timestamptz not null,
+  schema_version int not null,
+  shape text not null,
+  -- As text: what was written has to be what the checksum was made of.
+  state text not null,
+  checksum text not null,
+  created_at timestamptz not null,
+  primary key (stream_name, name, stream_version)
+);
+
+create index snapshots_category on :schema.snapshots (category, stream_name);
+
+comment on table :schema.snapshots is
+  'States of entities at a version, to shorten loading. They follow from the events and may be deleted at any time.';
 
 -- The first result of each command that was sent with a key.
 create table :schema.idempotency (

@@ -1,0 +1,45 @@
+import type { AnyFold } from '../deciders/decider.ts';
+import type { Snapshot, StorageCallOptions } from '../storage/event-storage.ts';
+import type { Loaded, LoadContext } from '../store/load.ts';
+import type { UntilParts } from '../store/read-options.ts';
+import { decodeSnapshot, snapshotOptionsOf, type SnapshotFlaw } from './snapshot-codec.ts';
+
+/** What loading can begin with instead of the first event. */
+export interface SnapshotBase extends Loaded<unknown> {
+  readonly snapshot: Snapshot;
+}
+
+/** The last usable snapshot; undefined where there is none, which is never an error. */
+export async function readBase(
+  context: LoadContext,
+  fold: AnyFold<unknown>,
+  streamName: string,
+  { until, ...call }: StorageCallOptions & { readonly until: UntilParts },
+): Promise<SnapshotBase | undefined> {
+  const { name } = snapshotOptionsOf(fold);
+  try {
+    const snapshot = await context.storage.readSnapshot({ streamName, name, ...until }, call);
+    if (snapshot === undefined) return undefined;
+    const decoded = decodeSnapshot(fold, snapshot);
+    if ('state' in decoded)
+      return { streamName, streamVersion: snapshot.streamVersion, state: decoded.state, snapshot };
+    reportFlaw(context, fold, streamName, decoded);
+  } catch (error) {
+    call.signal?.throwIfAborted();
+    // In a transaction, a statement that fails has ended it: there is nothing to fall back to.
+    if (call.tx !== undefined) throw error;
+    reportFlaw(context, fold, streamName, { flaw: 'failed', error });
+  }
+  return undefined;
+}
+
+/** Tells that a snapshot was not used. */
+export function reportFlaw(
+  context: LoadContext,
+  fold: AnyFold<unknown>,
+  streamName: string,
+  { flaw, error }: { readonly flaw: SnapshotFlaw; readonly error?: unknown },
+): void {
+  const { name } = snapshotOptionsOf(fold);
+  context.reportSnapshotProblem({ streamName, name, flaw, error });
+}

@@ -1,0 +1,93 @@
+import type { AnyFold } from '../deciders/decider.ts';
+import type { EventStorage, RecordedEvent } from '../storage/event-storage.ts';
+import { encodeSnapshot, snapshotOptionsOf, type SnapshotFlaw } from './snapshot-codec.ts';
+
+/** A snapshot that could not be used, or made. The state is right all the same: it was replayed from the events. */
+export interface SnapshotProblem {
+  readonly streamName: string;
+  readonly name: string;
+  readonly flaw: SnapshotFlaw;
+  /** What `encode`, `decode` or the storage threw. */
+  readonly error: unknown;
+}
+
+/** What a snapshot is made of. */
+export interface SnapshotTask {
+  readonly fold: AnyFold<unknown>;
+  readonly streamName: string;
+  readonly state: unknown;
+  /** The last event in the state. */
+  readonly last: Pick<RecordedEvent, 'id' | 'streamVersion' | 'globalPosition' | 'recordedAt'>;
+}
+
+const MAX_WAITING = 100;
+
+/**
+ * Makes snapshots, one after another, while nobody waits for them. A newer one of a stream takes the place of one that still
+ * waits; above a hundred streams, further ones are left out: a later load makes up for it.
+ */
+export class SnapshotWriter {
+  readonly #storage: EventStorage;
+  readonly #report: (problem: SnapshotProblem) => void;
+  readonly #waiting = new Map<string, SnapshotTask>();
+  #running: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(storage: EventStorage, report: (problem: SnapshotProblem) => void) {
+    this.#storage = storage;
+    this.#report = report;
+  }
+
+  /** Makes a snapshot some time soon. */
+  offer(task: SnapshotTask): void {
+    const key = `${task.streamName}\0${snapshotOptionsOf(task.fold).name}`;
+    if (this.#isClosed || (this.#waiting.size >= MAX_WAITING && !this.#waiting.has(key))) return;
+    this.#waiting.set(key, task);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when everything that was offered is made, or has failed. */
+  async flush(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Makes no more; the one under way comes to its end. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#waiting.clear();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Not before whoever caused it has its answer.
+    await new Promise(setImmediate);
+    for (const [key, task] of this.#waiting) {
+      this.#waiting.delete(key);
+      await this.write(task);
+    }
+    this.#running = undefined;
+    if (this.#waiting.size > 0) this.#running = this.#run();
+  }
+
+  /** Makes a snapshot now. False where it failed, which is reported. */
+  async write({ fold, streamName, state, last }: SnapshotTask): Promise<boolean> {
+    const { name, options } = snapshotOptionsOf(fold);
+    try {
+      const at = {
+        streamName,
+        category: fold.category,
+        name,
+        streamVersion: last.streamVersion,
+        globalPosition: last.globalPosition,
+        lastEventId: last.id,
+        lastRecordedAt: last.recordedAt,
+      };
+      await this.#storage.saveSnapshot(encodeSnapshot(fold, at, state));
+      await this.#storage.deleteSnapshots({ streamName, name, keep: options.keep ?? 2 });
+      return true;
+    } catch (error) {
+      this.#report({ streamName, name, flaw: 'failed', error });
+      return false;
+    }
+  }
+}
