@@ -15,8 +15,9 @@ interface Rule {
 
 const library: Readonly<Record<string, Rule>> = {
   core: { folders: [], packages: [] },
+  cache: { folders: ['core'], packages: [/^lru-cache$/u] },
   memory: { folders: ['core'], packages: [] },
-  testing: { folders: ['core'], packages: [] },
+  testing: { folders: ['core', 'memory'], packages: [] },
   postgres: { folders: ['core'], packages: [/^pg$/u] },
   'index.ts': { folders: ['core'], packages: [] },
 };

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
+import type { AnyEvents, Decider } from 'mink';
 import { ConfigInvalidError, ConfigNotFoundError } from './errors.ts';
 import { isReadableStore, type ReadableStore } from './readable-store.ts';
 
@@ -12,10 +13,21 @@ export interface Config {
   readonly url: string | undefined;
   readonly schema: string | undefined;
   readonly store: ReadableStore | undefined;
+  /** Its deciders and aggregates. */
+  readonly folds: readonly ConfigFold[];
+}
+
+/** A decider or an aggregate, by shape: the config file may come with a mink of its own. */
+export interface ConfigFold {
+  /** Whose snapshots they are, where it has any. */
+  readonly category: string;
+  readonly hasSnapshots: boolean;
+  /** What the store's methods take. */
+  readonly target: AnyFold;
 }
 
 const NAMES = ['mink.config.js', 'mink.config.mjs', 'mink.config.ts'];
-const NO_CONFIG: Config = { path: undefined, url: undefined, schema: undefined, store: undefined };
+const NO_CONFIG: Config = { path: undefined, url: undefined, schema: undefined, store: undefined, folds: [] };
 
 /** Loads the config file that was given, or the one in the current directory, if any. */
 export async function loadConfig(cwd: string, given: string | undefined): Promise<Config> {
@@ -63,7 +75,32 @@ function parseConfig(path: string, module: unknown): Config {
       'exports a "store" that is no event store. Export what createPostgresStore gives.',
     );
   }
-  return { path, url: textOf(path, exported, 'url'), schema: textOf(path, exported, 'schema'), store };
+  const folds = [...foldsOf(path, exported, 'deciders'), ...foldsOf(path, exported, 'aggregates')];
+  return { path, url: textOf(path, exported, 'url'), schema: textOf(path, exported, 'schema'), store, folds };
+}
+
+function foldsOf(path: string, exported: Readonly<Record<string, unknown>>, name: string): readonly ConfigFold[] {
+  const list = exported[name] ?? [];
+  if (!Array.isArray(list)) throw new ConfigInvalidError(path, `exports "${name}" that are no array.`);
+  return list.map((item: unknown) => {
+    const fold: unknown = typeof item === 'function' && 'definition' in item ? item.definition : item;
+    if (!isFold(fold)) throw new ConfigInvalidError(path, `exports "${name}" of which one is neither decider nor aggregate.`);
+    return { category: fold.category, hasSnapshots: fold.snapshots !== undefined, target: fold };
+  });
+}
+
+type AnyFold = Decider<string, AnyEvents, unknown, unknown>;
+
+function isFold(value: unknown): value is AnyFold {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'category' in value &&
+    typeof value.category === 'string' &&
+    'evolve' in value &&
+    typeof value.evolve === 'function' &&
+    'initialState' in value
+  );
 }
 
 /** The exports by name, over the members of the default export. */
@@ -74,7 +111,7 @@ function exportsOf(path: string, module: unknown): Readonly<Record<string, unkno
   }
   const exported = { ...membersOf(main), ...named };
   if (Object.keys(exported).length > 0) return exported;
-  throw new ConfigInvalidError(path, 'exports nothing. Export url, schema or store.');
+  throw new ConfigInvalidError(path, 'exports nothing. Export url, schema, store, deciders or aggregates.');
 }
 
 function membersOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { findRunningPostgres } from '@mink/dev';
 import { createPostgresStore } from 'mink/postgres';
-import { loadConfig, type Config } from './config-file.ts';
+import { loadConfig, type Config, type ConfigFold } from './config-file.ts';
 import type { Context, GlobalOptions } from './context.ts';
-import { NoDatabaseError } from './errors.ts';
+import { NoDatabaseError, UsageError } from './errors.ts';
 import type { ReadableStore } from './readable-store.ts';
 
 export const DEFAULT_SCHEMA = 'mink';
@@ -31,6 +31,25 @@ export async function withStore<T>(
   } finally {
     await store.close();
   }
+}
+
+/** The decider or aggregate of the config file for a category. */
+export async function findFold(
+  context: Context,
+  options: GlobalOptions,
+  category: string,
+): Promise<ConfigFold | undefined> {
+  const { folds } = await loadConfig(context.cwd, options.config);
+  return folds.find((fold) => fold.category === category);
+}
+
+/** All deciders and aggregates of the config file that have snapshots. */
+export async function foldsWithSnapshots(context: Context, options: GlobalOptions): Promise<readonly ConfigFold[]> {
+  const { folds, path } = await loadConfig(context.cwd, options.config);
+  const found = folds.filter(({ hasSnapshots }) => hasSnapshots);
+  if (found.length > 0) return found;
+  const where = path === undefined ? 'There is no config file' : `"${path}" exports no decider or aggregate with snapshots`;
+  throw new UsageError(`${where}. Export "deciders" or "aggregates" from mink.config.ts, with { snapshots } in their definitions.`);
 }
 
 /** The database that the options, the environment or the config file name, in this order; else that of `mink dev`. */

@@ -40,6 +40,36 @@ export class ConfigInvalidError extends MinkError {
   }
 }
 
+/** Snapshots that do not hold what the events say. */
+export class SnapshotsWrongError extends MinkError {
+  readonly code = 'SNAPSHOTS_WRONG';
+  readonly category: string;
+  readonly wrong: number;
+
+  constructor(category: string, wrong: number) {
+    super(
+      `${wrong} snapshots of "${category}" do not hold what the events say. Delete them with "mink snapshots prune --category ${category}", and raise snapshots.schemaVersion if evolve has changed.`,
+    );
+    this.category = category;
+    this.wrong = wrong;
+  }
+}
+
+/** States that could not be kept. */
+export class SnapshotsNotMadeError extends MinkError {
+  readonly code = 'SNAPSHOTS_NOT_MADE';
+  readonly category: string;
+  readonly failed: number;
+
+  constructor(category: string, failed: number) {
+    super(
+      `${failed} states of "${category}" could not be kept. Set onSnapshotProblem of the config's store to see why; loads are right all the same.`,
+    );
+    this.category = category;
+    this.failed = failed;
+  }
+}
+
 /** The development server ended on its own. */
 export class DevServerStoppedError extends MinkError {
   readonly code = 'DEV_SERVER_STOPPED';

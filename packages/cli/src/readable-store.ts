@@ -8,6 +8,11 @@ const METHODS = [
   'streamInfoOrThrow',
   'readBound',
   'feedStatus',
+  'history',
+  'listSnapshots',
+  'deleteSnapshots',
+  'createSnapshots',
+  'verifySnapshots',
   'close',
 ] as const;
 

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
-import type { Until } from 'mink';
+import { parseStreamName, type Until } from 'mink';
 import type { Context, GlobalOptions } from '../context.ts';
-import { withStore } from '../database.ts';
+import { findFold, withStore } from '../database.ts';
+import { UsageError } from '../errors.ts';
 import { eventBlock, eventJson } from '../event-text.ts';
 import { interruptible } from '../interrupt.ts';
+import { jsonText } from '../json-text.ts';
 import { parseStreamPoint, wholeFrom } from '../option-values.ts';
 import { readPastUnknown, type Reading, type ShownEvent } from '../read-past-unknown.ts';
 import type { ReadableStore } from '../readable-store.ts';
@@ -14,6 +16,7 @@ interface StreamOptions extends GlobalOptions {
   readonly from: number;
   readonly limit?: number | undefined;
   readonly backwards?: boolean | undefined;
+  readonly states?: boolean | undefined;
 }
 
 const HELP = `
@@ -22,9 +25,11 @@ Examples:
   mink stream Order-42 --at 7                       as it was at version 7
   mink stream Order-42 --at 2026-01-31T10:00:00Z    as it was then
   mink stream Order-42 --backwards --limit 1        its last event
+  mink stream Order-42 --states                     the state after each event, and what it changed
   mink stream Order-42 --json | jq .data            one line per event
 
-A stream that does not exist is an error (exit code 1).
+A stream that does not exist is an error (exit code 1). --states needs a decider or an aggregate of the category in the
+config file: export "deciders" or "aggregates".
 `;
 
 export function addStreamCommand(program: Command, context: Context): void {
@@ -36,12 +41,14 @@ export function addStreamCommand(program: Command, context: Context): void {
     .option('--from <version>', 'from this version on', wholeFrom(1), 1)
     .option('--limit <number>', 'at most so many events', wholeFrom(1))
     .option('--backwards', 'the last event first')
+    .option('--states', 'the state after each event, and what it changed')
     .addHelpText('after', HELP)
     .action((name: string, _options, command: Command) => stream(context, name, command.optsWithGlobals()));
 }
 
 async function stream(context: Context, name: string, options: StreamOptions): Promise<void> {
-  await withStore(context, options, (store) => interruptible(print(context, { store, name, options }), context.signal));
+  const show = options.states === true ? await statesPrinter(context, name, options) : print;
+  await withStore(context, options, (store) => interruptible(show(context, { store, name, options }), context.signal));
 }
 
 interface Source {
@@ -61,6 +68,35 @@ async function print({ stdout, stderr, signal }: Context, source: Source): Promi
     await stdout.write(page.map(text).join(''));
   }
   if (!found && options.json !== true) await stderr.line('No events in this range.');
+}
+
+/** Prints the state after each event instead of its payload alone. */
+async function statesPrinter(context: Context, name: string, options: StreamOptions): Promise<typeof print> {
+  const { category, id } = parseStreamName(name);
+  if (options.backwards === true) throw new UsageError('--states goes forwards only. Leave out --backwards.');
+  const fold = await findFold(context, options, category);
+  if (fold === undefined) {
+    throw new UsageError(
+      `The config file has no decider or aggregate for "${category}". Export it in "deciders" or "aggregates".`,
+    );
+  }
+  return async ({ stdout, stderr, signal }, { store }) => {
+    const { version } = await store.streamInfoOrThrow(name);
+    if (options.json !== true) await stdout.line(`${escapeControls(name)}, at version ${version}\n`);
+    let left = options.limit ?? Infinity;
+    for await (const { event, state, changes } of store.history(fold.target, id, { until: options.at, signal })) {
+      if (event.streamVersion < options.from || left === 0) continue;
+      left -= 1;
+      const { type, streamVersion, recordedAt, globalPosition } = event;
+      if (options.json === true) {
+        await stdout.line(jsonText({ streamVersion, type, recordedAt, globalPosition, state, changes }));
+      } else {
+        const lines = changes.map((it) => `    ${it.path || 'state'}  ${jsonText(it.before)} → ${jsonText(it.after)}\n`);
+        await stdout.write(`${eventBlock(event)}${lines.join('') || '    nothing has changed\n'}`);
+      }
+    }
+    if (left === (options.limit ?? Infinity) && options.json !== true) await stderr.line('No events in this range.');
+  };
 }
 
 type Range = Source & { readonly version: number; readonly signal: AbortSignal };

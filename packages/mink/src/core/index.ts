@@ -79,6 +79,13 @@ export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
 export type { Metadata, StandardMetadata } from './metadata.ts';
 export { snapshotAfter, snapshotEvery, snapshotOlderThan, snapshotWhenSlow } from './snapshots/snapshot-options.ts';
 export type { SnapshotFacts, SnapshotOptions, SnapshotPolicy } from './snapshots/snapshot-options.ts';
+export type {
+  CreatedSnapshots,
+  CreateSnapshotsOptions,
+  VerifiedSnapshots,
+  VerifySnapshotsOptions,
+  WrongSnapshot,
+} from './snapshots/snapshot-job.ts';
 export type { SnapshotFlaw } from './snapshots/snapshot-codec.ts';
 export type { SnapshotProblem } from './snapshots/snapshot-writer.ts';
 export type * from './storage/event-storage.ts';
@@ -96,6 +103,7 @@ export type {
   StreamNameOf,
   UntypedCategories,
 } from './store/categories.ts';
+export { createCategoryRegistry } from './store/event-registry.ts';
 export type { UnknownEventsPolicy } from './store/event-registry.ts';
 export { EventSequence } from './store/event-sequence.ts';
 export { allowManyListeners, onAbort, untilAborted } from './store/signals.ts';
@@ -125,6 +133,7 @@ export { checkOneOf, checkWhole } from './store/read-options.ts';
 export type { Until } from './store/read-options.ts';
 export { isSameAppend } from './store/same-append.ts';
 export { searchedTo } from './store/searched-to.ts';
+export type { CachedState, StateCache } from './store/state-cache.ts';
 export { parseStreamName, partitionKey, streamName } from './stream-name.ts';
 export { typed } from './typed.ts';
 export { createUuidV7Generator } from './uuid.ts';

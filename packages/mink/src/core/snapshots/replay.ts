@@ -1,37 +1,51 @@
 import type { AnyFold } from '../deciders/decider.ts';
-import type { RecordedEvent, Snapshot } from '../storage/event-storage.ts';
-import type { LoadContext } from '../store/load.ts';
+import type { RecordedEvent } from '../storage/event-storage.ts';
+import type { Loaded, LoadContext } from '../store/load.ts';
+import { cacheKey } from '../store/state-cache.ts';
 import { snapshotOptionsOf } from './snapshot-codec.ts';
 import { snapshotWhenSlow } from './snapshot-options.ts';
 import type { SnapshotTask } from './snapshot-writer.ts';
 
+/** What a replay goes on from: a snapshot, or a state that was kept in memory. */
+export interface ReplayBase {
+  readonly streamVersion: number;
+  readonly lastEventId: string;
+  /** When it was made, where it is a snapshot. */
+  readonly createdAt?: number | undefined;
+}
+
 /** The log does not hold the event that a snapshot ends with. */
 export class OtherHistory extends Error {}
 
-/** How a state was come by: what was read and folded on top of a snapshot, or of nothing. */
+/** How a state was come by: what was read and folded on top of a base, or of nothing. */
 export class Replay {
-  readonly #snapshot: Snapshot | undefined;
+  readonly #base: ReplayBase | undefined;
   readonly #begin = performance.now();
   readonly #types = new Set<string>();
   #milliseconds = 0;
   #events = 0;
   #last: SnapshotTask['last'] | undefined;
-  /** The last event of the snapshot was seen in the log. */
+  /** The last event of what it goes on from was seen in the log. */
   #isConfirmed = false;
 
-  constructor(snapshot: Snapshot | undefined) {
-    this.#snapshot = snapshot;
+  constructor(base: ReplayBase | undefined) {
+    this.#base = base;
   }
 
-  get isOnSnapshot(): boolean {
-    return this.#snapshot !== undefined;
+  get hasBase(): boolean {
+    return this.#base !== undefined;
   }
 
-  /** Whether an event is in the snapshot already. Throws where it is not the one that should be there. */
+  /** The last event that was folded, or passed over; undefined where there was none. */
+  get last(): SnapshotTask['last'] | undefined {
+    return this.#last;
+  }
+
+  /** Whether an event is in what it goes on from already. Throws where it is not the one that should be there. */
   isCovered(event: RecordedEvent): boolean {
     const { id, streamVersion, globalPosition, recordedAt } = event;
-    if (this.#snapshot?.streamVersion === streamVersion) {
-      if (this.#snapshot.lastEventId !== id) throw new OtherHistory();
+    if (this.#base?.streamVersion === streamVersion) {
+      if (this.#base.lastEventId !== id) throw new OtherHistory();
       this.#isConfirmed = true;
       return true;
     }
@@ -45,9 +59,9 @@ export class Replay {
     this.#types.add(type);
   }
 
-  /** Throws where the log ends before the snapshot does. */
+  /** Throws where the log ends before what it goes on from does. */
   checkCovered(): void {
-    if (this.#snapshot !== undefined && !this.#isConfirmed) throw new OtherHistory();
+    if (this.#base !== undefined && !this.#isConfirmed) throw new OtherHistory();
   }
 
   /** Everything that was there is folded. */
@@ -72,6 +86,11 @@ export class Replay {
     }
   }
 
+  /** The last event in the state; undefined where there is none. */
+  get lastEventId(): string | undefined {
+    return this.#last?.id ?? this.#base?.lastEventId;
+  }
+
   /** The event that a snapshot would end with, if the fold's policy wants one. */
   wanted(fold: AnyFold<unknown>): SnapshotTask['last'] | undefined {
     const { when = snapshotWhenSlow() } = snapshotOptionsOf(fold).options;
@@ -80,18 +99,21 @@ export class Replay {
       eventsSince: this.#events,
       typesSince: this.#types,
       replayMilliseconds: this.#milliseconds,
-      age: this.#snapshot === undefined ? undefined : Date.now() - this.#snapshot.createdAt,
+      age: this.#base?.createdAt === undefined ? undefined : Date.now() - this.#base.createdAt,
     });
     return isWanted ? this.#last : undefined;
   }
 }
 
-/** Has a snapshot made, if the policy wants one. A policy that fails fails nothing else. */
-export function offerSnapshot(
+/** Keeps a state for later: in the cache, and as a snapshot, if the fold's policy wants one. Fails nothing else. */
+export function remember(
   context: LoadContext,
   fold: AnyFold<unknown>,
-  { streamName, state, replay }: { readonly streamName: string; readonly state: unknown; readonly replay: Replay },
+  { streamName, streamVersion, state, replay }: Loaded<unknown> & { readonly replay: Replay },
 ): void {
+  const { lastEventId } = replay;
+  if (lastEventId !== undefined) context.cache?.set(cacheKey(fold, streamName), { streamVersion, state, lastEventId });
+  if (fold.snapshots === undefined) return;
   try {
     const last = replay.wanted(fold);
     if (last !== undefined) context.snapshotWriter.offer({ fold, streamName, state, last });

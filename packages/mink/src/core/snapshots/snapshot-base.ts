@@ -1,12 +1,13 @@
 import type { AnyFold } from '../deciders/decider.ts';
-import type { Snapshot, StorageCallOptions } from '../storage/event-storage.ts';
-import type { Loaded, LoadContext } from '../store/load.ts';
+import type { StorageCallOptions } from '../storage/event-storage.ts';
+import type { LoadContext } from '../store/load.ts';
 import type { UntilParts } from '../store/read-options.ts';
+import type { ReplayBase } from './replay.ts';
 import { decodeSnapshot, snapshotOptionsOf, type SnapshotFlaw } from './snapshot-codec.ts';
 
 /** What loading can begin with instead of the first event. */
-export interface SnapshotBase extends Loaded<unknown> {
-  readonly snapshot: Snapshot;
+export interface SnapshotBase extends ReplayBase {
+  readonly state: unknown;
 }
 
 /** The last usable snapshot; undefined where there is none, which is never an error. */

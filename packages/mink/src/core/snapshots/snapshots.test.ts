@@ -395,3 +395,112 @@ test('for any history and any policy, the state with snapshots is the state by f
     { numRuns: 60 },
   );
 });
+
+describe('the job', () => {
+  const cart = cartWith({ when: () => false });
+  const fill = async (id: string, count: number): Promise<void> => {
+    await store.append(`Cart-${id}`, Array.from({ length: count }, (_, n) => Added({ sku: `${n}` })));
+  };
+
+  test('makes snapshots of the streams that have come far enough, and says how far it is', async () => {
+    store = createEventStore(storage, { categories, pageSize: 2 });
+    for (const [id, count] of [['a', 5], ['b', 2], ['c', 9], ['d', 3]] as const) await fill(id, count);
+    const progress: unknown[] = [];
+    const done = await store.createSnapshots(cart, { minEvents: 3, onProgress: (it) => progress.push(it) });
+    expect(done).toEqual({ streams: 4, created: 3, failed: 0 });
+    expect(progress).toHaveLength(4);
+    expect(progress[1]).toEqual({ streams: 2, created: 1, failed: 0 });
+    expect(await versions()).toEqual([5, 9, 3]);
+    expect(await store.createSnapshots(cart, { minEvents: 3 })).toEqual({ streams: 4, created: 0, failed: 0 });
+    await fill('a', 3);
+    expect(await store.createSnapshots(Cart, { minEvents: 3 })).toMatchObject({ created: 1 });
+    storage.reads.length = 0;
+    await store.load(cart, 'a');
+    expect(storage.reads).toEqual([8]);
+  });
+
+  test('makes them anew for another version of the state', async () => {
+    await fill('a', 5);
+    await store.createSnapshots(cart, { minEvents: 1 });
+    const next = cartWith({ schemaVersion: 2 });
+    expect(await store.createSnapshots(next, { minEvents: 5 })).toMatchObject({ created: 1 });
+    expect(problems).toEqual([]);
+  });
+
+  test('can be stopped, and goes on', async () => {
+    for (const id of ['a', 'b', 'c']) await fill(id, 5);
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const stopped = store.createSnapshots(cart, {
+      minEvents: 1,
+      signal: controller.signal,
+      onProgress: () => controller.abort(reason),
+    });
+    await expect(stopped).rejects.toBe(reason);
+    expect(await versions()).toEqual([5]);
+    expect(await store.createSnapshots(cart, { minEvents: 1 })).toMatchObject({ created: 2 });
+  });
+
+  test('counts what cannot be kept', async () => {
+    await fill('a', 5);
+    const odd = cartWith({
+      encode: () => 5n,
+      decode: () => fold.initialState(),
+    });
+    expect(await store.createSnapshots(odd, { minEvents: 1 })).toEqual({ streams: 1, created: 0, failed: 1 });
+    const failing = cartWith();
+    storage.saveSnapshot = () => Promise.reject(new Error('disk'));
+    expect(await store.createSnapshots(failing, { minEvents: 1 })).toEqual({ streams: 1, created: 0, failed: 1 });
+    expect(problems.at(-1)).toMatchObject({ flaw: 'failed', error: { message: 'disk' } });
+  });
+
+  test('finds snapshots that are wrong, whether a load would use them or not', async () => {
+    for (const id of ['a', 'b', 'c', 'd']) await fill(id, 3);
+    await store.createSnapshots(cart, { minEvents: 1 });
+    expect(await store.verifySnapshots(cart)).toEqual({ checked: 4, wrong: [] });
+    // evolve has changed, and its version has not.
+    const changed = defineDecider({
+      ...cart,
+      evolve: (state, event) =>
+        event.type === 'Added' ? { ...state, skus: [...state.skus, event.data.sku.toUpperCase() + '!'] } : state,
+    });
+    const checked: number[] = [];
+    const { wrong } = await store.verifySnapshots(changed, { onProgress: (count) => checked.push(count) });
+    expect(checked).toEqual([1, 2, 3, 4]);
+    expect(wrong).toHaveLength(4);
+    expect(wrong[0]).toEqual({
+      streamName: 'Cart-a',
+      streamVersion: 3,
+      flaw: undefined,
+      differences: [
+        { path: 'skus[0]', before: '0!', after: '0' },
+        { path: 'skus[1]', before: '1!', after: '1' },
+        { path: 'skus[2]', before: '2!', after: '2' },
+      ],
+    });
+    storage.tamper = (snapshot) => ({ ...snapshot, state: '{}' });
+    expect((await store.verifySnapshots(cart)).wrong).toMatchObject([{ flaw: 'corrupt' }, {}, {}, {}]);
+  });
+
+  test('needs a fold that has snapshots', async () => {
+    await expect(store.createSnapshots(plain)).rejects.toThrow('the definition of "Cart" has none');
+    await expect(store.verifySnapshots(plain)).rejects.toThrow('the definition of "Cart" has none');
+    await expect(store.createSnapshots(cart, { minEvents: 0 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('and snapshots can be listed and deleted', async () => {
+    store = createEventStore(storage, { categories, pageSize: 2 });
+    for (const id of ['a', 'b', 'c']) await fill(id, 3);
+    await store.createSnapshots(cart, { minEvents: 1 });
+    const listed = await store.listSnapshots({ category: 'Cart' }).toArray();
+    expect(listed.map(({ streamName, streamVersion }) => [streamName, streamVersion])).toEqual([
+      ['Cart-a', 3],
+      ['Cart-b', 3],
+      ['Cart-c', 3],
+    ]);
+    expect(await store.deleteSnapshots({ streamName: 'Cart-b' })).toBe(1);
+    expect(await store.listSnapshots({ streamName: 'Cart-b' }).toArray()).toEqual([]);
+    await expect(store.deleteSnapshots({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(store.deleteSnapshots({ keep: -1 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});

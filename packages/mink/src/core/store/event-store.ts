@@ -4,11 +4,13 @@ import type { AnyFold, Decider, Fold } from '../deciders/decider.ts';
 import type { AnyEvents, EventMapOf } from '../events/define-events.ts';
 import type { Metadata } from '../metadata.ts';
 import type {
+  DeleteSnapshotsQuery,
   EventStorage,
   FeedBound,
   FeedStatus,
   LogFilter,
   RecordedEvent,
+  SnapshotInfo,
   StreamInfo,
 } from '../storage/event-storage.ts';
 import { parseStreamName, streamName as nameOf } from '../stream-name.ts';
@@ -54,6 +56,14 @@ import type {
   SubscribeOptions,
 } from './options.ts';
 import { rebuildUniqueSets, type RebuildUniqueSetsOptions, type RebuiltUniqueSets } from './rebuild-unique-sets.ts';
+import {
+  createSnapshots,
+  verifySnapshots,
+  type CreatedSnapshots,
+  type CreateSnapshotsOptions,
+  type VerifiedSnapshots,
+  type VerifySnapshotsOptions,
+} from '../snapshots/snapshot-job.ts';
 import { SnapshotWriter } from '../snapshots/snapshot-writer.ts';
 import { allowManyListeners, linkSignals } from './signals.ts';
 import { toStoredEvent } from './stored-event.ts';
@@ -85,6 +95,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),
       newId,
       newUuid: createUuidV7Generator(Date.now),
+      cache: options.cache,
       snapshotWriter: new SnapshotWriter(storage, onSnapshotProblem),
       reportSnapshotProblem: onSnapshotProblem,
     };
@@ -317,6 +328,63 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     return existing({ streamName: loaded.streamName, version: loaded.streamVersion, until: options.until }, loaded);
   }
 
+  /**
+   * Makes snapshots of all streams of a decider or aggregate that have come far enough since their last one, stream after
+   * stream: after a change of `snapshots.schemaVersion`, or regularly. It can be stopped and run again at any time, and in
+   * several processes at once, which only costs time.
+   *
+   * @example
+   * await store.createSnapshots(order, { minEvents: 500, onProgress: ({ streams }) => bar.update(streams) });
+   */
+  async createSnapshots(
+    target: Fold<CategoryName<C>, AnyEvents, unknown> | AnyAggregateClass<AnyAggregate, CategoryName<C>>,
+    options: CreateSnapshotsOptions = {},
+  ): Promise<CreatedSnapshots> {
+    return createSnapshots(this.#context, this.#foldOf(target), options);
+  }
+
+  /**
+   * Compares the last snapshot of every stream with the state that its events give. A snapshot that a load would use, and
+   * that is wrong, shows that `evolve` has changed without its `schemaVersion`.
+   */
+  async verifySnapshots(
+    target: Fold<CategoryName<C>, AnyEvents, unknown> | AnyAggregateClass<AnyAggregate, CategoryName<C>>,
+    options: VerifySnapshotsOptions = {},
+  ): Promise<VerifiedSnapshots> {
+    return verifySnapshots(this.#context, this.#foldOf(target), options);
+  }
+
+  /** Snapshots, by stream name, name and version, without their states. */
+  listSnapshots(
+    options: { readonly category?: CategoryName<C> | undefined; readonly streamName?: StreamNameOf<C> | undefined } = {},
+  ): EventSequence<SnapshotInfo> {
+    this.#checkOpen();
+    const { category, streamName } = options;
+    const { storage, pageSize: limit } = this.#context;
+    return new EventSequence(async function* () {
+      let after: SnapshotInfo | undefined;
+      for (;;) {
+        const page = await storage.listSnapshots({ category, streamName, after, limit });
+        yield page;
+        if (page.length < limit) return;
+        after = page.at(-1);
+      }
+    });
+  }
+
+  /**
+   * Deletes snapshots that meet all conditions; at least one has to be given. Nothing is lost: the next loads replay.
+   * Gives back how many were deleted.
+   */
+  async deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number> {
+    this.#checkOpen();
+    if (Object.values(query).every((condition) => condition === undefined)) {
+      throw new InvalidArgumentError('query', 'has no condition. Give a category, streamName, name, keep or before.');
+    }
+    if (query.keep !== undefined) checkWhole('keep', query.keep, 0);
+    return this.#context.storage.deleteSnapshots(query);
+  }
+
   /** Resolves when every snapshot that loads and appends have called for so far is made. */
   flushSnapshots(): Promise<void> {
     return this.#context.snapshotWriter.flush();
@@ -344,9 +412,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     id: string,
     options: LoadOptions = {},
   ): EventSequence<never> {
-    this.#checkOpen();
-    const fold: AnyFold<unknown> = isAggregateClass(target) ? target.definition : target;
-    checkBelongs(this.#context, fold);
+    const fold = this.#foldOf(target);
     nameOf(fold.category, id);
     return typed(new EventSequence(() => historyPages(this.#context, fold, id, options)));
   }

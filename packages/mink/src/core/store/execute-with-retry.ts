@@ -11,7 +11,7 @@ import type { StoredEvent } from './categories.ts';
 import {
   appendDecision,
   checkExpectation,
-  withSnapshot,
+  remembered,
   type ExecuteContext,
   type ExecuteOptions,
   type ExecuteResult,
@@ -67,7 +67,7 @@ export async function executeWithRetry(
     let lost: ConcurrencyConflictError;
     try {
       const result = await appendDecision(context, { fold, id, decision }, options, sendSurely(tries));
-      return withSnapshot(context, fold, replay, result);
+      return remembered(context, fold, replay, result);
     } catch (error) {
       if (!(error instanceof ConcurrencyConflictError)) throw error;
       lost = error;

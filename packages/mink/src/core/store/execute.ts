@@ -8,7 +8,7 @@ import type { StoredEvent } from './categories.ts';
 import { createCategoryRegistry } from './event-registry.ts';
 import type { KeyedOptions } from './keyed.ts';
 import { loadKnown, loadState, type LoadContext, type LoadOptions } from './load.ts';
-import { offerSnapshot, type Replay } from '../snapshots/replay.ts';
+import { remember, type Replay } from '../snapshots/replay.ts';
 import type { AppendOptions } from './options.ts';
 import { internals, type AnyAggregate } from '../deciders/aggregate.ts';
 
@@ -48,11 +48,11 @@ export async function execute(
   checkExpectation(known.streamName, options.expectedVersion, known.streamVersion);
   const decision = await actor.decide(known);
   const result = await appendDecision(context, { fold: actor.fold, id, decision }, options);
-  return withSnapshot(context, actor.fold, replay, result);
+  return remembered(context, actor.fold, replay, result);
 }
 
-/** A result whose state may be worth a snapshot. */
-export function withSnapshot<R extends ExecuteResult<unknown>>(
+/** A result whose state is kept for later. */
+export function remembered<R extends ExecuteResult<unknown>>(
   context: ExecuteContext,
   fold: AnyFold<unknown>,
   replay: Replay | undefined,
@@ -60,7 +60,8 @@ export function withSnapshot<R extends ExecuteResult<unknown>>(
 ): R {
   if (replay === undefined) return result;
   replay.append(result.events);
-  offerSnapshot(context, fold, { streamName: result.streamName, state: result.state, replay });
+  const { streamName, streamVersion, state } = result;
+  remember(context, fold, { streamName, streamVersion, state, replay });
   return result;
 }
 

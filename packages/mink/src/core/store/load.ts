@@ -3,14 +3,15 @@ import type { AnyEvents } from '../events/define-events.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
 import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
-import type { EventStorage, OpenTransaction } from '../storage/event-storage.ts';
+import type { EventStorage, OpenTransaction, StorageCallOptions } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Categories, StoredEvent } from './categories.ts';
 import { createCategoryRegistry, type UnknownEventsPolicy } from './event-registry.ts';
-import { checkPolicy, checkUntil, type Until } from './read-options.ts';
+import { checkPolicy, checkUntil, type Until, type UntilParts } from './read-options.ts';
+import { cacheKey, type StateCache } from './state-cache.ts';
 import { streamPages } from './read-pages.ts';
 import { toStoredEvent } from './stored-event.ts';
-import { offerSnapshot, OtherHistory, Replay } from '../snapshots/replay.ts';
+import { OtherHistory, remember, Replay } from '../snapshots/replay.ts';
 import { readBase, reportFlaw } from '../snapshots/snapshot-base.ts';
 import type { SnapshotProblem, SnapshotWriter } from '../snapshots/snapshot-writer.ts';
 import { typed } from '../typed.ts';
@@ -42,6 +43,7 @@ export interface LoadContext {
   readonly storage: EventStorage;
   readonly categories: Categories | undefined;
   readonly pageSize: number;
+  readonly cache: StateCache | undefined;
   readonly snapshotWriter: SnapshotWriter;
   readonly reportSnapshotProblem: (problem: SnapshotProblem) => void;
 }
@@ -75,18 +77,18 @@ export async function loadState<State>(
   id: string,
   options: LoadOptions,
 ): Promise<Loaded<State>> {
-  const { streamName, streamVersion, state, replay } = await loadKnown(context, fold, id, options);
-  if (replay !== undefined && options.until === undefined) offerSnapshot(context, fold, { streamName, state, replay });
-  return { streamName, streamVersion, state };
+  const { replay, ...loaded } = await loadKnown(context, fold, id, options);
+  if (replay !== undefined) remember(context, fold, { ...loaded, replay });
+  return loaded;
 }
 
 /** A state, and how it was come by. */
 export interface Known<State> extends Loaded<State> {
-  /** Undefined where no snapshot is wanted. */
+  /** Undefined where the state is not to be kept. */
   readonly replay: Replay | undefined;
 }
 
-/** Like {@link loadState}, for whoever goes on: a snapshot is made of what it comes to. */
+/** Like {@link loadState}, for whoever goes on: what that comes to is kept instead. */
 export async function loadKnown<State>(
   context: LoadContext,
   fold: AnyFold<State>,
@@ -95,24 +97,32 @@ export async function loadKnown<State>(
 ): Promise<Known<State>> {
   const name = streamName(fold.category, id);
   const nothing = { streamName: name, streamVersion: 0, state: initialStateOf(fold) };
-  if (fold.snapshots === undefined) return { ...(await loadOn(context, fold, nothing, options)), replay: undefined };
-  // What one transaction sees, or one reader passes over, is nothing to keep for others.
-  const isForAll = options.tx === undefined && options.unknownEvents !== 'skip';
-  const { signal, tx } = options;
-  const until = checkUntil(options.until, ['version', 'position', 'time']);
-  const base = await readBase(context, fold, name, { signal, tx, until });
-  const replay = new Replay(base?.snapshot);
+  const { snapshots } = fold;
+  const { cache } = context;
+  if (snapshots === undefined && cache === undefined) {
+    return { ...(await loadOn(context, fold, nothing, options)), replay: undefined };
+  }
+  // What one transaction sees, one reader passes over, or was once, is nothing to keep for others.
+  const isForAll = options.tx === undefined && options.unknownEvents !== 'skip' && options.until === undefined;
+  const cached = isForAll ? cache?.get(cacheKey(fold, name)) : undefined;
+  const base = cached ?? (snapshots === undefined ? undefined : await readBase(context, fold, name, baseQuery(options)));
+  const replay = new Replay(base);
   try {
-    const known = typed<Loaded<State>>(base ?? nothing);
-    const loaded = await loadOn(context, fold, known, { ...options, replay });
-    return { ...loaded, replay: isForAll ? replay.end() : undefined };
+    const known = typed<Loaded<State>>(base === undefined ? nothing : { ...base, streamName: name });
+    const { streamVersion, state } = await loadOn(context, fold, known, { ...options, replay });
+    return { streamName: name, streamVersion, state, replay: isForAll ? replay.end() : undefined };
   } catch (error) {
     if (!(error instanceof OtherHistory)) throw error;
-    reportFlaw(context, fold, name, { flaw: 'other-history' });
+    if (cached === undefined) reportFlaw(context, fold, name, { flaw: 'other-history' });
+    cache?.delete(cacheKey(fold, name));
     const whole = new Replay(undefined);
     const loaded = await loadOn(context, fold, nothing, { ...options, replay: whole });
     return { ...loaded, replay: isForAll ? whole.end() : undefined };
   }
+}
+
+function baseQuery({ until, signal, tx }: LoadOptions): StorageCallOptions & { readonly until: UntilParts } {
+  return { signal, tx, until: checkUntil(until, ['version', 'position', 'time']) };
 }
 
 /** Folds what has come to a stream since it was `known`. */
@@ -130,8 +140,8 @@ export async function loadOn<State>(
   const policy = checkPolicy(options.unknownEvents);
   const until = checkUntil(options.until, ['version', 'position', 'time']);
   const { replay } = options;
-  // The last event of a snapshot is read again: it has to be the one that the snapshot was made with.
-  const fromVersion = known.streamVersion + (replay?.isOnSnapshot === true ? 0 : 1);
+  // The last event of what it goes on from is read again: it has to be the same one.
+  const fromVersion = known.streamVersion + (replay?.hasBase === true ? 0 : 1);
   const query = { streamName, fromVersion, types: undefined, direction: 'forwards' as const, ...until };
   const { signal, tx } = options;
   const limits = { limit: undefined, pageSize: context.pageSize, signal, tx, isEager: true };

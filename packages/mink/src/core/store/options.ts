@@ -5,6 +5,7 @@ import type { StandardSchema } from '../events/standard-schema.ts';
 import type { Direction, OpenTransaction } from '../storage/event-storage.ts';
 import type { UnknownEventsPolicy } from './event-registry.ts';
 import type { Until } from './read-options.ts';
+import type { StateCache } from './state-cache.ts';
 
 /** Options of every store. */
 export interface StoreOptions<C, Meta> {
@@ -31,6 +32,11 @@ export interface StoreOptions<C, Meta> {
    * @defaultValue UUID v7 of the system clock
    */
   readonly newId?: (() => string) | undefined;
+  /**
+   * Keeps states between loads, so that only what has come since is read: `createStateCache` of mink/cache.
+   * @defaultValue none
+   */
+  readonly cache?: StateCache | undefined;
   /**
    * Told when a snapshot could not be used, or made: the state is right all the same, because it is replayed from the events.
    * @defaultValue nobody is told
