@@ -36,7 +36,13 @@ async function main() {
 main();
 `;
 const names = { mink: 'ConcurrencyConflictError, defineDecider, defineEvents', 'mink/memory': 'createMemoryStore' };
-const entries = { ...names, 'mink/cache': 'createStateCache', 'mink/postgres': 'createPostgresStore', 'mink/testing': 'given', zod: 'z' };
+const entries = {
+  ...names,
+  'mink/cache': 'createStateCache',
+  'mink/postgres': 'createPostgresStore',
+  'mink/testing': 'given',
+  zod: 'z',
+};
 const esm = program(
   Object.entries(entries)
     .map(([name, list]) => `import { ${list} } from '${name}';`)

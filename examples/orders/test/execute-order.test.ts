@@ -1,4 +1,4 @@
-import { ConcurrencyConflictError, createEventStore } from 'mink';
+import { ConcurrencyConflictError, ConflictNotResolvedError, createEventStore } from 'mink';
 import { createMemoryStorage } from 'mink/memory';
 import { describe, expect, it, vi } from 'vitest';
 import { executeOrder } from '../src/execute-order.ts';
@@ -53,7 +53,7 @@ describe('a command that loses a race', () => {
 
   it('is given up in the end', async () => {
     const { store, attempts } = await openOrder({ event: rivalsItem, wins: Infinity });
-    await expect(executeOrder(store, { id: '42', command: addItem })).rejects.toThrow(ConcurrencyConflictError);
+    await expect(executeOrder(store, { id: '42', command: addItem })).rejects.toThrow(ConflictNotResolvedError);
     expect(attempts()).toBe(30);
   });
 

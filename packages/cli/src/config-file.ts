@@ -84,7 +84,8 @@ function foldsOf(path: string, exported: Readonly<Record<string, unknown>>, name
   if (!Array.isArray(list)) throw new ConfigInvalidError(path, `exports "${name}" that are no array.`);
   return list.map((item: unknown) => {
     const fold: unknown = typeof item === 'function' && 'definition' in item ? item.definition : item;
-    if (!isFold(fold)) throw new ConfigInvalidError(path, `exports "${name}" of which one is neither decider nor aggregate.`);
+    if (!isFold(fold))
+      throw new ConfigInvalidError(path, `exports "${name}" of which one is neither decider nor aggregate.`);
     return { category: fold.category, hasSnapshots: fold.snapshots !== undefined, target: fold };
   });
 }

@@ -48,8 +48,11 @@ export async function foldsWithSnapshots(context: Context, options: GlobalOption
   const { folds, path } = await loadConfig(context.cwd, options.config);
   const found = folds.filter(({ hasSnapshots }) => hasSnapshots);
   if (found.length > 0) return found;
-  const where = path === undefined ? 'There is no config file' : `"${path}" exports no decider or aggregate with snapshots`;
-  throw new UsageError(`${where}. Export "deciders" or "aggregates" from mink.config.ts, with { snapshots } in their definitions.`);
+  const where =
+    path === undefined ? 'There is no config file' : `"${path}" exports no decider or aggregate with snapshots`;
+  throw new UsageError(
+    `${where}. Export "deciders" or "aggregates" from mink.config.ts, with { snapshots } in their definitions.`,
+  );
 }
 
 /** The database that the options, the environment or the config file name, in this order; else that of `mink dev`. */

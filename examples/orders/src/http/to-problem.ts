@@ -1,6 +1,7 @@
 import {
   AppendOutcomeUnknownError,
   ConcurrencyConflictError,
+  ConflictNotResolvedError,
   currentMetadata,
   DatabaseUnavailableError,
   StoreClosedError,
@@ -16,6 +17,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof OrderError) return new Problem(error.code, error.message, { facts: factsOf(error) });
   if (error instanceof StreamNotFoundError) return toProblem(new OrderNotFoundError());
+  if (error instanceof ConflictNotResolvedError) return toProblem(error.cause);
   if (error instanceof ConcurrencyConflictError) return conflict(error);
   if (error instanceof DatabaseUnavailableError || error instanceof StoreClosedError) {
     return new Problem('DATABASE_UNAVAILABLE', 'Nothing was changed. Try again in a few seconds.', {

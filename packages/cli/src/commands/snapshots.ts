@@ -85,10 +85,28 @@ async function list(context: Context, options: Scope): Promise<void> {
 }
 
 /** In the words of the series: the state itself is in the database. */
-function shown({ streamName, category, name, streamVersion, schemaVersion, shape, size, createdAt }: SnapshotInfo): object {
+function shown({
+  streamName,
+  category,
+  name,
+  streamVersion,
+  schemaVersion,
+  shape,
+  size,
+  createdAt,
+}: SnapshotInfo): object {
   const aggregateId = streamName.slice(category.length + 1);
   const at = new Date(createdAt).toISOString();
-  return { aggregateId, aggregateType: category, name, version: streamVersion, schemaVersion, shape, size, createdAt: at };
+  return {
+    aggregateId,
+    aggregateType: category,
+    name,
+    version: streamVersion,
+    schemaVersion,
+    shape,
+    size,
+    createdAt: at,
+  };
 }
 
 function rowOf({ streamName, name, streamVersion, schemaVersion, size, createdAt }: SnapshotInfo): readonly string[] {
@@ -101,7 +119,11 @@ async function make(context: Context, options: RunOptions): Promise<void> {
   const folds = await chosen(context, options);
   await withStore(context, options, async (store) => {
     for (const { category, target } of folds) {
-      const onProgress = progressOf(context, options, (done: { readonly streams: number }) => `${category}: ${done.streams} streams`);
+      const onProgress = progressOf(
+        context,
+        options,
+        (done: { readonly streams: number }) => `${category}: ${done.streams} streams`,
+      );
       const work = store.createSnapshots(target, { minEvents: options.minEvents, signal, onProgress });
       const done = await interruptible(work, signal);
       if (options.json === true) await stdout.line(jsonText({ category, ...done }));
@@ -130,7 +152,9 @@ async function verify(context: Context, options: Scope): Promise<void> {
 function describe({ streamName, streamVersion, flaw, differences }: WrongSnapshot): string {
   const place = `${streamName} at version ${streamVersion}`;
   if (flaw !== undefined) return `${place}: ${flaw}; no load uses it`;
-  const shown = differences.slice(0, 3).map((it) => `${it.path || 'state'} ${jsonText(it.after)} instead of ${jsonText(it.before)}`);
+  const shown = differences
+    .slice(0, 3)
+    .map((it) => `${it.path || 'state'} ${jsonText(it.after)} instead of ${jsonText(it.before)}`);
   const more = differences.length > shown.length ? `, and ${differences.length - shown.length} more` : '';
   return `${place}: loads use it, and it is wrong: ${shown.join(', ')}${more}`;
 }
@@ -156,7 +180,9 @@ async function chosen(context: Context, options: Scope): Promise<readonly Config
   const found = category === undefined ? folds : folds.filter((fold) => fold.category === category);
   if (found.length > 0) return found;
   const known = folds.map((fold) => fold.category).join(', ');
-  throw new UsageError(`The config file has no decider or aggregate with snapshots for "${category}", only for ${known}.`);
+  throw new UsageError(
+    `The config file has no decider or aggregate with snapshots for "${category}", only for ${known}.`,
+  );
 }
 
 const PROGRESS_INTERVAL = 1_000;

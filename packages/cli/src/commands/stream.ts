@@ -91,7 +91,9 @@ async function statesPrinter(context: Context, name: string, options: StreamOpti
       if (options.json === true) {
         await stdout.line(jsonText({ streamVersion, type, recordedAt, globalPosition, state, changes }));
       } else {
-        const lines = changes.map((it) => `    ${it.path || 'state'}  ${jsonText(it.before)} → ${jsonText(it.after)}\n`);
+        const lines = changes.map(
+          (it) => `    ${it.path || 'state'}  ${jsonText(it.before)} → ${jsonText(it.after)}\n`,
+        );
         await stdout.write(`${eventBlock(event)}${lines.join('') || '    nothing has changed\n'}`);
       }
     }

@@ -1,6 +1,13 @@
 import { array, assert as check, asyncProperty, constantFrom } from 'fast-check';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { createEventStore, defineDecider, defineEvents, payload, snapshotEvery, type EventStore } from '../core/index.ts';
+import {
+  createEventStore,
+  defineDecider,
+  defineEvents,
+  payload,
+  snapshotEvery,
+  type EventStore,
+} from '../core/index.ts';
 import { MemoryStorage } from '../memory/memory-storage.ts';
 import { createStateCache } from './create-state-cache.ts';
 
@@ -36,7 +43,11 @@ function open(options: Parameters<typeof createStateCache>[0] = {}): void {
 
 beforeEach(() => open());
 
-const add = (id: string, ...skus: string[]) => other.append(`Cart-${id}`, skus.map((sku) => Added({ sku })));
+const add = (id: string, ...skus: string[]) =>
+  other.append(
+    `Cart-${id}`,
+    skus.map((sku) => Added({ sku })),
+  );
 
 describe('a store with a cache', () => {
   test('reads only what has come since it last looked, whoever wrote it', async () => {
@@ -52,7 +63,13 @@ describe('a store with a cache', () => {
   });
 
   test('keeps apart what different folds make of one stream', async () => {
-    const count = defineDecider({ category: 'Cart', events, initialState: () => 0, evolve: (n) => n + 1, decide: () => [] });
+    const count = defineDecider({
+      category: 'Cart',
+      events,
+      initialState: () => 0,
+      evolve: (n) => n + 1,
+      decide: () => [],
+    });
     await add('1', 'a', 'b');
     for (let round = 0; round < 2; round += 1) {
       expect((await store.load(cart, '1')).state.skus).toEqual(['a', 'b']);
@@ -72,7 +89,9 @@ describe('a store with a cache', () => {
   test('keeps nothing of an append that failed', async () => {
     await add('1', 'a');
     await store.load(cart, '1');
-    await expect(store.execute(cart, '1', 'x', { expectedVersion: 7 })).rejects.toMatchObject({ code: 'CONCURRENCY_CONFLICT' });
+    await expect(store.execute(cart, '1', 'x', { expectedVersion: 7 })).rejects.toMatchObject({
+      code: 'CONCURRENCY_CONFLICT',
+    });
     storage.append = () => Promise.reject(new Error('disk'));
     await expect(store.execute(cart, '1', 'y')).rejects.toThrow('disk');
     expect((await store.load(cart, '1')).state.skus).toEqual(['a']);
@@ -149,7 +168,8 @@ describe('a store with a cache', () => {
           if (kind === 'add') await add('1', `${n}`);
           else if (kind === 'execute') await store.execute(cart, '1', `${n}`);
           else if (kind === 'other') await store.execute(cart, '2', `${n}`);
-          else if (kind === 'conflict') await store.execute(cart, '1', 'no', { expectedVersion: 999 }).catch(() => undefined);
+          else if (kind === 'conflict')
+            await store.execute(cart, '1', 'no', { expectedVersion: 999 }).catch(() => undefined);
           else await store.load(cart, '1');
           expect(await store.load(cart, '1')).toEqual(await other.load(cart, '1'));
         }

@@ -1,4 +1,11 @@
-import { createEventStore, type Categories, type EventStore, type Metadata, type StoreOptions, type UntypedCategories } from '../core/index.ts';
+import {
+  createEventStore,
+  type Categories,
+  type EventStore,
+  type Metadata,
+  type StoreOptions,
+  type UntypedCategories,
+} from '../core/index.ts';
 import { createMemoryStorage } from '../memory/index.ts';
 
 /** The time of a test store: it stands still until it is moved. */

@@ -1,4 +1,11 @@
-import { createCategoryRegistry, deepFreeze, typed, type AnyEvents, type EventOf, type JsonValue } from '../core/index.ts';
+import {
+  createCategoryRegistry,
+  deepFreeze,
+  typed,
+  type AnyEvents,
+  type EventOf,
+  type JsonValue,
+} from '../core/index.ts';
 
 /** An event as it was stored once. */
 export interface OnceStored {

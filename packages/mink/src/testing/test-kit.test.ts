@@ -29,7 +29,13 @@ describe('a test store', () => {
     });
     clock.set(new Date('2027-01-01'));
     expect(clock.now).toEqual(new Date('2027-01-01'));
-    const note = defineDecider({ category: 'Note', events, initialState: () => '', evolve: (_, it) => it.data.name, decide: () => [] });
+    const note = defineDecider({
+      category: 'Note',
+      events,
+      initialState: () => '',
+      evolve: (_, it) => it.data.name,
+      decide: () => [],
+    });
     const until = { time: new Date('2026-01-01T12:00:00Z') };
     expect((await store.load(note, '1', { until })).state).toBe('a');
   });

@@ -162,5 +162,8 @@ async function* streamsOf(
 
 function checkHasSnapshots(fold: AnyFold<unknown>): void {
   if (fold.snapshots !== undefined) return;
-  throw new InvalidArgumentError('snapshots', `the definition of "${fold.category}" has none. Give it { schemaVersion: 1 }.`);
+  throw new InvalidArgumentError(
+    'snapshots',
+    `the definition of "${fold.category}" has none. Give it { schemaVersion: 1 }.`,
+  );
 }

@@ -399,12 +399,21 @@ test('for any history and any policy, the state with snapshots is the state by f
 describe('the job', () => {
   const cart = cartWith({ when: () => false });
   const fill = async (id: string, count: number): Promise<void> => {
-    await store.append(`Cart-${id}`, Array.from({ length: count }, (_, n) => Added({ sku: `${n}` })));
+    await store.append(
+      `Cart-${id}`,
+      Array.from({ length: count }, (_, n) => Added({ sku: `${n}` })),
+    );
   };
 
   test('makes snapshots of the streams that have come far enough, and says how far it is', async () => {
     store = createEventStore(storage, { categories, pageSize: 2 });
-    for (const [id, count] of [['a', 5], ['b', 2], ['c', 9], ['d', 3]] as const) await fill(id, count);
+    for (const [id, count] of [
+      ['a', 5],
+      ['b', 2],
+      ['c', 9],
+      ['d', 3],
+    ] as const)
+      await fill(id, count);
     const progress: unknown[] = [];
     const done = await store.createSnapshots(cart, { minEvents: 3, onProgress: (it) => progress.push(it) });
     expect(done).toEqual({ streams: 4, created: 3, failed: 0 });

@@ -356,7 +356,10 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
 
   /** Snapshots, by stream name, name and version, without their states. */
   listSnapshots(
-    options: { readonly category?: CategoryName<C> | undefined; readonly streamName?: StreamNameOf<C> | undefined } = {},
+    options: {
+      readonly category?: CategoryName<C> | undefined;
+      readonly streamName?: StreamNameOf<C> | undefined;
+    } = {},
   ): EventSequence<SnapshotInfo> {
     this.#checkOpen();
     const { category, streamName } = options;

@@ -72,6 +72,11 @@ export async function executeWithRetry(
       if (!(error instanceof ConcurrencyConflictError)) throw error;
       lost = error;
     }
+    // A version that was named never comes back.
+    const { expectedVersion } = options;
+    if (typeof expectedVersion === 'number' || expectedVersion === 'no_stream') {
+      throw new ConcurrencyConflictError(streamName, expectedVersion, lost.actualVersion);
+    }
     const made = tries.made;
     const end = await tries.next(options.signal);
     if (end !== undefined) throw new ConflictNotResolvedError(streamName, { tries: made, reason: end }, lost);

@@ -105,7 +105,8 @@ export async function loadKnown<State>(
   // What one transaction sees, one reader passes over, or was once, is nothing to keep for others.
   const isForAll = options.tx === undefined && options.unknownEvents !== 'skip' && options.until === undefined;
   const cached = isForAll ? cache?.get(cacheKey(fold, name)) : undefined;
-  const base = cached ?? (snapshots === undefined ? undefined : await readBase(context, fold, name, baseQuery(options)));
+  const base =
+    cached ?? (snapshots === undefined ? undefined : await readBase(context, fold, name, baseQuery(options)));
   const replay = new Replay(base);
   try {
     const known = typed<Loaded<State>>(base === undefined ? nothing : { ...base, streamName: name });

@@ -101,7 +101,12 @@ export const snapshotRules: readonly Rule[] = [
         if (page.length < 2) break;
       }
       deepStrictEqual(paged, all.slice(1));
-      const [info] = await storage.listSnapshots({ category: 'Cart', streamName: undefined, after: undefined, limit: 1 });
+      const [info] = await storage.listSnapshots({
+        category: 'Cart',
+        streamName: undefined,
+        after: undefined,
+        limit: 1,
+      });
       deepStrictEqual([info?.size, info === undefined ? true : 'state' in info], [7, false]);
     },
   },
