@@ -9,18 +9,15 @@ const METHODS = [
   'readBound',
   'feedStatus',
   'history',
-  'listSnapshots',
-  'deleteSnapshots',
-  'createSnapshots',
-  'verifySnapshots',
   'close',
 ] as const;
 
 /** The part of an event store that the commands use. */
-export type ReadableStore = Pick<EventStore<UntypedCategories>, (typeof METHODS)[number]>;
+export type ReadableStore = Pick<EventStore<UntypedCategories>, (typeof METHODS)[number] | 'snapshots'>;
 
 /** By shape: the config file may come with a mink of its own, whose classes are not ours. */
 export function isReadableStore(value: unknown): value is ReadableStore {
   if (typeof value !== 'object' || value === null) return false;
+  if (typeof Reflect.get(value, 'snapshots') !== 'object') return false;
   return METHODS.every((method) => typeof Reflect.get(value, method) === 'function');
 }

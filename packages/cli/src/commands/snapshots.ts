@@ -72,7 +72,7 @@ async function list(context: Context, options: Scope): Promise<void> {
         { title: 'MADE' },
       ]);
       let found = false;
-      for await (const page of store.listSnapshots({ category, streamName }).pages()) {
+      for await (const page of store.snapshots.list({ category, streamName }).pages()) {
         if (page.length === 0) continue;
         found = true;
         if (options.json === true) await stdout.write(page.map((it) => `${jsonText(shown(it))}\n`).join(''));
@@ -124,7 +124,7 @@ async function make(context: Context, options: RunOptions): Promise<void> {
         options,
         (done: { readonly streams: number }) => `${category}: ${done.streams} streams`,
       );
-      const work = store.createSnapshots(target, { minEvents: options.minEvents, signal, onProgress });
+      const work = store.snapshots.create(target, { minEvents: options.minEvents, signal, onProgress });
       const done = await interruptible(work, signal);
       if (options.json === true) await stdout.line(jsonText({ category, ...done }));
       else await stdout.line(`${category}: ${done.created} snapshots made of ${done.streams} streams`);
@@ -139,7 +139,7 @@ async function verify(context: Context, options: Scope): Promise<void> {
   await withStore(context, options, async (store) => {
     for (const { category, target } of folds) {
       const onProgress = progressOf(context, options, (checked: number) => `${category}: ${checked} checked`);
-      const { checked, wrong } = await interruptible(store.verifySnapshots(target, { signal, onProgress }), signal);
+      const { checked, wrong } = await interruptible(store.snapshots.verify(target, { signal, onProgress }), signal);
       if (options.json === true) await stdout.line(jsonText({ category, checked, wrong }));
       else await stdout.line(`${category}: ${checked} snapshots checked, ${wrong.length} wrong`);
       if (wrong.length === 0) continue;
@@ -166,7 +166,7 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
   }
   const before = olderThan === undefined ? undefined : Date.now() - olderThan * MILLISECONDS_PER_DAY;
   await withStore(context, options, async (store) => {
-    const work = store.deleteSnapshots({ category, streamName, keep, before });
+    const work = store.snapshots.delete({ category, streamName, keep, before });
     const deleted = await interruptible(work, context.signal);
     if (options.json === true) await context.stdout.line(jsonText({ deleted }));
     else await context.stdout.line(`${deleted} snapshots deleted`);

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import * as errors from './errors.ts';
+import * as commandErrors from './command-errors.ts';
+import * as otherErrors from './errors.ts';
 import { MinkError } from './errors.ts';
+
+const errors = { ...otherErrors, ...commandErrors };
 
 const cause = new Error('socket hang up');
 const stored = { globalPosition: 9, streamName: 'Order-1', streamVersion: 3 };

@@ -54,6 +54,7 @@ export type {
 export { defineDecider, evolveOnce, initialStateOf } from './deciders/decider.ts';
 export type { AnyFold, Decider, Fold } from './deciders/decider.ts';
 export { deepFreeze } from './deep-freeze.ts';
+export * from './command-errors.ts';
 export * from './errors.ts';
 export { codec, payload } from './events/event-schema.ts';
 export type { DataOf, EventSchema, PayloadCodec, PayloadMarker } from './events/event-schema.ts';
@@ -127,7 +128,7 @@ export type {
   SubscribeOptions,
 } from './store/options.ts';
 export type { UncheckedEvent } from './store/prepare-events.ts';
-export type { RebuildUniqueSetsOptions, RebuiltUniqueSets, UniqueConflict } from './store/rebuild-unique-sets.ts';
+export type { RebuildUniqueSetsOptions, RebuiltUniqueSets, UniqueConflict } from './store/unique-sets.ts';
 export type { UniqueSet, UniqueValues } from './events/unique-sets.ts';
 export { checkOneOf, checkWhole } from './store/read-options.ts';
 export type { Until } from './store/read-options.ts';

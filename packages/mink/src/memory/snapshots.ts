@@ -43,7 +43,7 @@ export class Snapshots {
           (after === undefined || compare(it, after) > 0),
       )
       .slice(0, limit)
-      .map(({ state: _, checksum: __, ...info }) => info);
+      .map(withoutState);
   }
 
   delete({ category, streamName, name, keep, before }: DeleteSnapshotsQuery): number {
@@ -65,6 +65,10 @@ export class Snapshots {
       it.streamName === streamName && it.name === name && it.streamVersion > streamVersion;
     return this.#all.filter(isNewer).length;
   }
+}
+
+function withoutState({ state: _state, checksum: _checksum, ...info }: Snapshot): SnapshotInfo {
+  return info;
 }
 
 type Key = Pick<SnapshotInfo, 'streamName' | 'name' | 'streamVersion'>;

@@ -5,21 +5,13 @@ import {
   type AppendCommand,
   type AppendOutcome,
   type EventStorage,
-  type DeleteSnapshotsQuery,
   type FeedBound,
   type FeedStatus,
-  type ListSnapshotsQuery,
   type ListStreamsQuery,
   type OpenTransaction,
-  type KeyedResult,
   type LogPage,
   type LogPageQuery,
-  type NewKeyedResult,
-  type NewSnapshot,
   type RecordedEvent,
-  type Snapshot,
-  type SnapshotInfo,
-  type SnapshotQuery,
   type StorageCallOptions,
   type StreamInfo,
   type StreamPageQuery,
@@ -41,25 +33,10 @@ import { nextPositionQuery, readLogQuery, withinWindow } from './queries/read-lo
 import { channelOf, hasListenersQuery, notifyQuery } from './queries/notify.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
 import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
-import {
-  deleteExpiredResultsQuery,
-  keepResultQuery,
-  readResultQuery,
-  toKeyedOutcome,
-  toKeyedRow,
-} from './queries/idempotency.ts';
-import { findHolderQuery } from './queries/find-holder.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
-import {
-  deleteSnapshotsQuery,
-  listSnapshotsQuery,
-  readSnapshotQuery,
-  saveSnapshotQuery,
-  toSnapshot,
-  toSnapshotInfo,
-} from './queries/snapshots.ts';
 import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
+import { SideTables } from './side-tables.ts';
 import { checkNotEnded, checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
 
 /** What a PostgreSQL storage needs to know. */
@@ -85,9 +62,9 @@ const LONGEST_CLOSE = 1_000;
 const CHECK_TIMEOUT = 5_000;
 
 /** The storage contract on PostgreSQL 14 and later. The rules behind it are in docs/decisions. */
-export class PostgresStorage implements EventStorage {
+export class PostgresStorage extends SideTables implements EventStorage {
   readonly #database: Database;
-  readonly #schema: SchemaName;
+  protected readonly schema: SchemaName;
   readonly #migrate: 'auto' | 'never';
   readonly #appendCall: AppendCall;
   readonly #pump: AppendPump;
@@ -115,8 +92,9 @@ export class PostgresStorage implements EventStorage {
     holdTimeout,
     pump,
   }: PostgresStorageSettings) {
+    super();
     this.#database = database;
-    this.#schema = schema;
+    this.schema = schema;
     this.#migrate = migrating;
     this.#holdTimeout = holdTimeout;
     this.#appendCall = createAppendCall(schema);
@@ -171,13 +149,13 @@ export class PostgresStorage implements EventStorage {
   }
 
   async readStreamPage(query: StreamPageQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedEvent[]> {
-    const rows = await this.#read(readStreamQuery(this.#schema, query), tx);
+    const rows = await this.read(readStreamQuery(this.schema, query), tx);
     return rows.map(toEventOf(query.streamName));
   }
 
   async readLogPage(query: LogPageQuery): Promise<LogPage> {
     const window = withinWindow(query);
-    const rows = await this.#read(readLogQuery(this.#schema, window));
+    const rows = await this.read(readLogQuery(this.schema, window));
     const events = rows.map(toRecordedEvent);
     const isFull = events.length === query.limit;
     return {
@@ -189,7 +167,7 @@ export class PostgresStorage implements EventStorage {
 
   async readBound(): Promise<FeedBound> {
     if (!this.#isSound) await this.#whenSound();
-    const [row = []] = await this.#read(feedBoundQuery(this.#schema));
+    const [row = []] = await this.read(feedBoundQuery(this.schema));
     return toFeedBound(row);
   }
 
@@ -199,70 +177,23 @@ export class PostgresStorage implements EventStorage {
 
   async feedStatus(): Promise<FeedStatus> {
     if (!this.#isSound) await this.#whenSound();
-    const [row = []] = await this.#read(feedStatusQuery(this.#schema));
+    const [row = []] = await this.read(feedStatusQuery(this.schema));
     return { ...toFeedStatus(row), wakeUp: this.#listener?.isListening === true ? 'notified' : 'polling' };
   }
 
   async positionAt(time: Date, upTo: number): Promise<number> {
-    const [row] = await this.#read(positionAtQuery(this.#schema, time, upTo));
+    const [row] = await this.read(positionAtQuery(this.schema, time, upTo));
     return Number(row?.[0]);
   }
 
   async streamInfo(streamName: string): Promise<StreamInfo | undefined> {
-    const [row] = await this.#read(streamInfoQuery(this.#schema, streamName));
+    const [row] = await this.read(streamInfoQuery(this.schema, streamName));
     return row === undefined ? undefined : toStreamInfo(row);
   }
 
   async listStreams(query: ListStreamsQuery): Promise<readonly StreamInfo[]> {
-    const rows = await this.#read(listStreamsQuery(this.#schema, query));
+    const rows = await this.read(listStreamsQuery(this.schema, query));
     return rows.map(toStreamInfo);
-  }
-
-  async findHolder(set: string, value: string): Promise<string | undefined> {
-    const [row] = await this.#read(findHolderQuery(this.#schema, set, value));
-    return row?.[0] ?? undefined;
-  }
-
-  async readResult(key: string, tx?: OpenTransaction): Promise<KeyedResult | undefined> {
-    const [row] = await this.#read(readResultQuery(this.#schema, key), tx);
-    if (row === undefined) return undefined;
-    const kept = toKeyedRow(row);
-    const events = kept.positions.length === 0 ? [] : await this.#read(eventsAtQuery(this.#schema, kept.positions), tx);
-    const { messageType, fingerprint, recordedAt } = kept;
-    return { key, messageType, fingerprint, recordedAt, outcome: toKeyedOutcome(kept, events.map(toRecordedEvent)) };
-  }
-
-  async keepResult(result: NewKeyedResult): Promise<KeyedResult | undefined> {
-    for (;;) {
-      const isNew = (await this.#read(keepResultQuery(this.#schema, result))).length > 0;
-      if (isNew) return undefined;
-      const known = await this.readResult(result.key);
-      // Undefined: it has expired since.
-      if (known !== undefined) return known;
-    }
-  }
-
-  async deleteExpiredResults(limit: number): Promise<number> {
-    return (await this.#read(deleteExpiredResultsQuery(this.#schema, limit))).length;
-  }
-
-  async saveSnapshot(snapshot: NewSnapshot): Promise<void> {
-    await this.#read(saveSnapshotQuery(this.#schema, snapshot));
-  }
-
-  async readSnapshot(query: SnapshotQuery, { tx }: StorageCallOptions = {}): Promise<Snapshot | undefined> {
-    const [row] = await this.#read(readSnapshotQuery(this.#schema, query), tx);
-    return row === undefined ? undefined : toSnapshot(row);
-  }
-
-  async listSnapshots(query: ListSnapshotsQuery): Promise<readonly SnapshotInfo[]> {
-    const rows = await this.#read(listSnapshotsQuery(this.#schema, query));
-    return rows.map(toSnapshotInfo);
-  }
-
-  async deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number> {
-    const statement = deleteSnapshotsQuery(this.#schema, query);
-    return statement === undefined ? 0 : (await this.#read(statement)).length;
   }
 
   async close(): Promise<void> {
@@ -285,7 +216,7 @@ export class PostgresStorage implements EventStorage {
   /** Looks over the caller's connection, which may be the last one of its pool. Only a migration needs another. */
   async #whenReadyWithin(tx: OpenTransaction): Promise<void> {
     checkNotEnded(tx);
-    const status = await schemaStatus(this.#database, this.#schema, tx);
+    const status = await schemaStatus(this.#database, this.schema, tx);
     if (status.databaseVersion < status.codeVersion) return this.#whenReady();
     checkCompatible(status);
     this.#isReady = true;
@@ -301,18 +232,18 @@ export class PostgresStorage implements EventStorage {
   }
 
   async #checkSequence(tx?: OpenTransaction): Promise<void> {
-    const [row = []] = await this.#read(sequenceStateQuery(this.#schema), tx);
-    const raise = this.#migrate === 'auto' ? () => migrate(this.#database, this.#schema) : undefined;
-    await ensureSequence(this.#schema, toSequenceState(row), raise);
+    const [row = []] = await this.read(sequenceStateQuery(this.schema), tx);
+    const raise = this.#migrate === 'auto' ? () => migrate(this.#database, this.schema) : undefined;
+    await ensureSequence(this.schema, toSequenceState(row), raise);
     this.#isSound = true;
   }
 
   async #prepare(): Promise<void> {
-    const status = await schemaStatus(this.#database, this.#schema);
+    const status = await schemaStatus(this.#database, this.schema);
     checkCompatible(status);
     if (status.databaseVersion < status.codeVersion) {
       if (this.#migrate === 'never') checkMigrated(status);
-      else await migrate(this.#database, this.#schema);
+      else await migrate(this.#database, this.schema);
     }
     this.#isReady = true;
   }
@@ -323,13 +254,13 @@ export class PostgresStorage implements EventStorage {
     if (end === searchedTo(query, undefined)) return end;
     const isForwards = query.direction === 'forwards';
     const rest = isForwards ? { ...query, after: end } : { ...query, upTo: end };
-    const [row] = await this.#read(nextPositionQuery(this.#schema, rest));
+    const [row] = await this.read(nextPositionQuery(this.schema, rest));
     const next = row?.[0];
     if (next === undefined || next === null) return searchedTo(query, undefined);
     return isForwards ? Number(next) - 1 : Number(next);
   }
 
-  async #read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]> {
+  protected async read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]> {
     if (!this.#isReady) await (tx === undefined ? this.#whenReady() : this.#whenReadyWithin(tx));
     if (tx !== undefined) checkNotEnded(tx);
     try {
@@ -388,7 +319,7 @@ export class PostgresStorage implements EventStorage {
       case 'mismatch':
         return toMismatch(command, answer);
       case 'closed': {
-        const [row] = await this.#read(streamInfoQuery(this.#schema, streamName), tx);
+        const [row] = await this.read(streamInfoQuery(this.schema, streamName), tx);
         const info = row === undefined ? undefined : toStreamInfo(row);
         return { status: 'closed', streamName, state: info?.state === 'archived' ? 'archived' : 'tombstoned' };
       }
@@ -421,7 +352,7 @@ export class PostgresStorage implements EventStorage {
     tx: OpenTransaction | undefined,
   ): Promise<readonly RecordedEvent[]> {
     try {
-      const rows = await this.#read(eventsAtQuery(this.#schema, positions), tx);
+      const rows = await this.read(eventsAtQuery(this.schema, positions), tx);
       return rows.map(toRecordedEvent);
     } catch (error) {
       throw outcomeUnknown(command, error);

@@ -70,7 +70,7 @@ describePostgres('unique sets', (databases) => {
         throw new Error('no');
       });
       await expect(failed).rejects.toThrow('no');
-      expect(await store.findHolder('place', 'a')).toBeUndefined();
+      expect(await store.uniqueSets.holderOf('place', 'a')).toBeUndefined();
       await withTransaction(pool, async (tx) => {
         await store.append('Guest-1', [Took({ values: ['a'] })], { tx });
         await expect(store.append('Guest-2', [Took({ values: ['a'] })], { tx })).rejects.toMatchObject({
@@ -80,7 +80,7 @@ describePostgres('unique sets', (databases) => {
         // The transaction goes on: nothing in it has failed.
         await store.append('Guest-2', [Took({ values: ['b'] })], { tx });
       });
-      expect([await store.findHolder('place', 'a'), await store.findHolder('place', 'b')]).toEqual([
+      expect([await store.uniqueSets.holderOf('place', 'a'), await store.uniqueSets.holderOf('place', 'b')]).toEqual([
         'Guest-1',
         'Guest-2',
       ]);
@@ -105,7 +105,7 @@ describePostgres('unique sets', (databases) => {
       });
       await expect(rolledBack).rejects.toThrow('back');
       expect(await waiting).toMatchObject({ streamVersion: 1 });
-      expect(await store.findHolder('place', 'a')).toBe('Guest-2');
+      expect(await store.uniqueSets.holderOf('place', 'a')).toBe('Guest-2');
     } finally {
       await pool.end();
     }

@@ -1,4 +1,5 @@
-import { InvalidArgumentError, UnhandledMessageError } from '../errors.ts';
+import { UnhandledMessageError } from '../command-errors.ts';
+import { InvalidArgumentError } from '../errors.ts';
 import { internals } from '../deciders/aggregate.ts';
 import { withMetadata } from '../metadata.ts';
 import type { Categories } from '../store/categories.ts';

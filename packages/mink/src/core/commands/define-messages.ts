@@ -1,4 +1,5 @@
-import { InvalidArgumentError, InvalidMessageError, type Issue } from '../errors.ts';
+import { InvalidMessageError } from '../command-errors.ts';
+import { InvalidArgumentError, type Issue } from '../errors.ts';
 import { formatPath, type StandardSchema } from '../events/standard-schema.ts';
 import type { PayloadMarker } from '../events/event-schema.ts';
 import type { Metadata } from '../metadata.ts';

@@ -100,7 +100,6 @@ export function deciderHandlers<D extends AnyMessages, K extends string, E exten
   options: EntityHandlerOptions<MessageOf<D>, NoInfer<State>, StoredEvent<EventMapOf<NoInfer<E>>, NoInfer<K>>>,
 ): HandlerSet<SameResult<D, CommandResult<State, StoredEvent<EventMapOf<E>, K>>>> {
   const { id, ...retry } = options;
-  const { decide: _, ...fold } = decider;
   const idOf = (context: MessageContext): string => id(typed<MessageOf<D>>(context.message));
   return handlerSet(messages, () => ({
     handle: async (store, context) => {
@@ -109,7 +108,7 @@ export function deciderHandlers<D extends AnyMessages, K extends string, E exten
       return finish(context, await store.executeWithRetry(target, idOf(context), context.message, all));
     },
     replay: (store, context, outcome) =>
-      replayEntity(store, context, { fold: typed(fold), id: idOf(context), outcome }),
+      replayEntity(store, context, { fold: typed(decider), id: idOf(context), outcome }),
   }));
 }
 
@@ -348,6 +347,7 @@ function handlerSet<M extends ResultMap>(
   return { [handlers]: table };
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the definition has checked what it is
 function functionOf<F>(functions: object, type: string): F {
   const found: unknown = Object.hasOwn(functions, type) ? Reflect.get(functions, type) : undefined;
   if (typeof found === 'function') return typed(found);

@@ -51,20 +51,25 @@ const systemClock: RetryClock = {
   },
 };
 
+/** The options with their defaults. Refuses bad ones. */
+export function checkRetryOptions(options: RetryOptions): Required<{ readonly [K in keyof RetryOptions]: number }> {
+  return {
+    tries: checkWhole('tries', options.tries ?? 3, 1),
+    backoff: checkMilliseconds('backoff', options.backoff ?? 10),
+    maxBackoff: checkMilliseconds('maxBackoff', options.maxBackoff ?? 1_000),
+    budget: options.budget === undefined ? Infinity : checkMilliseconds('budget', options.budget),
+  };
+}
+
 /** Counts the tries of one piece of work, and waits between them. */
 export class Tries {
-  readonly #options: Required<{ readonly [K in keyof RetryOptions]: number }>;
+  readonly #options: ReturnType<typeof checkRetryOptions>;
   readonly #clock: RetryClock;
   readonly #begin: number;
   #made = 1;
 
   constructor(options: RetryOptions, clock = systemClock) {
-    this.#options = {
-      tries: checkWhole('tries', options.tries ?? 3, 1),
-      backoff: checkMilliseconds('backoff', options.backoff ?? 10),
-      maxBackoff: checkMilliseconds('maxBackoff', options.maxBackoff ?? 1_000),
-      budget: options.budget === undefined ? Infinity : checkMilliseconds('budget', options.budget),
-    };
+    this.#options = checkRetryOptions(options);
     this.#clock = clock;
     this.#begin = clock.now();
   }

@@ -22,8 +22,10 @@ export async function readBase(
     const snapshot = await context.storage.readSnapshot({ streamName, name, ...until }, call);
     if (snapshot === undefined) return undefined;
     const decoded = decodeSnapshot(fold, snapshot);
-    if ('state' in decoded)
-      return { streamName, streamVersion: snapshot.streamVersion, state: decoded.state, snapshot };
+    if ('state' in decoded) {
+      const { streamVersion, lastEventId, createdAt } = snapshot;
+      return { streamVersion, lastEventId, createdAt, state: decoded.state };
+    }
     reportFlaw(context, fold, streamName, decoded);
   } catch (error) {
     call.signal?.throwIfAborted();

@@ -77,14 +77,15 @@ export function checkSnapshotOptions(options: SnapshotOptions<unknown> | undefin
   if (options === undefined) return;
   checkWhole('snapshots.schemaVersion', options.schemaVersion, 1);
   if (options.keep !== undefined) checkWhole('snapshots.keep', options.keep, 1);
-  const { name = 'x', when, encode, decode } = options;
+  const { name = 'x' } = options;
   if (name === '' || textProblem(name) !== undefined) throw new InvalidArgumentError('snapshots.name', 'is not a name');
-  for (const [option, value] of Object.entries({ when, encode, decode })) {
-    if (value !== undefined && typeof value !== 'function') {
+  for (const option of ['when', 'encode', 'decode'] as const) {
+    const kind = typeof options[option];
+    if (kind !== 'undefined' && kind !== 'function') {
       throw new InvalidArgumentError(`snapshots.${option}`, 'is not a function');
     }
   }
-  if ((encode === undefined) !== (decode === undefined)) {
+  if ((options.encode === undefined) !== (options.decode === undefined)) {
     throw new InvalidArgumentError('snapshots', 'give encode and decode together');
   }
 }

@@ -69,6 +69,10 @@ class Watched extends MemoryStorage {
   }
 }
 
+function letters(text: string): string[] {
+  return text.split('');
+}
+
 let now = 1_000;
 let storage: Watched;
 let store: EventStore<typeof categories>;
@@ -82,7 +86,7 @@ beforeEach(() => {
 });
 
 async function versions(): Promise<readonly number[]> {
-  await store.flushSnapshots();
+  await store.snapshots.flush();
   const all = await storage.listSnapshots({ category: 'Cart', streamName: undefined, after: undefined, limit: 100 });
   return all.map(({ streamVersion }) => streamVersion);
 }
@@ -97,25 +101,29 @@ describe('a snapshot', () => {
     await store.execute(cart, '1', ['f']);
     storage.reads.length = 0;
     const loaded = await store.load(cart, '1');
-    expect(loaded).toEqual({ streamName: 'Cart-1', streamVersion: 6, state: { skus: [...'abcdef'], isClosed: false } });
+    expect(loaded).toEqual({
+      streamName: 'Cart-1',
+      streamVersion: 6,
+      state: { skus: letters('abcdef'), isClosed: false },
+    });
     expect(storage.reads).toEqual([5]);
     expect(Object.isFrozen(loaded.state.skus)).toBe(true);
   });
 
   test('carries the version on: an append at it conflicts with nobody', async () => {
     const cart = cartWith();
-    await store.execute(cart, '1', [...'abc']);
-    await store.flushSnapshots();
+    await store.execute(cart, '1', letters('abc'));
+    await store.snapshots.flush();
     expect((await store.execute(cart, '1', ['d'])).streamVersion).toBe(4);
-    expect((await store.executeWithRetry(cart, '1', ['e'])).state.skus).toEqual([...'abcde']);
+    expect((await store.executeWithRetry(cart, '1', ['e'])).state.skus).toEqual(letters('abcde'));
   });
 
   test('is made after a load, too, and of aggregates as of deciders', async () => {
     await store.append(
       'Cart-1',
-      [...'abc'].map((sku) => Added({ sku })),
+      letters('abc').map((sku) => Added({ sku })),
     );
-    expect((await store.load(Cart, '1')).state.skus).toEqual([...'abc']);
+    expect((await store.load(Cart, '1')).state.skus).toEqual(letters('abc'));
     expect(await versions()).toEqual([3]);
     await store.execute(Cart, '1', (it) => {
       it.add('d');
@@ -123,19 +131,19 @@ describe('a snapshot', () => {
     });
     expect(await versions()).toEqual([3, 5]);
     const loaded = await store.load(Cart, '1');
-    expect([loaded.version, loaded.state.skus]).toEqual([5, [...'abcde']]);
+    expect([loaded.version, loaded.state.skus]).toEqual([5, letters('abcde')]);
   });
 
   test('serves a look back that lies behind it, and an older one what lies before it', async () => {
     const cart = cartWith({ when: snapshotEvery(1), keep: 9 });
     for (const sku of 'abcdef') {
       await store.execute(cart, '1', [sku]);
-      await store.flushSnapshots();
+      await store.snapshots.flush();
       now += 1_000;
     }
     storage.reads.length = 0;
     for (const until of [{ version: 4 }, { position: 4 }, { time: new Date(4_500) }]) {
-      expect((await store.load(cart, '1', { until })).state.skus).toEqual([...'abcd']);
+      expect((await store.load(cart, '1', { until })).state.skus).toEqual(letters('abcd'));
     }
     expect(storage.reads).toEqual([4, 4, 4]);
     expect((await store.load(cart, '1', { until: { version: 0 } })).state.skus).toEqual([]);
@@ -147,7 +155,7 @@ describe('a snapshot', () => {
     const cart = cartWith({ when: snapshotEvery(1), keep: 3 });
     for (const sku of 'abcde') {
       await store.execute(cart, '1', [sku]);
-      await store.flushSnapshots();
+      await store.snapshots.flush();
     }
     expect(await versions()).toEqual([3, 4, 5]);
   });
@@ -161,11 +169,11 @@ describe('a snapshot', () => {
       decide: () => [],
       snapshots: { schemaVersion: 1, name: 'count', when: snapshotEvery(1) },
     });
-    await store.execute(cartWith(), '1', [...'abc']);
+    await store.execute(cartWith(), '1', letters('abc'));
     expect((await store.load(other, '1')).state).toBe(3);
-    await store.flushSnapshots();
+    await store.snapshots.flush();
     expect((await store.load(other, '1')).state).toBe(3);
-    expect((await store.load(cartWith(), '1')).state.skus).toEqual([...'abc']);
+    expect((await store.load(cartWith(), '1')).state.skus).toEqual(letters('abc'));
   });
 
   test('may hold what JSON does not', async () => {
@@ -184,7 +192,7 @@ describe('a snapshot', () => {
     });
     await store.append('Cart-1', [Added({ sku: 'a' })]);
     const first = await store.load(dated, '1');
-    await store.flushSnapshots();
+    await store.snapshots.flush();
     storage.reads.length = 0;
     expect(await store.load(dated, '1')).toEqual(first);
     expect(storage.reads).toEqual([1]);
@@ -204,10 +212,10 @@ describe('a snapshot that cannot be used', () => {
     ['names another last event', replaced({ lastEventId: crypto.randomUUID() }), 'corrupt'],
   ])('because it %s is told of, and the state is right all the same', async (_, tamper, flaw) => {
     const cart = cartWith();
-    await store.execute(cart, '1', [...'abc']);
-    await store.flushSnapshots();
+    await store.execute(cart, '1', letters('abc'));
+    await store.snapshots.flush();
     storage.tamper = tamper;
-    expect((await store.load(cart, '1')).state.skus).toEqual([...'abc']);
+    expect((await store.load(cart, '1')).state.skus).toEqual(letters('abc'));
     expect(problems).toEqual([{ streamName: 'Cart-1', name: 'Cart', flaw, error: undefined }]);
     storage.reads.length = 0;
     await store.load(cart, '1');
@@ -215,23 +223,23 @@ describe('a snapshot that cannot be used', () => {
   });
 
   test('because the code has another version, or another shape of state, is made anew', async () => {
-    await store.execute(cartWith(), '1', [...'abc']);
-    await store.flushSnapshots();
+    await store.execute(cartWith(), '1', letters('abc'));
+    await store.snapshots.flush();
     await store.load(cartWith({ schemaVersion: 2 }), '1');
     const wider = defineDecider({
       ...plain,
       initialState: () => ({ skus: [], isClosed: false, total: 0 }),
       snapshots: { schemaVersion: 2 },
     });
-    await store.flushSnapshots();
+    await store.snapshots.flush();
     expect((await store.load(wider, '1')).state).toMatchObject({ total: 0 });
     expect(problems.map(({ flaw }) => flaw)).toEqual(['other-version', 'other-shape']);
   });
 
   test('because the log was restored to an earlier state does not bring back what is gone', async () => {
     const cart = cartWith();
-    await store.execute(cart, '1', [...'abcd']);
-    await store.flushSnapshots();
+    await store.execute(cart, '1', letters('abcd'));
+    await store.snapshots.flush();
     const snapshot = await storage.readSnapshot({
       streamName: 'Cart-1',
       name: 'Cart',
@@ -240,7 +248,7 @@ describe('a snapshot that cannot be used', () => {
       untilTime: undefined,
     });
     if (snapshot === undefined) throw new Error('no snapshot');
-    for (const history of [[...'ab'], [...'wxyz', '!']]) {
+    for (const history of [letters('ab'), ['w', 'x', 'y', 'z', '!']]) {
       storage = new Watched();
       store = createEventStore(storage, { categories, onSnapshotProblem: (problem) => problems.push(problem) });
       await store.append(
@@ -267,9 +275,9 @@ describe('a snapshot that cannot be used', () => {
         throw new Error('no idea');
       },
     });
-    await store.execute(cart, '1', [...'abc']);
-    await store.flushSnapshots();
-    expect((await store.load(cart, '1')).state.skus).toEqual([...'abc']);
+    await store.execute(cart, '1', letters('abc'));
+    await store.snapshots.flush();
+    expect((await store.load(cart, '1')).state.skus).toEqual(letters('abc'));
     expect(problems).toMatchObject([{ flaw: 'failed', error: { message: 'no idea' } }]);
   });
 });
@@ -282,7 +290,7 @@ describe('a snapshot that cannot be made', () => {
       snapshots: { schemaVersion: 1, when: snapshotEvery(1) },
     });
     expect((await store.execute(odd, '1', ['a'])).streamVersion).toBe(1);
-    await store.flushSnapshots();
+    await store.snapshots.flush();
     expect(problems).toMatchObject([{ flaw: 'failed', error: { code: 'INVALID_ARGUMENT' } }]);
     expect(String(problems[0]?.error)).toContain('at of the state is a Date');
   });
@@ -383,7 +391,7 @@ test('for any history and any policy, the state with snapshots is the state by f
           else if (through === 'execute') await own.execute(cart, '1', all);
           else if (through === 'retry') await own.executeWithRetry(cart, '1', all);
           else await own.load(cart, '1');
-          if (waits) await own.flushSnapshots();
+          if (waits) await own.snapshots.flush();
           expect(await own.load(cart, '1')).toEqual(await own.load(plain, '1'));
         }
         for (let version = 0; version <= (await own.load(plain, '1')).streamVersion; version += 1) {
@@ -415,14 +423,14 @@ describe('the job', () => {
     ] as const)
       await fill(id, count);
     const progress: unknown[] = [];
-    const done = await store.createSnapshots(cart, { minEvents: 3, onProgress: (it) => progress.push(it) });
+    const done = await store.snapshots.create(cart, { minEvents: 3, onProgress: (it) => progress.push(it) });
     expect(done).toEqual({ streams: 4, created: 3, failed: 0 });
     expect(progress).toHaveLength(4);
     expect(progress[1]).toEqual({ streams: 2, created: 1, failed: 0 });
     expect(await versions()).toEqual([5, 9, 3]);
-    expect(await store.createSnapshots(cart, { minEvents: 3 })).toEqual({ streams: 4, created: 0, failed: 0 });
+    expect(await store.snapshots.create(cart, { minEvents: 3 })).toEqual({ streams: 4, created: 0, failed: 0 });
     await fill('a', 3);
-    expect(await store.createSnapshots(Cart, { minEvents: 3 })).toMatchObject({ created: 1 });
+    expect(await store.snapshots.create(Cart, { minEvents: 3 })).toMatchObject({ created: 1 });
     storage.reads.length = 0;
     await store.load(cart, 'a');
     expect(storage.reads).toEqual([8]);
@@ -430,9 +438,9 @@ describe('the job', () => {
 
   test('makes them anew for another version of the state', async () => {
     await fill('a', 5);
-    await store.createSnapshots(cart, { minEvents: 1 });
+    await store.snapshots.create(cart, { minEvents: 1 });
     const next = cartWith({ schemaVersion: 2 });
-    expect(await store.createSnapshots(next, { minEvents: 5 })).toMatchObject({ created: 1 });
+    expect(await store.snapshots.create(next, { minEvents: 5 })).toMatchObject({ created: 1 });
     expect(problems).toEqual([]);
   });
 
@@ -440,14 +448,14 @@ describe('the job', () => {
     for (const id of ['a', 'b', 'c']) await fill(id, 5);
     const controller = new AbortController();
     const reason = new Error('enough');
-    const stopped = store.createSnapshots(cart, {
+    const stopped = store.snapshots.create(cart, {
       minEvents: 1,
       signal: controller.signal,
       onProgress: () => controller.abort(reason),
     });
     await expect(stopped).rejects.toBe(reason);
     expect(await versions()).toEqual([5]);
-    expect(await store.createSnapshots(cart, { minEvents: 1 })).toMatchObject({ created: 2 });
+    expect(await store.snapshots.create(cart, { minEvents: 1 })).toMatchObject({ created: 2 });
   });
 
   test('counts what cannot be kept', async () => {
@@ -456,17 +464,17 @@ describe('the job', () => {
       encode: () => 5n,
       decode: () => fold.initialState(),
     });
-    expect(await store.createSnapshots(odd, { minEvents: 1 })).toEqual({ streams: 1, created: 0, failed: 1 });
+    expect(await store.snapshots.create(odd, { minEvents: 1 })).toEqual({ streams: 1, created: 0, failed: 1 });
     const failing = cartWith();
     storage.saveSnapshot = () => Promise.reject(new Error('disk'));
-    expect(await store.createSnapshots(failing, { minEvents: 1 })).toEqual({ streams: 1, created: 0, failed: 1 });
+    expect(await store.snapshots.create(failing, { minEvents: 1 })).toEqual({ streams: 1, created: 0, failed: 1 });
     expect(problems.at(-1)).toMatchObject({ flaw: 'failed', error: { message: 'disk' } });
   });
 
   test('finds snapshots that are wrong, whether a load would use them or not', async () => {
     for (const id of ['a', 'b', 'c', 'd']) await fill(id, 3);
-    await store.createSnapshots(cart, { minEvents: 1 });
-    expect(await store.verifySnapshots(cart)).toEqual({ checked: 4, wrong: [] });
+    await store.snapshots.create(cart, { minEvents: 1 });
+    expect(await store.snapshots.verify(cart)).toEqual({ checked: 4, wrong: [] });
     // evolve has changed, and its version has not.
     const changed = defineDecider({
       ...cart,
@@ -474,7 +482,7 @@ describe('the job', () => {
         event.type === 'Added' ? { ...state, skus: [...state.skus, event.data.sku.toUpperCase() + '!'] } : state,
     });
     const checked: number[] = [];
-    const { wrong } = await store.verifySnapshots(changed, { onProgress: (count) => checked.push(count) });
+    const { wrong } = await store.snapshots.verify(changed, { onProgress: (count) => checked.push(count) });
     expect(checked).toEqual([1, 2, 3, 4]);
     expect(wrong).toHaveLength(4);
     expect(wrong[0]).toEqual({
@@ -488,28 +496,28 @@ describe('the job', () => {
       ],
     });
     storage.tamper = (snapshot) => ({ ...snapshot, state: '{}' });
-    expect((await store.verifySnapshots(cart)).wrong).toMatchObject([{ flaw: 'corrupt' }, {}, {}, {}]);
+    expect((await store.snapshots.verify(cart)).wrong).toMatchObject([{ flaw: 'corrupt' }, {}, {}, {}]);
   });
 
   test('needs a fold that has snapshots', async () => {
-    await expect(store.createSnapshots(plain)).rejects.toThrow('the definition of "Cart" has none');
-    await expect(store.verifySnapshots(plain)).rejects.toThrow('the definition of "Cart" has none');
-    await expect(store.createSnapshots(cart, { minEvents: 0 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(store.snapshots.create(plain)).rejects.toThrow('the definition of "Cart" has none');
+    await expect(store.snapshots.verify(plain)).rejects.toThrow('the definition of "Cart" has none');
+    await expect(store.snapshots.create(cart, { minEvents: 0 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   test('and snapshots can be listed and deleted', async () => {
     store = createEventStore(storage, { categories, pageSize: 2 });
     for (const id of ['a', 'b', 'c']) await fill(id, 3);
-    await store.createSnapshots(cart, { minEvents: 1 });
-    const listed = await store.listSnapshots({ category: 'Cart' }).toArray();
+    await store.snapshots.create(cart, { minEvents: 1 });
+    const listed = await store.snapshots.list({ category: 'Cart' }).toArray();
     expect(listed.map(({ streamName, streamVersion }) => [streamName, streamVersion])).toEqual([
       ['Cart-a', 3],
       ['Cart-b', 3],
       ['Cart-c', 3],
     ]);
-    expect(await store.deleteSnapshots({ streamName: 'Cart-b' })).toBe(1);
-    expect(await store.listSnapshots({ streamName: 'Cart-b' }).toArray()).toEqual([]);
-    await expect(store.deleteSnapshots({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(store.deleteSnapshots({ keep: -1 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(await store.snapshots.delete({ streamName: 'Cart-b' })).toBe(1);
+    expect(await store.snapshots.list({ streamName: 'Cart-b' }).toArray()).toEqual([]);
+    await expect(store.snapshots.delete({})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(store.snapshots.delete({ keep: -1 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });

@@ -80,9 +80,11 @@ export function decisionOf(
     events,
     streamVersion,
     stateWith: (payloads) => {
-      const step = (before: unknown, data: unknown, index: number): unknown =>
-        deepFreeze(evolveOnce(fold, before, { type: events[index]?.type ?? '', data }));
-      return payloads.reduce(step, state);
+      let after = state;
+      for (const [index, { type }] of events.entries()) {
+        after = deepFreeze(evolveOnce(fold, after, { type, data: payloads[index] }));
+      }
+      return after;
     },
     settle: () => undefined,
   };

@@ -48,7 +48,6 @@ function partsOf(before: unknown, after: unknown): readonly Part[] | undefined {
   }
   if (before instanceof Set && after instanceof Set) {
     const values = new Set<unknown>([...before, ...after]);
-    const valueIn = (set: Set<unknown>, value: unknown): unknown => (set.has(value) ? value : undefined);
     return [...values].map((value) => ({
       name: nameOf(value),
       before: valueIn(before, value),
@@ -81,4 +80,8 @@ function isSame(before: unknown, after: unknown): boolean {
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function valueIn(set: Set<unknown>, value: unknown): unknown {
+  return set.has(value) ? value : undefined;
 }

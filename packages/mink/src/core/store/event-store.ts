@@ -4,17 +4,14 @@ import type { AnyFold, Decider, Fold } from '../deciders/decider.ts';
 import type { AnyEvents, EventMapOf } from '../events/define-events.ts';
 import type { Metadata } from '../metadata.ts';
 import type {
-  DeleteSnapshotsQuery,
   EventStorage,
   FeedBound,
   FeedStatus,
   LogFilter,
   RecordedEvent,
-  SnapshotInfo,
   StreamInfo,
 } from '../storage/event-storage.ts';
 import { parseStreamName, streamName as nameOf } from '../stream-name.ts';
-import { createUuidV7Generator } from '../uuid.ts';
 import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
 import type { AppendEntry, AppendManyResult, AppendResult } from './append-types.ts';
 import type {
@@ -29,7 +26,8 @@ import type {
   StreamNameOf,
   UntypedCategories,
 } from './categories.ts';
-import { checkCategory, createRegistry, createUntypedRegistry, type UnknownEventsPolicy } from './event-registry.ts';
+import { checkCategory } from './event-registry.ts';
+import { decodedSequence } from './decoded-pages.ts';
 import { EventSequence } from './event-sequence.ts';
 import { aggregateActor, deciderActor, type Actor } from './actor.ts';
 import { execute, saveAggregate, type ExecuteOptions, type ExecuteResult } from './execute.ts';
@@ -45,7 +43,7 @@ import {
 } from './load.ts';
 import { boundedLogPages, followLog, streamPages } from './read-pages.ts';
 import { historyPages, type HistoryStep } from './history.ts';
-import { checkDirection, checkList, checkPolicy, checkText, checkUntil, checkWhole } from './read-options.ts';
+import { checkDirection, checkList, checkText, checkUntil, checkWhole } from './read-options.ts';
 import type {
   AppendOptions,
   ListStreamsOptions,
@@ -55,22 +53,11 @@ import type {
   StoreOptions,
   SubscribeOptions,
 } from './options.ts';
-import { rebuildUniqueSets, type RebuildUniqueSetsOptions, type RebuiltUniqueSets } from './rebuild-unique-sets.ts';
-import {
-  createSnapshots,
-  verifySnapshots,
-  type CreatedSnapshots,
-  type CreateSnapshotsOptions,
-  type VerifiedSnapshots,
-  type VerifySnapshotsOptions,
-} from '../snapshots/snapshot-job.ts';
-import { SnapshotWriter } from '../snapshots/snapshot-writer.ts';
+import { storeUniqueSets, type StoreUniqueSets } from './unique-sets.ts';
+import { storeSnapshots, type StoreSnapshots } from '../snapshots/store-snapshots.ts';
 import { allowManyListeners, linkSignals } from './signals.ts';
-import { toStoredEvent } from './stored-event.ts';
+import { storeContext } from './store-context.ts';
 import { typed } from '../typed.ts';
-
-const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
-const DEFAULT_PAGE_SIZE = 1_000;
 
 /**
  * A typed event store over a storage. Made by `createMemoryStore`, `createPostgresStore`, or {@link createEventStore}
@@ -82,23 +69,22 @@ const DEFAULT_PAGE_SIZE = 1_000;
 export class EventStore<C extends Categories, Meta = Metadata> implements AsyncDisposable {
   readonly #context: AppendContext & LoadContext;
   readonly #closing = new AbortController();
+  /** Looking up and rebuilding unique sets. */
+  readonly uniqueSets: StoreUniqueSets<CategoryName<C>, StreamNameOf<C>>;
+  /** Making, checking and deleting snapshots. */
+  readonly snapshots: StoreSnapshots<
+    Fold<CategoryName<C>, AnyEvents, unknown> | AnyAggregateClass<AnyAggregate, CategoryName<C>>
+  >;
 
   constructor(storage: EventStorage, options: StoreOptions<C, Meta> = {}) {
-    const { categories, metadata, newId, onSnapshotProblem = () => undefined } = options;
     allowManyListeners(this.#closing.signal);
-    this.#context = {
-      storage,
-      categories,
-      registry: categories === undefined ? createUntypedRegistry() : createRegistry(categories),
-      metadataSchema: metadata,
-      maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
-      pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),
-      newId,
-      newUuid: createUuidV7Generator(Date.now),
-      cache: options.cache,
-      snapshotWriter: new SnapshotWriter(storage, onSnapshotProblem),
-      reportSnapshotProblem: onSnapshotProblem,
+    this.#context = storeContext(storage, options);
+    const use = (): AppendContext & LoadContext => {
+      this.#checkOpen();
+      return this.#context;
     };
+    this.uniqueSets = storeUniqueSets(use);
+    this.snapshots = storeSnapshots(use, (target) => this.#foldOf(target));
   }
 
   /** What the parts of mink that work with a store need of it. */
@@ -168,7 +154,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       direction: checkDirection(options.direction),
     };
     const limits = { ...this.#limits(options), tx: options.tx };
-    return this.#sequence(() => streamPages(this.#context.storage, query, limits), options);
+    return typed(
+      decodedSequence(this.#context.registry, () => streamPages(this.#context.storage, query, limits), options),
+    );
   }
 
   /** Like {@link readStream}; a missing stream is a `StreamNotFoundError`, thrown when the reading begins. */
@@ -204,7 +192,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       direction: checkDirection(options.direction),
     };
     const limits = this.#limits(options);
-    return this.#sequence(() => boundedLogPages(this.#context.storage, query, limits), options);
+    return typed(
+      decodedSequence(this.#context.registry, () => boundedLogPages(this.#context.storage, query, limits), options),
+    );
   }
 
   /**
@@ -227,7 +217,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     const { pageSize } = this.#limits(options);
     const { storage } = this.#context;
     const closing = this.#closing.signal;
-    return this.#sequence(async function* () {
+    const follow = async function* (): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
       const link = linkSignals([closing, ...(options.signal === undefined ? [] : [options.signal])]);
       try {
         yield* followLog(storage, { after, filter, pageSize, signal: link.signal, isTransient });
@@ -236,7 +226,8 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       } finally {
         link.release();
       }
-    }, options);
+    };
+    return typed(decodedSequence(this.#context.registry, follow, options));
   }
 
   /** What is known of a stream, or undefined if it has no events. */
@@ -326,71 +317,6 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     }
     const loaded = await this.load(target, id, options);
     return existing({ streamName: loaded.streamName, version: loaded.streamVersion, until: options.until }, loaded);
-  }
-
-  /**
-   * Makes snapshots of all streams of a decider or aggregate that have come far enough since their last one, stream after
-   * stream: after a change of `snapshots.schemaVersion`, or regularly. It can be stopped and run again at any time, and in
-   * several processes at once, which only costs time.
-   *
-   * @example
-   * await store.createSnapshots(order, { minEvents: 500, onProgress: ({ streams }) => bar.update(streams) });
-   */
-  async createSnapshots(
-    target: Fold<CategoryName<C>, AnyEvents, unknown> | AnyAggregateClass<AnyAggregate, CategoryName<C>>,
-    options: CreateSnapshotsOptions = {},
-  ): Promise<CreatedSnapshots> {
-    return createSnapshots(this.#context, this.#foldOf(target), options);
-  }
-
-  /**
-   * Compares the last snapshot of every stream with the state that its events give. A snapshot that a load would use, and
-   * that is wrong, shows that `evolve` has changed without its `schemaVersion`.
-   */
-  async verifySnapshots(
-    target: Fold<CategoryName<C>, AnyEvents, unknown> | AnyAggregateClass<AnyAggregate, CategoryName<C>>,
-    options: VerifySnapshotsOptions = {},
-  ): Promise<VerifiedSnapshots> {
-    return verifySnapshots(this.#context, this.#foldOf(target), options);
-  }
-
-  /** Snapshots, by stream name, name and version, without their states. */
-  listSnapshots(
-    options: {
-      readonly category?: CategoryName<C> | undefined;
-      readonly streamName?: StreamNameOf<C> | undefined;
-    } = {},
-  ): EventSequence<SnapshotInfo> {
-    this.#checkOpen();
-    const { category, streamName } = options;
-    const { storage, pageSize: limit } = this.#context;
-    return new EventSequence(async function* () {
-      let after: SnapshotInfo | undefined;
-      for (;;) {
-        const page = await storage.listSnapshots({ category, streamName, after, limit });
-        yield page;
-        if (page.length < limit) return;
-        after = page.at(-1);
-      }
-    });
-  }
-
-  /**
-   * Deletes snapshots that meet all conditions; at least one has to be given. Nothing is lost: the next loads replay.
-   * Gives back how many were deleted.
-   */
-  async deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number> {
-    this.#checkOpen();
-    if (Object.values(query).every((condition) => condition === undefined)) {
-      throw new InvalidArgumentError('query', 'has no condition. Give a category, streamName, name, keep or before.');
-    }
-    if (query.keep !== undefined) checkWhole('keep', query.keep, 0);
-    return this.#context.storage.deleteSnapshots(query);
-  }
-
-  /** Resolves when every snapshot that loads and appends have called for so far is made. */
-  flushSnapshots(): Promise<void> {
-    return this.#context.snapshotWriter.flush();
   }
 
   /**
@@ -503,29 +429,6 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     return typed(await executeWithRetry(this.#context, this.#actor(target, id, work), id, retrying));
   }
 
-  /**
-   * The stream that holds a value of a unique set, or undefined. What it answers may be over in the next moment: to claim a
-   * value, append.
-   */
-  async findHolder(set: string, value: string): Promise<StreamNameOf<C> | undefined> {
-    this.#checkOpen();
-    checkText('set', set);
-    checkText('value', value);
-    return typed(await this.#context.storage.findHolder(set, value));
-  }
-
-  /**
-   * Gives every stream of a category the values of the unique sets that its events say: once a set has been added to a
-   * category that has streams, or its function was changed. Appends may go on meanwhile. It can be run again at any time.
-   */
-  async rebuildUniqueSets(
-    category: CategoryName<C>,
-    options: RebuildUniqueSetsOptions = {},
-  ): Promise<RebuiltUniqueSets> {
-    this.#checkOpen();
-    return rebuildUniqueSets(this.#context, category, options);
-  }
-
   /** How far the log can be read now, and how far positions were handed out. */
   async readBound(): Promise<FeedBound> {
     this.#checkOpen();
@@ -554,6 +457,13 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #foldOf(target: Fold<string, AnyEvents, unknown> | AnyAggregateClass): AnyFold<unknown> {
+    this.#checkOpen();
+    const fold = isAggregateClass(target) ? target.definition : target;
+    checkBelongs(this.#context, fold);
+    return fold;
   }
 
   #actor(target: Decider<string, AnyEvents, unknown, unknown> | AnyAggregateClass, id: string, work: unknown): Actor {
@@ -595,28 +505,6 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       pageSize: pageSize === undefined ? this.#context.pageSize : checkWhole('pageSize', pageSize, 1),
       signal,
     };
-  }
-
-  #sequence<E>(
-    read: () => AsyncGenerator<readonly RecordedEvent[], void, undefined>,
-    {
-      unknownEvents,
-      types,
-    }: { readonly unknownEvents?: UnknownEventsPolicy | undefined; readonly types?: readonly string[] | undefined },
-  ): EventSequence<E> {
-    const policy = checkPolicy(unknownEvents);
-    const { registry } = this.#context;
-    return new EventSequence(async function* () {
-      for await (const page of read()) {
-        const events: StoredEvent[] = [];
-        for (const event of page) {
-          for (const decoded of registry.decode(event, policy)) {
-            if (types === undefined || types.includes(decoded.type)) events.push(toStoredEvent(event, decoded));
-          }
-        }
-        yield typed<readonly E[]>(events);
-      }
-    });
   }
 }
 

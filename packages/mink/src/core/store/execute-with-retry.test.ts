@@ -97,10 +97,10 @@ async function skus(): Promise<Skus> {
 }
 
 describe.each([
-  ['a decider', (sku: string, options = {}) => store.executeWithRetry(cart, '1', sku, { ...quick, ...options })],
+  ['a decider', (sku: string, options?: object) => store.executeWithRetry(cart, '1', sku, { ...quick, ...options })],
   [
     'an aggregate',
-    (sku: string, options = {}) => store.executeWithRetry(Cart, '1', (it) => it.add(sku), { ...quick, ...options }),
+    (sku: string, options?: object) => store.executeWithRetry(Cart, '1', (it) => it.add(sku), { ...quick, ...options }),
   ],
 ] as const)('executeWithRetry of %s', (_, add) => {
   test('decides again on the state of now when another writer got there first', async () => {

@@ -7,6 +7,7 @@ import { defineEvents } from '../events/define-events.ts';
 import { payload } from '../events/event-schema.ts';
 import type { EventStorage } from '../storage/event-storage.ts';
 import { createEventStore, type EventStore } from './event-store.ts';
+import type { LoadOptions } from './load.ts';
 
 const cartEvents = defineEvents({ Added: payload<{ sku: string; count: number }>(), Emptied: payload<null>() });
 const { Added, Emptied } = cartEvents;
@@ -50,8 +51,8 @@ async function fill(): Promise<void> {
 }
 
 describe.each([
-  ['a decider', (options = {}) => store.history(cart, '1', options)],
-  ['an aggregate', (options = {}) => store.history(Cart, '1', options)],
+  ['a decider', (options?: LoadOptions) => store.history(cart, '1', options)],
+  ['an aggregate', (options?: LoadOptions) => store.history(Cart, '1', options)],
 ])('the history of %s', (_, history) => {
   test('is each event, the state it led to, and what it changed', async () => {
     await fill();

@@ -38,11 +38,10 @@ export const uniqueRules: readonly Rule[] = [
       });
       strictEqual(await users.streamInfo('User-2'), undefined);
       await users.append('User-2', [Named({ email: 'Ann@x' })]);
-      deepStrictEqual(await Promise.all(['ann@x', 'Ann@x', 'bob@x'].map((value) => users.findHolder('email', value))), [
-        'User-1',
-        'User-2',
-        undefined,
-      ]);
+      deepStrictEqual(
+        await Promise.all(['ann@x', 'Ann@x', 'bob@x'].map((value) => users.uniqueSets.holderOf('email', value))),
+        ['User-1', 'User-2', undefined],
+      );
     },
   },
   {
@@ -57,7 +56,7 @@ export const uniqueRules: readonly Rule[] = [
       await users.append('User-3', [Named({ email: ['a', 'c'] })]);
       await users.append('User-3', [Named({ email: null })]);
       await users.append('User-4', [Named({ email: ['a', 'c', 'a'] })]);
-      const holders = ['a', 'b', 'c', 'd'].map((value) => users.findHolder('email', value));
+      const holders = ['a', 'b', 'c', 'd'].map((value) => users.uniqueSets.holderOf('email', value));
       deepStrictEqual(await Promise.all(holders), ['User-4', 'User-1', 'User-4', 'User-2']);
     },
   },
@@ -68,7 +67,7 @@ export const uniqueRules: readonly Rule[] = [
       await users.append('User-1', [Named({ email: 'a', number: '1' })]);
       await users.append('User-1', [Noted(null)]);
       await users.append('User-1', [Named({ number: '2' })]);
-      deepStrictEqual(await users.findHolder('email', 'a'), 'User-1');
+      deepStrictEqual(await users.uniqueSets.holderOf('email', 'a'), 'User-1');
     },
   },
   {
@@ -77,10 +76,10 @@ export const uniqueRules: readonly Rule[] = [
       const users = usersOn(storage);
       await users.append('User-1', [Named({ number: '1' })]);
       await users.append('User-1', [Named({ number: '2' })]);
-      strictEqual(await users.findHolder('number', '1'), undefined);
+      strictEqual(await users.uniqueSets.holderOf('number', '1'), undefined);
       await rejects(users.append('User-2', [Named({ number: '1' })]), { code: 'UNIQUE_VALUE_TAKEN', heldBy: 'User-1' });
       await users.append('User-1', [Named({ number: '1' })]);
-      strictEqual(await users.findHolder('number', '1'), 'User-1');
+      strictEqual(await users.uniqueSets.holderOf('number', '1'), 'User-1');
       await users.append('User-1', [Named({ number: null })]);
       await rejects(users.append('User-2', [Named({ number: '2' })]), { code: 'UNIQUE_VALUE_TAKEN', heldBy: 'User-1' });
     },
@@ -96,7 +95,7 @@ export const uniqueRules: readonly Rule[] = [
         { streamName: 'User-2', events: [Named({ email: 'a' })] },
       ]);
       deepStrictEqual(
-        [await users.findHolder('email', 'a'), await users.findHolder('email', 'b')],
+        [await users.uniqueSets.holderOf('email', 'a'), await users.uniqueSets.holderOf('email', 'b')],
         ['User-2', 'User-1'],
       );
       await rejects(
@@ -125,7 +124,7 @@ export const uniqueRules: readonly Rule[] = [
         code: 'CONCURRENCY_CONFLICT',
       });
       deepStrictEqual(
-        [await users.findHolder('email', 'a'), await users.findHolder('email', 'b')],
+        [await users.uniqueSets.holderOf('email', 'a'), await users.uniqueSets.holderOf('email', 'b')],
         ['User-1', undefined],
       );
       await users.append('User-2', [Named({ email: 'b' })]);
@@ -145,7 +144,7 @@ export const uniqueRules: readonly Rule[] = [
         const { code, value, heldBy } = Object(error);
         deepStrictEqual([code, value, heldBy], ['UNIQUE_VALUE_TAKEN', 'wanted', winner?.streamName]);
       }
-      const own = await Promise.all(names.map((_, n) => users.findHolder('email', `own-${n}`)));
+      const own = await Promise.all(names.map((_, n) => users.uniqueSets.holderOf('email', `own-${n}`)));
       deepStrictEqual(
         own.filter((name) => name !== undefined),
         [winner?.streamName],
@@ -183,15 +182,15 @@ export const uniqueRules: readonly Rule[] = [
       await users.append('User-2', [Named({ email: 'd' })]);
       await store.append('User-2', [{ type: 'Named', data: { email: 'e' } }]);
       const progress: number[] = [];
-      const rebuilt = await users.rebuildUniqueSets('User', { onProgress: (streams) => progress.push(streams) });
+      const rebuilt = await users.uniqueSets.rebuild('User', { onProgress: (streams) => progress.push(streams) });
       deepStrictEqual(rebuilt, {
         streams: 4,
         conflicts: [{ set: 'email', value: 'a', streamName: 'User-3', heldBy: 'User-1' }],
       });
       deepStrictEqual(progress, [1, 2, 3, 4]);
-      const holders = ['a', 'b', 'c', 'd', 'e'].map((value) => users.findHolder('email', value));
+      const holders = ['a', 'b', 'c', 'd', 'e'].map((value) => users.uniqueSets.holderOf('email', value));
       deepStrictEqual(await Promise.all(holders), ['User-1', undefined, 'User-4', undefined, 'User-2']);
-      deepStrictEqual(await users.rebuildUniqueSets('User'), { ...rebuilt });
+      deepStrictEqual(await users.uniqueSets.rebuild('User'), { ...rebuilt });
     },
   },
 ];

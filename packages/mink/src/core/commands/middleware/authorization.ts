@@ -1,4 +1,4 @@
-import { NotAuthorizedError } from '../../errors.ts';
+import { NotAuthorizedError } from '../../command-errors.ts';
 import { currentMetadata } from '../../metadata.ts';
 import type { MessageContext, Middleware } from '../message-context.ts';
 

@@ -1,5 +1,6 @@
 import { BusinessRuleViolationError } from '../business-rule-violation.ts';
-import { IdempotencyKeyReusedError, InvalidArgumentError } from '../../errors.ts';
+import { IdempotencyKeyReusedError } from '../../command-errors.ts';
+import { InvalidArgumentError } from '../../errors.ts';
 import { checkJson, type JsonObject, type JsonValue } from '../../json.ts';
 import type { KeyedResult } from '../../storage/event-storage.ts';
 import { KeySlot, KnownResult } from '../../store/keyed.ts';
@@ -148,6 +149,10 @@ function toJson(error: unknown): JsonValue {
 /** The error as it was kept: a `BusinessRuleViolationError` with the name, the code and the fields of the first one. */
 function toError(kept: JsonValue): Error {
   const { name, message, code, ...fields } = typed<JsonObject>(kept);
-  const error = new BusinessRuleViolationError(typeof code === 'string' ? code : 'REFUSED', String(message));
-  return Object.assign(error, fields, { name: String(name ?? error.name) });
+  const error = new BusinessRuleViolationError(textOf(code, 'REFUSED'), textOf(message, ''));
+  return Object.assign(error, fields, { name: textOf(name, error.name) });
+}
+
+function textOf(value: JsonValue | undefined, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }

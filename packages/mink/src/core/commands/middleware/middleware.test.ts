@@ -136,7 +136,7 @@ describe('authorize', () => {
     [1, 'may not send'],
     [undefined, 'may not send'],
   ])('refuses what it answers with %j', async (answer, message) => {
-    const work = vi.fn();
+    const work = vi.fn<() => void>();
     // @ts-expect-error some are no answers
     const policy = authorize(() => answer);
     const dispatch = busDoing(work, policy);
@@ -211,7 +211,7 @@ describe('retry', () => {
   test.each([[new Refused()], [new Error('a bug')], [new DatabaseError('denied', '42501', undefined)], ['a string']])(
     'lets %s through at once',
     async (error) => {
-      const work = vi.fn(failing(error));
+      const work = vi.fn<() => never>(failing(error));
       await expect(busDoing(work, retry({ backoff: 0 }))()).rejects.toBe(error);
       expect(work).toHaveBeenCalledTimes(1);
     },
@@ -225,7 +225,7 @@ describe('retry', () => {
   });
 
   test('does not repeat a conflict with a version that the sender has named', async () => {
-    const work = vi.fn(failing(conflict));
+    const work = vi.fn<() => never>(failing(conflict));
     await expect(busDoing(work, retry({ backoff: 0 }))(1, {}, { expectedVersion: 1 })).rejects.toBe(conflict);
     expect(work).toHaveBeenCalledTimes(1);
   });
@@ -287,8 +287,8 @@ describe('metrics', () => {
     const measured: MessageMeasurement[] = [];
     const layer = metrics((one) => void measured.push(one), { now: clock() });
     await busDoing((n) => n, layer)();
-    await expect(busDoing(failing(new Refused()), layer)()).rejects.toThrow();
-    await expect(busDoing(failing(new Error('a bug')), layer)()).rejects.toThrow();
+    await expect(busDoing(failing(new Refused()), layer)()).rejects.toThrow(Error);
+    await expect(busDoing(failing(new Error('a bug')), layer)()).rejects.toThrow(Error);
     const common = { kind: 'command', type: 'Do', seconds: 0.025 };
     expect(measured).toEqual([
       { ...common, status: 'succeeded', errorCode: undefined },
@@ -338,7 +338,7 @@ describe('tracing', () => {
 });
 
 describe('audit', () => {
-  const onLost = vi.fn();
+  const onLost = vi.fn<() => void>();
 
   test('writes who wanted what before, and what came of it after', async () => {
     const entries: AuditEntry[] = [];
@@ -350,12 +350,12 @@ describe('audit', () => {
       { ...common, status: 'attempted', streamName: undefined, streamVersion: undefined },
       { ...common, status: 'succeeded', streamName: 'Note-1', streamVersion: 1 },
     ]);
-    await expect(busDoing(failing(new Refused()), layer)()).rejects.toThrow();
+    await expect(busDoing(failing(new Refused()), layer)()).rejects.toThrow(Error);
     expect(entries[3]).toMatchObject({ status: 'refused', errorCode: 'NOT_TODAY', userId: undefined });
   });
 
   test('does nothing that could not be written down', async () => {
-    const work = vi.fn();
+    const work = vi.fn<() => void>();
     await expect(busDoing(work, audit(failing(new Error('disk')), { onLost }))()).rejects.toThrow('disk');
     expect(work).not.toHaveBeenCalled();
   });
@@ -413,5 +413,5 @@ describe('the recommended pipeline', () => {
     expect([await signalOf({}), await signalOf({ timeout: 'none' })]).toEqual([true, false]);
   });
 
-  const onLost = vi.fn();
+  const onLost = vi.fn<() => void>();
 });

@@ -1,5 +1,6 @@
 import { BusinessRuleViolationError } from '../business-rule-violation.ts';
-import { ConcurrencyConflictError, InvalidMessageError, NotAuthorizedError } from '../../errors.ts';
+import { InvalidMessageError, NotAuthorizedError } from '../../command-errors.ts';
+import { ConcurrencyConflictError } from '../../errors.ts';
 
 /** How a message ended: done, refused for what it was, or failed for what it met. */
 export type MessageStatus = 'succeeded' | 'refused' | 'failed';

@@ -1,4 +1,4 @@
-import { HandlerFailedError } from '../../errors.ts';
+import { HandlerFailedError } from '../../command-errors.ts';
 import type { Middleware } from '../message-context.ts';
 
 /** Makes an error of whatever is thrown that is none: `HandlerFailedError`. Errors pass as they are. */

@@ -1,5 +1,5 @@
 import { ConcurrencyConflictError, DatabaseError, DatabaseUnavailableError, OverloadedError } from '../../errors.ts';
-import { Tries, type RetryOptions } from '../../retry/backoff.ts';
+import { checkRetryOptions, Tries, type RetryOptions } from '../../retry/backoff.ts';
 import type { Middleware } from '../message-context.ts';
 
 /** Serialization failure, deadlock, lock not available, and the server's lack of something that may come back. */
@@ -21,7 +21,7 @@ export interface RetryLayerOptions extends RetryOptions {
 export function retry(options: RetryLayerOptions = {}): Middleware {
   const { canSucceed = mayPass } = options;
   // Refuses bad options now, not at the first failure.
-  new Tries(options);
+  checkRetryOptions(options);
   return async (context, next) => {
     const tries = new Tries(options);
     for (;;) {

@@ -1,4 +1,4 @@
-import { MessageTimeoutError } from '../../errors.ts';
+import { MessageTimeoutError } from '../../command-errors.ts';
 import { checkWhole } from '../../store/read-options.ts';
 import { onAbort } from '../../store/signals.ts';
 import type { Middleware } from '../message-context.ts';

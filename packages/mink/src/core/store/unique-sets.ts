@@ -2,9 +2,11 @@ import { holdsAfter } from '../events/unique-sets.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import type { AppendContext } from './append.ts';
 import type { LoadContext } from './load.ts';
+import { checkText } from './read-options.ts';
 import { streamPages } from './read-pages.ts';
+import { typed } from '../typed.ts';
 
-/** Options of `rebuildUniqueSets`. */
+/** Options of `uniqueSets.rebuild`. */
 export interface RebuildUniqueSetsOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told after each stream how many are done. */
@@ -28,8 +30,36 @@ export interface RebuiltUniqueSets {
   readonly conflicts: readonly UniqueConflict[];
 }
 
+/** The unique sets of a store. Values are claimed and given up by appends; this is for looking, and for sets that are new. */
+export interface StoreUniqueSets<Category extends string, Name extends string> {
+  /**
+   * The stream that holds a value of a set, or undefined. What it answers may be over in the next moment: to claim a value,
+   * append.
+   */
+  holderOf(set: string, value: string): Promise<Name | undefined>;
+  /**
+   * Gives every stream of a category the values of its sets that its events say: once a set has been added to a category that
+   * has streams, or its function was changed. Appends may go on meanwhile. It can be run again at any time.
+   */
+  rebuild(category: Category, options?: RebuildUniqueSetsOptions): Promise<RebuiltUniqueSets>;
+}
+
+/** The unique sets of a store; `use` gives its context while it is open. */
+export function storeUniqueSets<Category extends string, Name extends string>(
+  use: () => AppendContext & LoadContext,
+): StoreUniqueSets<Category, Name> {
+  return {
+    holderOf: async (set, value) => {
+      checkText('set', set);
+      checkText('value', value);
+      return typed(await use().storage.findHolder(set, value));
+    },
+    rebuild: async (category, options = {}) => rebuildUniqueSets(use(), category, options),
+  };
+}
+
 /** Gives each stream of a category the values that its events say, one stream after another, while appends go on. */
-export async function rebuildUniqueSets(
+async function rebuildUniqueSets(
   context: AppendContext & LoadContext,
   category: string,
   { signal, onProgress }: RebuildUniqueSetsOptions,

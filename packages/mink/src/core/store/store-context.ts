@@ -1,0 +1,33 @@
+import { SnapshotWriter } from '../snapshots/snapshot-writer.ts';
+import type { EventStorage } from '../storage/event-storage.ts';
+import { createUuidV7Generator } from '../uuid.ts';
+import type { AppendContext } from './append.ts';
+import type { Categories } from './categories.ts';
+import { createRegistry, createUntypedRegistry } from './event-registry.ts';
+import type { LoadContext } from './load.ts';
+import type { StoreOptions } from './options.ts';
+import { checkWhole } from './read-options.ts';
+
+const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
+const DEFAULT_PAGE_SIZE = 1_000;
+
+/** What the parts of a store work with, from its options. */
+export function storeContext<C extends Categories, Meta>(
+  storage: EventStorage,
+  options: StoreOptions<C, Meta>,
+): AppendContext & LoadContext {
+  const { categories, metadata, newId, cache, onSnapshotProblem = () => undefined } = options;
+  return {
+    storage,
+    categories,
+    registry: categories === undefined ? createUntypedRegistry() : createRegistry(categories),
+    metadataSchema: metadata,
+    maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
+    pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),
+    newId,
+    newUuid: createUuidV7Generator(Date.now),
+    cache,
+    snapshotWriter: new SnapshotWriter(storage, onSnapshotProblem),
+    reportSnapshotProblem: onSnapshotProblem,
+  };
+}
