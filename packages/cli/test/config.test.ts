@@ -95,7 +95,7 @@ describe('a config file that cannot be used is one line', () => {
       "import './nowhere.ts'; export const url = 'x';",
       'cannot be loaded: Cannot find module',
     ],
-    ['exports nothing', "const url = 'x';", 'exports nothing. Export url, schema or store.'],
+    ['exports nothing', "const url = 'x';", 'exports nothing. Export url, schema, store, deciders or aggregates.'],
     ['has a number for a URL', 'export const url = 5432;', 'exports a "url" that is number, not text.'],
     [
       'has a URL for a schema',

@@ -185,16 +185,26 @@ begin
       into wanted
       from (select distinct h.set_name, h.value from unnest(hold_sets, hold_values) as h (set_name, value)) w
       where w.value is not null;
-      select count(*)
+      -- What a stream has now is locked, too: it may be given up.
+      select count(*) filter (where l.is_wanted)
       into locked
       from (
-        select 1
+        select k.is_wanted
         from (
-          select distinct h.set_name collate "C" as set_name, h.value collate "C" as value
-          from unnest(hold_sets, hold_values) as h (set_name, value)
-          where h.value is not null
-        ) w
-        join :schema.claims c on c.set_name = w.set_name and c.value = w.value
+          select w.set_name, w.value, bool_or(w.is_wanted) as is_wanted
+          from (
+            select h.set_name collate "C" as set_name, h.value collate "C" as value, true as is_wanted
+            from unnest(hold_sets, hold_values) as h (set_name, value)
+            where h.value is not null
+            union all
+            select o.set_name, o.value, false
+            from unnest(hold_streams, hold_sets) as h (stream, set_name)
+            join :schema.claims o
+              on o.stream_name = stream_names[h.stream] collate "C" and o.set_name = h.set_name collate "C"
+          ) w
+          group by w.set_name, w.value
+        ) k
+        join :schema.claims c on c.set_name = k.set_name and c.value = k.value
         order by c.set_name, c.value
         for update of c
       ) l;
@@ -294,10 +304,11 @@ begin
     where c.stream_name = g.stream_name collate "C"
       and c.set_name = g.set_name collate "C"
       and not c.is_forever
+      -- What somebody else takes over is passed on below.
       and not exists (
         select
         from unnest(hold_streams, hold_sets, hold_values) as h (stream, set_name, value)
-        where stream_names[h.stream] = c.stream_name and h.set_name = c.set_name and h.value = c.value
+        where h.set_name = c.set_name and h.value = c.value and outcomes[stream_commands[h.stream]] = 0
       );
 
     update :schema.claims c

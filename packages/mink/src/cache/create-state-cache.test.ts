@@ -135,7 +135,7 @@ describe('a store with a cache', () => {
       return storage.reads[0] !== `Cart-${id} from 1`;
     };
     const fill = async (): Promise<void> => {
-      for (const id of ['1', '2', '3']) await add(id, 'x'.repeat(100));
+      for (const id of ['1', '2', '3']) await add(id, 'a', 'x'.repeat(100));
       for (const id of ['1', '2', '1', '3']) await store.load(cart, id);
     };
     open({ maxEntries: 2 });

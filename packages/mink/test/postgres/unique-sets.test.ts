@@ -95,10 +95,13 @@ describePostgres('unique sets', (databases) => {
     await using other = createPostgresStore({ url, categories });
     const pool = new Pool({ connectionString: url, max: 2 });
     try {
-      let waiting: Promise<unknown> | undefined;
+      let claimed: () => void = () => undefined;
+      const isClaimed = new Promise<void>((resolve) => (claimed = resolve));
+      // Begun outside of the transaction: inside, an append without it is refused.
+      const waiting = isClaimed.then(() => other.append('Guest-2', [Took({ values: ['a'] })]));
       const rolledBack = withTransaction(pool, async (tx) => {
         await store.append('Guest-1', [Took({ values: ['a'] })], { tx });
-        waiting = other.append('Guest-2', [Took({ values: ['a'] })]);
+        claimed();
         const blocked = `select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
         await expect.poll(async () => (await runSql(url, blocked))[0]?.['n']).toBe(1);
         throw new Error('back');

@@ -33,8 +33,9 @@ export function encodeCommand(command: AppendCommand): EncodedCommand {
   const [first] = entries;
   const streamNames = entries.map(({ streamName }) => streamName);
   const guards = guardNames(command);
-  const isGuarded = guards.length > 0;
-  const names = isGuarded ? [...streamNames, ...guards] : streamNames;
+  // A stream that gives all values up brings holds, too, without a name.
+  const isGuarded = command.key !== undefined || entries.some(({ holds = [] }) => holds.length > 0);
+  const names = guards.length > 0 ? [...streamNames, ...guards] : streamNames;
   const events = entries.length === 1 && first !== undefined ? first.events : entries.flatMap((entry) => entry.events);
   let size = 0;
   let lastMetadata: JsonObject | undefined;
