@@ -104,12 +104,12 @@ describe('the packed library in a project of its own', () => {
     expect((await run(bun, ['--version'])).stdout).toBe('1.4.5\n');
   });
 
-  test('needs pg and nothing else, and brings no tests', async () => {
+  test('needs pg and lru-cache, and nothing else, and brings no tests', async () => {
     const installed = join(project, 'node_modules', 'mink');
     const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as {
       readonly dependencies: Readonly<Record<string, string>>;
     };
-    expect(Object.keys(dependencies)).toEqual(['pg']);
+    expect(Object.keys(dependencies)).toEqual(['lru-cache', 'pg']);
     expect(existsSync(join(installed, 'LICENSE'))).toBe(true);
     expect(existsSync(join(installed, 'test'))).toBe(false);
     const files = await readdir(join(installed, 'dist'), { recursive: true });
