@@ -105,6 +105,28 @@ function appends({ plain }) {
   return [variant('no snapshots', account), variant('a snapshot every event, the worst there is', eager)];
 }
 
+function hot({ plain }) {
+  const group = '64 writers on one stream, executes/s';
+  const variant = (name, options) => ({
+    group,
+    name,
+    show: (rate) => rate,
+    run: async () => {
+      // A new one each time: what a long one costs to load is another row.
+      const id = timeOrderedId();
+      const deposit = { data: { amount: 1 } };
+      return steps(64, async () => {
+        await plain.executeWithRetry(account, id, deposit, options);
+        return 1;
+      })();
+    },
+  });
+  return [
+    variant('retry, as often as it takes', { tries: 10_000, backoff: 2, maxBackoff: 64 }),
+    variant('exclusive', { exclusive: true }),
+  ];
+}
+
 function keys({ plain }) {
   const group = 'commands to new streams, 32 at a time, commands/s';
   const handlers = [deciderHandlers(commands, account, { id: ({ data }) => data.id })];
@@ -194,9 +216,13 @@ for (let n = 0; n < HISTORY; n += 1_000) {
 }
 await plain.snapshots.create(kept, { minEvents: 1 });
 
-const variants = [...loads({ plain, cached }), ...appends({ plain }), ...keys({ plain }), ...layers()].filter(
-  ({ group, name }) => `${group} ${name}`.includes(values.only),
-);
+const variants = [
+  ...loads({ plain, cached }),
+  ...appends({ plain }),
+  ...hot({ plain }),
+  ...keys({ plain }),
+  ...layers(),
+].filter(({ group, name }) => `${group} ${name}`.includes(values.only));
 const rates = new Map(variants.map((variant) => [variant, []]));
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const variant of rotate(variants, round)) {

@@ -113,6 +113,8 @@ export interface Database {
   within(tx: OpenTransaction): Session;
   /** A connection for several statements; it is thrown away if `work` fails. */
   withSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** Where its connections come from. */
+  readonly pool: PoolLike;
   /** Where a connection for LISTEN can be had; undefined if there is none to spare. */
   readonly listenPool: PoolLike | undefined;
   close(): Promise<void>;
@@ -196,6 +198,7 @@ export function createDatabase(options: ConnectionOptions): Database {
     // In the middle of something, a name that is not known cannot be tried again without it.
     within: (tx) => sessionOn(tx, prepare === 'named'),
     withSession: (work) => withSession(work, { named: prepare === 'named', isSound: () => false }),
+    pool,
     listenPool: listening?.pool,
     close: () => {
       closing.abort(new StoreClosedError());

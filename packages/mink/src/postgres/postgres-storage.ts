@@ -37,7 +37,14 @@ import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/strea
 import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
 import { SideTables } from './side-tables.ts';
-import { checkNotEnded, checkOutsideTransaction, checkTransaction, joinTransaction } from './transaction.ts';
+import {
+  checkNotEnded,
+  isTransactionOpen,
+  checkOutsideTransaction,
+  checkTransaction,
+  joinTransaction,
+  withTransaction,
+} from './transaction.ts';
 
 /** What a PostgreSQL storage needs to know. */
 export interface PostgresStorageSettings {
@@ -179,6 +186,15 @@ export class PostgresStorage extends SideTables implements EventStorage {
     if (!this.#isSound) await this.#whenSound();
     const [row = []] = await this.read(feedStatusQuery(this.schema));
     return { ...toFeedStatus(row), wakeUp: this.#listener?.isListening === true ? 'notified' : 'polling' };
+  }
+
+  async inTransaction<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T> {
+    if (!this.#isSound) await this.#whenSound();
+    return withTransaction(this.#database.pool, work);
+  }
+
+  isInTransaction(): boolean {
+    return isTransactionOpen();
   }
 
   async positionAt(time: Date, upTo: number): Promise<number> {

@@ -116,9 +116,14 @@ function commitUnknown({ appended }: Scope, cause: unknown): Error {
   );
 }
 
+/** Whether this code runs inside a transaction that is not over. */
+export function isTransactionOpen(): boolean {
+  return openScope() !== undefined;
+}
+
 /** Refuses an append that forgot its transaction. */
 export function checkOutsideTransaction({ entries }: AppendCommand): void {
-  if (openScope() === undefined) return;
+  if (!isTransactionOpen()) return;
   throw new TransactionOpenError(entries.map(({ streamName }) => streamName));
 }
 

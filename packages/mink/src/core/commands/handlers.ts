@@ -69,7 +69,7 @@ export interface CommandResult<State, Event = StoredEvent> extends ExecuteResult
 /** How a decider or an aggregate handles commands: with retry of lost races, three tries unless told otherwise. */
 export interface EntityHandlerOptions<Command, State, Event> extends Pick<
   ExecuteWithRetryOptions<Metadata, State, Event>,
-  'tries' | 'backoff' | 'maxBackoff' | 'budget' | 'onConflict' | 'unknownEvents'
+  'tries' | 'backoff' | 'maxBackoff' | 'budget' | 'exclusive' | 'onConflict' | 'unknownEvents'
 > {
   /** The id of the entity that a command is for: the stream name's part after the category. */
   readonly id: (command: Command) => string;

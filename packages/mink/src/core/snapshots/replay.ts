@@ -19,7 +19,7 @@ export class OtherHistory extends Error {}
 
 /** How a state was come by: what was read and folded on top of a base, or of nothing. */
 export class Replay {
-  readonly #base: ReplayBase | undefined;
+  #base: ReplayBase | undefined;
   readonly #begin = performance.now();
   readonly #types = new Set<string>();
   #milliseconds = 0;
@@ -86,6 +86,13 @@ export class Replay {
     }
   }
 
+  /** A snapshot is being made that ends with this event: what comes now comes after it. */
+  restart({ id, streamVersion }: SnapshotTask['last']): void {
+    this.#base = { streamVersion, lastEventId: id, createdAt: Date.now() };
+    this.#events = 0;
+    this.#types.clear();
+  }
+
   /** The last event in the state; undefined where there is none. */
   get lastEventId(): string | undefined {
     return this.#last?.id ?? this.#base?.lastEventId;
@@ -116,7 +123,9 @@ export function remember(
   if (fold.snapshots === undefined) return;
   try {
     const last = replay.wanted(fold);
-    if (last !== undefined) context.snapshotWriter.offer({ fold, streamName, state, last });
+    if (last === undefined) return;
+    context.snapshotWriter.offer({ fold, streamName, state, last });
+    replay.restart(last);
   } catch (error) {
     const { name } = snapshotOptionsOf(fold);
     context.reportSnapshotProblem({ streamName, name, flaw: 'failed', error });

@@ -33,6 +33,13 @@ export interface EventStorage {
   streamInfo(streamName: string): Promise<StreamInfo | undefined>;
   /** One page of streams, by name in code point order. */
   listStreams(query: ListStreamsQuery): Promise<readonly StreamInfo[]>;
+  /**
+   * Runs `work` in a transaction, commits when it resolves and rolls back when it throws. An append of a check alone holds its
+   * stream until then. Undefined for a storage without transactions.
+   */
+  inTransaction?<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T>;
+  /** Whether this code runs inside such a transaction, or one that the storage's own helper has opened. */
+  isInTransaction?(): boolean;
   /** The stream that holds a value of a unique set. */
   findHolder(set: string, value: string): Promise<string | undefined>;
   /** The first result of the command with this key, unless it has expired. */

@@ -30,6 +30,7 @@ import { checkCategory } from './event-registry.ts';
 import { decodedSequence } from './decoded-pages.ts';
 import { EventSequence } from './event-sequence.ts';
 import { aggregateActor, deciderActor, type Actor } from './actor.ts';
+import { ExclusiveStreams } from './exclusive.ts';
 import { execute, saveAggregate, type ExecuteOptions, type ExecuteResult } from './execute.ts';
 import { executeWithRetry, type ExecuteWithRetryOptions } from './execute-with-retry.ts';
 import {
@@ -69,6 +70,7 @@ import { typed } from '../typed.ts';
 export class EventStore<C extends Categories, Meta = Metadata> implements AsyncDisposable {
   readonly #context: AppendContext & LoadContext;
   readonly #closing = new AbortController();
+  readonly #exclusive: ExclusiveStreams;
   /** Looking up and rebuilding unique sets. */
   readonly uniqueSets: StoreUniqueSets<CategoryName<C>, StreamNameOf<C>>;
   /** Making, checking and deleting snapshots. */
@@ -83,6 +85,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
       this.#checkOpen();
       return this.#context;
     };
+    this.#exclusive = new ExclusiveStreams(this.#context);
     this.uniqueSets = storeUniqueSets(use);
     this.snapshots = storeSnapshots(use, (target) => this.#foldOf(target));
   }
@@ -426,7 +429,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   ): Promise<ExecuteResult<never, never>> {
     this.#checkOpen();
     const retrying = typed<ExecuteWithRetryOptions<unknown, unknown>>(options);
-    return typed(await executeWithRetry(this.#context, this.#actor(target, id, work), id, retrying));
+    const actor = this.#actor(target, id, work);
+    if (options.exclusive === true) return typed(await this.#exclusive.execute(actor, id, retrying));
+    return typed(await executeWithRetry(this.#context, actor, id, retrying));
   }
 
   /** How far the log can be read now, and how far positions were handed out. */

@@ -43,6 +43,13 @@ export type Resolution = 'retry' | 'rebase' | 'done' | 'reject';
 /** Options of `executeWithRetry`. */
 export interface ExecuteWithRetryOptions<Meta, State, Event = StoredEvent> extends ExecuteOptions<Meta>, RetryOptions {
   /**
+   * Waits for its turn instead of losing: for a stream that many write to at once. What waits in this process is decided in turn
+   * and appended together; where another process gets there first, the stream's row is locked for the next try. The retry options
+   * and `onConflict` have no place then, and neither has `tx`.
+   * @defaultValue false
+   */
+  readonly exclusive?: boolean | undefined;
+  /**
    * Looks at a conflict and says what to do about it.
    * @defaultValue 'retry', always
    */
@@ -102,7 +109,7 @@ export async function executeWithRetry(
 }
 
 /** Sends an append that got no answer again, with the same ids: it happens once, and in the end the answer is known. */
-function sendSurely(tries: Tries): typeof sendAppend {
+export function sendSurely(tries: Tries): typeof sendAppend {
   return async (context, append, options): Promise<Appended> => {
     let unknown: AppendOutcomeUnknownError | undefined;
     for (;;) {
