@@ -110,6 +110,8 @@ export class ExclusiveStreams {
         known = undefined;
         for (const { reject } of batch) reject(error);
       }
+      // Whoever was answered may come back at once: the state is at hand as long as somebody does.
+      if (line.queue.length === 0) await new Promise(setImmediate);
     }
     this.#lines.delete(key);
   }
