@@ -1,6 +1,6 @@
 export { BusinessRuleViolationError } from './commands/business-rule-violation.ts';
 export { createCommandBus, createQueryBus } from './commands/bus.ts';
-export type { BusOptions, CommandBus, QueryBus } from './commands/bus.ts';
+export type { AllResults, BusOptions, CommandBus, QueryBus } from './commands/bus.ts';
 export { defineCommands, defineQueries } from './commands/define-messages.ts';
 export type {
   AnyMessages,
@@ -20,6 +20,7 @@ export type {
   DecisionResult,
   EntityHandlerOptions,
   HandlerSet,
+  ResultMap,
 } from './commands/handlers.ts';
 export type { DispatchOptions, MessageContext, Middleware, Next } from './commands/message-context.ts';
 export { audit } from './commands/middleware/audit.ts';

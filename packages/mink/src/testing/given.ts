@@ -6,7 +6,6 @@ import {
   initialStateOf,
   internals,
   InvalidArgumentError,
-  MinkError,
   decidedEvents,
   type AnyAggregate,
   type AnyAggregateClass,
@@ -16,15 +15,13 @@ import {
   type EventOf,
   type UncheckedEvent,
 } from '../core/index.ts';
+import { checkThrown, type ExpectedError } from './expected-error.ts';
 
 /** An event without what the store adds. */
 interface PlainEvent {
   readonly type: string;
   readonly data: unknown;
 }
-
-/** What to expect of an error: its class, its stable code, or a check of your own. */
-export type ExpectedError = string | (abstract new (...parameters: never) => Error) | ((error: unknown) => void);
 
 /** What the decision came to. */
 export interface Then<Event, State, Done> {
@@ -184,28 +181,5 @@ function checkError(outcome: Outcome, expected: ExpectedError): void {
       message: `Expected an error, but the decision was: ${types === '' ? 'nothing' : types}`,
     });
   }
-  const { error } = outcome;
-  if (typeof expected === 'string') {
-    const code = error instanceof MinkError || hasCode(error) ? error.code : undefined;
-    if (code !== expected) throw mismatch(error, `the code ${expected}`);
-  } else if (isErrorClass(expected)) {
-    if (!(error instanceof expected)) throw mismatch(error, expected.name);
-  } else {
-    expected(error);
-  }
-}
-
-function mismatch(error: unknown, expected: string): AssertionError {
-  const actual = error instanceof Error ? `${error.constructor.name}: ${error.message}` : String(error);
-  return new AssertionError({ message: `Expected ${expected}, got ${actual}`, actual: error, expected });
-}
-
-function hasCode(error: unknown): error is { readonly code: unknown } {
-  return typeof error === 'object' && error !== null && 'code' in error;
-}
-
-function isErrorClass(
-  expected: Exclude<ExpectedError, string>,
-): expected is abstract new (...parameters: never) => Error {
-  return expected.prototype instanceof Error || Object.is(expected, Error);
+  checkThrown(outcome.error, expected);
 }

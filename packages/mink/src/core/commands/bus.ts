@@ -68,7 +68,7 @@ type UnionToIntersection<U> = (U extends unknown ? (member: U) => void : never) 
   : never;
 
 /** The types of all handlers together. */
-type AllResults<H extends readonly AnyHandlerSet[]> =
+export type AllResults<H extends readonly AnyHandlerSet[]> =
   UnionToIntersection<ResultMapOf<H[number]>> extends infer M extends ResultMap ? M : never;
 
 /**
