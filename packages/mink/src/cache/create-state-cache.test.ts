@@ -157,6 +157,35 @@ describe('a store with a cache', () => {
     expect(await isKept('3')).toBe(false);
   });
 
+  test('that fails costs a read and is reported; what was loaded or appended is so all the same', async () => {
+    const wallet = defineDecider({
+      category: 'Cart',
+      events,
+      initialState: () => 0n,
+      evolve: (count) => count + 1n,
+      decide: (sku: string) => Added({ sku }),
+    });
+    storage = new Watched(Date.now);
+    const problems: unknown[] = [];
+    const onSnapshotProblem = (problem: unknown): unknown => problems.push(problem);
+    const broken = new Error('cache');
+    const fail = (): never => {
+      throw broken;
+    };
+    // Its size cannot be told: JSON holds no bigint.
+    store = createEventStore(storage, { categories, onSnapshotProblem, cache: createStateCache({ maxBytes: 100 }) });
+    expect((await store.execute(wallet, '1', 'a')).state).toBe(1n);
+    expect((await store.executeWithRetry(wallet, '1', 'b')).state).toBe(2n);
+    store = createEventStore(storage, { categories, onSnapshotProblem, cache: { get: fail, set: fail, delete: fail } });
+    expect((await store.load(wallet, '1')).state).toBe(2n);
+    expect(problems).toMatchObject([
+      { streamName: 'Cart-1', name: 'Cart', flaw: 'failed', error: { name: 'TypeError' } },
+      { flaw: 'failed', error: { name: 'TypeError' } },
+      { flaw: 'failed', error: broken },
+      { flaw: 'failed', error: broken },
+    ]);
+  });
+
   test('has the state of a store without one, for any history', async () => {
     const step = constantFrom('add', 'execute', 'load', 'conflict', 'other');
     await check(

@@ -1,7 +1,7 @@
 import type { AnyFold } from '../deciders/decider.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
 import type { Loaded, LoadContext } from '../store/load.ts';
-import { cacheKey } from '../store/state-cache.ts';
+import { cacheKey, type CachedState } from '../store/state-cache.ts';
 import { snapshotOptionsOf } from './snapshot-codec.ts';
 import { snapshotWhenSlow } from './snapshot-options.ts';
 import type { SnapshotTask } from './snapshot-writer.ts';
@@ -112,13 +112,34 @@ export function remember(
   { streamName, streamVersion, state, replay }: Loaded<unknown> & { readonly replay: Replay },
 ): void {
   const { lastEventId } = replay;
-  if (lastEventId !== undefined) context.cache?.set(cacheKey(fold, streamName), { streamVersion, state, lastEventId });
+  orReport(context, fold, streamName, () => {
+    if (lastEventId !== undefined)
+      context.cache?.set(cacheKey(fold, streamName), { streamVersion, state, lastEventId });
+  });
   if (fold.snapshots === undefined) return;
-  try {
+  orReport(context, fold, streamName, () => {
     const last = replay.wanted(fold);
     if (last !== undefined) context.snapshotWriter.offer({ fold, streamName, state, last });
+  });
+}
+
+/** The state in the cache, unless there is none, or the cache fails. */
+export function recall(context: LoadContext, fold: AnyFold<unknown>, streamName: string): CachedState | undefined {
+  return orReport(context, fold, streamName, () => context.cache?.get(cacheKey(fold, streamName)));
+}
+
+/** Takes a state out of the cache. */
+export function forget(context: LoadContext, fold: AnyFold<unknown>, streamName: string): void {
+  orReport(context, fold, streamName, () => context.cache?.delete(cacheKey(fold, streamName)));
+}
+
+/** What is only there to save time fails nothing: the append may be stored already. */
+function orReport<T>(context: LoadContext, fold: AnyFold<unknown>, streamName: string, work: () => T): T | undefined {
+  try {
+    return work();
   } catch (error) {
     const { name } = snapshotOptionsOf(fold);
     context.reportSnapshotProblem({ streamName, name, flaw: 'failed', error });
+    return undefined;
   }
 }

@@ -110,6 +110,27 @@ describe('a snapshot', () => {
     expect(Object.isFrozen(loaded.state.skus)).toBe(true);
   });
 
+  test('whose problem cannot be told fails nothing, and the next ones are made', async () => {
+    store = createEventStore(storage, {
+      categories,
+      onSnapshotProblem: (problem) => {
+        problems.push(problem);
+        throw new Error('log is full');
+      },
+    });
+    const cart = cartWith();
+    const fail = (): never => {
+      throw new Error('no');
+    };
+    await store.execute(cartWith({ encode: fail, decode: fail }), '1', letters('abcde'));
+    await store.snapshots.flush();
+    await store.execute(cart, '2', letters('abcde'));
+    expect(await versions()).toEqual([5]);
+    storage.failing = new Error('away');
+    expect((await store.load(cart, '2')).state.skus).toEqual(letters('abcde'));
+    expect(problems).toHaveLength(2);
+  });
+
   test('carries the version on: an append at it conflicts with nobody', async () => {
     const cart = cartWith();
     await store.execute(cart, '1', letters('abc'));
