@@ -215,11 +215,14 @@ type CommandFunctions<D extends AnyMessages> = {
 };
 
 /** What a handler function gives to whoever sent the command. */
-type ValueOf<F> = F extends (...parameters: never) => infer R
-  ? Awaited<R> extends { readonly value: infer Value }
-    ? Value
+type ValueOf<F> = F extends (...parameters: never) => infer R ? ValueIn<Awaited<R>> : never;
+
+/** Distributes over the branches of a function: some may return a value, others none. */
+type ValueIn<R> = R extends { readonly value?: unknown }
+  ? 'value' extends keyof R
+    ? R['value']
     : undefined
-  : never;
+  : undefined;
 
 /**
  * Handlers of your own, for what concerns several streams, or none. A handler reads what it needs and returns what is to be
