@@ -492,6 +492,18 @@ describe('the job', () => {
     expect(problems.at(-1)).toMatchObject({ flaw: 'failed', error: { message: 'disk' } });
   });
 
+  test('go on after a stream that cannot be loaded, and say which', async () => {
+    for (const id of ['a', 'b', 'c']) await fill(id, 3);
+    await store.snapshots.create(cart, { minEvents: 1 });
+    await fill('c', 1);
+    await createEventStore(storage).append('Cart-b', [{ type: 'Unheard', data: null }]);
+    expect(await store.snapshots.create(cart, { minEvents: 1 })).toEqual({ streams: 3, created: 1, failed: 1 });
+    const unknown = { code: 'UNKNOWN_EVENT_TYPE' };
+    expect(problems).toMatchObject([{ streamName: 'Cart-b', name: 'Cart', flaw: 'failed', error: unknown }]);
+    storage.readStreamPage = () => Promise.reject(new Error('away'));
+    await expect(store.snapshots.create(cart, { minEvents: 1 })).rejects.toThrow('away');
+  });
+
   test('finds snapshots that are wrong, whether a load would use them or not', async () => {
     for (const id of ['a', 'b', 'c', 'd']) await fill(id, 3);
     await store.snapshots.create(cart, { minEvents: 1 });
