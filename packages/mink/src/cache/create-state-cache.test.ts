@@ -6,7 +6,9 @@ import {
   defineEvents,
   payload,
   snapshotEvery,
+  snapshotOlderThan,
   type EventStore,
+  type SnapshotPolicy,
 } from '../core/index.ts';
 import { MemoryStorage } from '../memory/memory-storage.ts';
 import { createStateCache } from './create-state-cache.ts';
@@ -183,6 +185,23 @@ describe('a store with a cache', () => {
       { flaw: 'failed', error: { name: 'TypeError' } },
       { flaw: 'failed', error: broken },
       { flaw: 'failed', error: broken },
+    ]);
+  });
+
+  test('has snapshots as often as a store without one', async () => {
+    const versions = async (when: SnapshotPolicy, count: number): Promise<readonly number[]> => {
+      open();
+      const kept = defineDecider({ ...cart, snapshots: { schemaVersion: 1, when, keep: 9 } });
+      for (let n = 0; n < count; n += 1) {
+        await store.execute(kept, '1', `${n}`);
+        await store.snapshots.flush();
+      }
+      return (await store.snapshots.list().toArray()).map(({ streamVersion }) => streamVersion);
+    };
+    expect(await versions(snapshotEvery(3), 7)).toEqual([3, 6]);
+    expect(await versions(snapshotOlderThan(3_600_000), 5)).toEqual([1]);
+    expect(await versions(({ eventsSince, typesSince }) => eventsSince === 2 && typesSince.has('Added'), 5)).toEqual([
+      2, 4,
     ]);
   });
 

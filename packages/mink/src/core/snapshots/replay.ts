@@ -1,7 +1,7 @@
 import type { AnyFold } from '../deciders/decider.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
 import type { Loaded, LoadContext } from '../store/load.ts';
-import { cacheKey, type CachedState } from '../store/state-cache.ts';
+import { cacheKey, type CachedState, type SinceSnapshot } from '../store/state-cache.ts';
 import { snapshotOptionsOf } from './snapshot-codec.ts';
 import { snapshotWhenSlow } from './snapshot-options.ts';
 import type { SnapshotTask } from './snapshot-writer.ts';
@@ -10,8 +10,8 @@ import type { SnapshotTask } from './snapshot-writer.ts';
 export interface ReplayBase {
   readonly streamVersion: number;
   readonly lastEventId: string;
-  /** When it was made, where it is a snapshot. */
-  readonly createdAt?: number | undefined;
+  /** A state that was kept in memory may be long past the last snapshot. */
+  readonly sinceSnapshot?: SinceSnapshot | undefined;
 }
 
 /** The log does not hold the event that a snapshot ends with. */
@@ -21,15 +21,17 @@ export class OtherHistory extends Error {}
 export class Replay {
   readonly #base: ReplayBase | undefined;
   readonly #begin = performance.now();
-  readonly #types = new Set<string>();
+  readonly #types: Set<string>;
   #milliseconds = 0;
-  #events = 0;
+  #events: number;
   #last: SnapshotTask['last'] | undefined;
   /** The last event of what it goes on from was seen in the log. */
   #isConfirmed = false;
 
   constructor(base: ReplayBase | undefined) {
     this.#base = base;
+    this.#events = base?.sinceSnapshot?.events ?? 0;
+    this.#types = new Set(base?.sinceSnapshot?.types);
   }
 
   get hasBase(): boolean {
@@ -91,15 +93,21 @@ export class Replay {
     return this.#last?.id ?? this.#base?.lastEventId;
   }
 
+  /** What has come since the last snapshot. */
+  get sinceSnapshot(): SinceSnapshot {
+    return { events: this.#events, types: this.#types, createdAt: this.#base?.sinceSnapshot?.createdAt };
+  }
+
   /** The event that a snapshot would end with, if the fold's policy wants one. */
   wanted(fold: AnyFold<unknown>): SnapshotTask['last'] | undefined {
     const { when = snapshotWhenSlow() } = snapshotOptionsOf(fold).options;
     if (this.#last === undefined) return undefined;
+    const { createdAt } = this.sinceSnapshot;
     const isWanted = when({
       eventsSince: this.#events,
       typesSince: this.#types,
       replayMilliseconds: this.#milliseconds,
-      age: this.#base?.createdAt === undefined ? undefined : Date.now() - this.#base.createdAt,
+      age: createdAt === undefined ? undefined : Date.now() - createdAt,
     });
     return isWanted ? this.#last : undefined;
   }
@@ -112,14 +120,17 @@ export function remember(
   { streamName, streamVersion, state, replay }: Loaded<unknown> & { readonly replay: Replay },
 ): void {
   const { lastEventId } = replay;
+  let sinceSnapshot = fold.snapshots === undefined ? undefined : replay.sinceSnapshot;
   orReport(context, fold, streamName, () => {
-    if (lastEventId !== undefined)
-      context.cache?.set(cacheKey(fold, streamName), { streamVersion, state, lastEventId });
+    const last = fold.snapshots === undefined ? undefined : replay.wanted(fold);
+    if (last === undefined) return;
+    context.snapshotWriter.offer({ fold, streamName, state, last });
+    // Where it comes to nothing, it is made the next time that the policy wants one.
+    sinceSnapshot = { events: 0, types: new Set(), createdAt: Date.now() };
   });
-  if (fold.snapshots === undefined) return;
+  if (lastEventId === undefined) return;
   orReport(context, fold, streamName, () => {
-    const last = replay.wanted(fold);
-    if (last !== undefined) context.snapshotWriter.offer({ fold, streamName, state, last });
+    context.cache?.set(cacheKey(fold, streamName), { streamVersion, state, lastEventId, sinceSnapshot });
   });
 }
 
