@@ -108,14 +108,16 @@ async function rebuildStream(
     const hold = (given: readonly Hold[]): Promise<AppendOutcome> =>
       storage.append({ entries: [{ ...entry, holds: given }], mayBeRepeated: false }, { signal });
     // What was given up is held for a moment, so that it is the stream's for all time.
-    const ever = heldEver(sets, events).map(without);
-    const claimed = ever.length === 0 ? undefined : await hold(ever);
+    const ever = heldEver(sets, events);
+    const claimed = ever.length === 0 ? undefined : await hold(ever.map(without));
     const outcome = claimed === undefined || claimed.status === 'appended' ? await hold(holds) : claimed;
     if (outcome.status === 'taken') {
       const { set, value, heldBy } = outcome;
       conflicts.push({ set, value, streamName, heldBy });
     } else if (outcome.status !== 'conflict') {
-      return conflicts;
+      // What it gave up meanwhile is nobody's conflict.
+      const said = [...told.values(), ...ever];
+      return conflicts.filter(({ set, value }) => said.some((it) => it.set === set && it.values.includes(value)));
     }
   }
 }

@@ -216,6 +216,29 @@ export const uniqueRules: readonly Rule[] = [
     },
   },
   {
+    name: 'a rebuild tells of no conflict that is over before it is done with the stream',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ email: 'a' })]);
+      let append: EventStorage['append'] = async (command, options) => {
+        append = (...others) => storage.append(...others);
+        // Between what the rebuild has read of User-1 and what it does about it.
+        await users.append('User-1', [Named({ email: null })]);
+        await users.append('User-2', [Named({ email: 'a' })]);
+        return append(command, options);
+      };
+      const slow: EventStorage = new Proxy(storage, {
+        get: (target, name) => {
+          if (name === 'append') return append;
+          const member: unknown = Reflect.get(target, name);
+          return typeof member === 'function' ? member.bind(target) : member;
+        },
+      });
+      deepStrictEqual(await usersOn(slow).uniqueSets.rebuild('User'), { streams: 1, conflicts: [] });
+      strictEqual(await users.uniqueSets.holderOf('email', 'a'), 'User-2');
+    },
+  },
+  {
     name: 'a set for all time is rebuilt with what was given up',
     check: async ({ storage, store }) => {
       const users = usersOn(storage);
