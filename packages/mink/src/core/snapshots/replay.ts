@@ -28,8 +28,12 @@ export class Replay {
   /** The last event of what it goes on from was seen in the log. */
   #isConfirmed = false;
 
-  constructor(base: ReplayBase | undefined) {
+  /** The snapshots that are there are of events that are not: the next one takes their place. */
+  readonly isAnew: boolean;
+
+  constructor(base: ReplayBase | undefined, isAnew = false) {
     this.#base = base;
+    this.isAnew = isAnew;
     this.#events = base?.sinceSnapshot?.events ?? 0;
     this.#types = new Set(base?.sinceSnapshot?.types);
   }
@@ -124,7 +128,7 @@ export function remember(
   orReport(context, fold, streamName, () => {
     const last = fold.snapshots === undefined ? undefined : replay.wanted(fold);
     if (last === undefined) return;
-    context.snapshotWriter.offer({ fold, streamName, state, last });
+    context.snapshotWriter.offer({ fold, streamName, state, last, isAnew: replay.isAnew });
     // Where it comes to nothing, it is made the next time that the policy wants one.
     sinceSnapshot = { events: 0, types: new Set(), createdAt: Date.now() };
   });

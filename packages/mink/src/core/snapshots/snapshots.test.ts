@@ -282,6 +282,25 @@ describe('a snapshot that cannot be used', () => {
     expect(problems.map(({ flaw }) => flaw)).toEqual(['other-history', 'other-history']);
   });
 
+  test('because the log was restored gives way to one of the events that are there', async () => {
+    const cart = cartWith({ keep: 1 });
+    await store.execute(cart, '1', letters('abcdefgh'));
+    await store.snapshots.flush();
+    const range = { untilVersion: undefined, untilPosition: undefined, untilTime: undefined };
+    const snapshot = await storage.readSnapshot({ streamName: 'Cart-1', name: 'Cart', ...range });
+    if (snapshot === undefined) throw new Error('no snapshot');
+    storage = new Watched();
+    store = createEventStore(storage, { categories, onSnapshotProblem: (problem) => problems.push(problem) });
+    await storage.saveSnapshot(snapshot);
+    await store.execute(cart, '1', letters('xyz'));
+    await store.execute(cart, '1', letters('!'));
+    await store.load(cart, '1');
+    expect(await versions()).toEqual([4]);
+    storage.reads.length = 0;
+    expect((await store.load(cart, '1')).state.skus).toEqual(letters('xyz!'));
+    expect(storage.reads).toEqual([4]);
+  });
+
   test('because the storage fails to read it is no error', async () => {
     await store.append('Cart-1', [Added({ sku: 'a' })]);
     storage.failing = new Error('no table');

@@ -116,7 +116,7 @@ export async function loadKnown<State>(
     if (!(error instanceof OtherHistory)) throw error;
     if (cached === undefined) reportFlaw(context, fold, name, { flaw: 'other-history' });
     forget(context, fold, name);
-    const whole = new Replay(undefined);
+    const whole = new Replay(undefined, cached === undefined);
     const loaded = await loadOn(context, fold, nothing, { ...options, replay: whole });
     return { ...loaded, replay: isForAll ? whole.end() : undefined };
   }
