@@ -43,7 +43,8 @@ export async function* readPastUnknown(reading: Reading): AsyncGenerator<readonl
       for await (const events of read(progress, pageSize).pages()) {
         const page = events.slice(0, progress.left);
         progress = advance(progress, page);
-        yield page;
+        // What is stored there may be nothing to be seen any more.
+        if (page.length > 0) yield page;
         if (progress.left === 0) return;
       }
       return;

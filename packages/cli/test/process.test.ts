@@ -82,12 +82,15 @@ describe('the built program', () => {
 
 describe('with a typed store of the config file', () => {
   const config = (schema: string): string => `
-    import { defineEvents } from 'mink';
+    import { defineEvents, dropped } from 'mink';
     import { createPostgresStore } from 'mink/postgres';
     import { z } from 'zod';
 
     const days = z.codec(z.string(), z.number(), { decode: Number, encode: String });
-    const orderEvents = defineEvents({ OrderCreated: z.object({ days }), OrderShipped: z.object({}) });
+    const orderEvents = defineEvents(
+      { OrderCreated: z.object({ days }), OrderShipped: z.object({}) },
+      { past: { OrderViewed: dropped('in the access log') } },
+    );
     const url: string = process.env.DATABASE_URL ?? '';
     export const store = createPostgresStore({ url, schema: '${schema}', categories: { Order: orderEvents } });
   `;
@@ -182,6 +185,25 @@ describe('with a typed store of the config file', () => {
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(jsonLines(stdout)).toMatchObject([{ type: 'OrderCreated', streamName: 'Order-1' }]);
     await store.close();
+  });
+
+  test('following from the end begins there, where the last event is one that nobody is to see', async () => {
+    const { schema, store } = await aMixedStore();
+    await store.append('Order-1', [{ type: 'OrderViewed', data: {} }]);
+    const cwd = project({ 'mink.config.ts': config(schema) });
+    const args = ['events', '--follow', '--json', '--after', 'end', '--limit', '1'];
+    const tail = spawnMink(args, { cwd, url: database.url() });
+    await appendUntilEnded(tail.done, (n) =>
+      store.append('Order-1', [
+        { type: 'OrderCreated', data: { days: String(n + 100) } },
+        { type: 'OrderViewed', data: {} },
+      ]),
+    );
+    expect(jsonLines((await tail.done).stdout)[0].data.days).toBeGreaterThanOrEqual(100);
+    await store.append('Order-9', [{ type: 'OrderViewed', data: {} }]);
+    await store.close();
+    const unseen = await spawnMink(['events', '--stream', 'Order-9'], { cwd, url: database.url() }).done;
+    expect([unseen.stdout, unseen.stderr]).toEqual(['', 'No events.\n']);
   });
 
   test('its events are not looked for in a database that is asked for', async () => {

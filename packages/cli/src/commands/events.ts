@@ -88,7 +88,8 @@ async function print({ stdout, stderr }: Context, options: EventsOptions, readin
 async function findBeginning(store: ReadableStore, after: number | 'end', signal: AbortSignal): Promise<number> {
   await store.readBound();
   if (after !== 'end') return after;
-  const lastEvent = logReading(store, { after: 0, backwards: true, limit: 1 }, signal);
+  // Without a limit: the last stored event may be one that readers do not see.
+  const lastEvent = logReading(store, { after: 0, backwards: true }, signal);
   for await (const [event] of readPastUnknown(lastEvent)) return event?.globalPosition ?? 0;
   return 0;
 }

@@ -122,6 +122,7 @@ declare
   wanted int;
   locked int;
   taken record;
+  kept bigint[];
 begin
   if lock_timeout_ms > 0 then
     perform set_config('lock_timeout', lock_timeout_ms::text, true);
@@ -227,6 +228,16 @@ begin
             and g.set_name = h.set_name
             and not c.is_forever
         )
+        -- Or it is no new append: what has been stored with these ids stays so, whoever has the value by now.
+        and not (
+          repeatable[stream_commands[h.stream]]
+          and exists (
+            select
+            from unnest(event_streams, event_ids) as e (stream, id)
+            join :schema.events x on x.stream_name = stream_names[e.stream] collate "C" and x.event_id = e.id
+            where stream_commands[e.stream] = stream_commands[h.stream]
+          )
+        )
       order by h.nr desc
     loop
       if outcomes[taken.command] <> 5 then
@@ -265,6 +276,25 @@ begin
 
   -- 5. The result belongs to the key; who lost at the streams leaves nothing behind.
   if cardinality(new_keys) > 0 then
+    -- The same ids are a repeat if the same events have them, in the same order.
+    kept := array(
+      select o.nr
+      from unnest(outcomes) with ordinality as o (outcome, nr)
+      where o.outcome = 0
+        or o.outcome = 2 and not exists (
+          select
+          from (
+            select
+              e.stream, e.type, e.data, e.position, lag(e.position) over (partition by e.stream order by e.nr) as before
+            from unnest(event_streams, event_types, event_data, append_v2.positions)
+              with ordinality as e (stream, type, data, position, nr)
+          ) w
+          join :schema.events x on x.global_position = w.position
+          where stream_commands[w.stream] = o.nr
+            and (x.type <> w.type or x.data::text <> w.data::text or w.position < w.before)
+        )
+    );
+
     update :schema.idempotency k
     set
       stream_names = array(
@@ -286,11 +316,11 @@ begin
         order by p.nr
       )
     from unnest(command_keys) with ordinality as c (key, nr)
-    where k.key = c.key collate "C" and outcomes[c.nr] in (0, 2);
+    where k.key = c.key collate "C" and c.nr = any (kept);
 
     delete from :schema.idempotency k
     using unnest(command_keys) with ordinality as c (key, nr)
-    where k.key = c.key collate "C" and outcomes[c.nr] not in (0, 2);
+    where k.key = c.key collate "C" and c.nr <> all (kept);
   end if;
 
   -- 6. Each stream holds what it was given, and nothing else of those sets.

@@ -6,7 +6,9 @@ import {
   defineEvents,
   payload,
   snapshotEvery,
+  snapshotOlderThan,
   type EventStore,
+  type SnapshotPolicy,
 } from '../core/index.ts';
 import { MemoryStorage } from '../memory/memory-storage.ts';
 import { createStateCache } from './create-state-cache.ts';
@@ -153,6 +155,52 @@ describe('a store with a cache', () => {
     open({ ttl: 1 });
     await fill();
     await expect.poll(() => isKept('3'), { interval: 1 }).toBe(false);
+  });
+
+  test('that fails costs a read and is reported; what was loaded or appended is so all the same', async () => {
+    const wallet = defineDecider({
+      category: 'Cart',
+      events,
+      initialState: () => 0n,
+      evolve: (count) => count + 1n,
+      decide: (sku: string) => Added({ sku }),
+    });
+    storage = new Watched(Date.now);
+    const problems: unknown[] = [];
+    const onSnapshotProblem = (problem: unknown): unknown => problems.push(problem);
+    const broken = new Error('cache');
+    const fail = (): never => {
+      throw broken;
+    };
+    // Its size cannot be told: JSON holds no bigint.
+    store = createEventStore(storage, { categories, onSnapshotProblem, cache: createStateCache({ maxBytes: 100 }) });
+    expect((await store.execute(wallet, '1', 'a')).state).toBe(1n);
+    expect((await store.executeWithRetry(wallet, '1', 'b')).state).toBe(2n);
+    store = createEventStore(storage, { categories, onSnapshotProblem, cache: { get: fail, set: fail, delete: fail } });
+    expect((await store.load(wallet, '1')).state).toBe(2n);
+    expect(problems).toMatchObject([
+      { streamName: 'Cart-1', name: 'Cart', flaw: 'failed', error: { name: 'TypeError' } },
+      { flaw: 'failed', error: { name: 'TypeError' } },
+      { flaw: 'failed', error: broken },
+      { flaw: 'failed', error: broken },
+    ]);
+  });
+
+  test('has snapshots as often as a store without one', async () => {
+    const versions = async (when: SnapshotPolicy, count: number): Promise<readonly number[]> => {
+      open();
+      const kept = defineDecider({ ...cart, snapshots: { schemaVersion: 1, when, keep: 9 } });
+      for (let n = 0; n < count; n += 1) {
+        await store.execute(kept, '1', `${n}`);
+        await store.snapshots.flush();
+      }
+      return (await store.snapshots.list().toArray()).map(({ streamVersion }) => streamVersion);
+    };
+    expect(await versions(snapshotEvery(3), 7)).toEqual([3, 6]);
+    expect(await versions(snapshotOlderThan(3_600_000), 5)).toEqual([1]);
+    expect(await versions(({ eventsSince, typesSince }) => eventsSince === 2 && typesSince.has('Added'), 5)).toEqual([
+      2, 4,
+    ]);
   });
 
   test('has the state of a store without one, for any history', async () => {

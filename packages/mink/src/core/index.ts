@@ -135,7 +135,7 @@ export { checkOneOf, checkWhole } from './store/read-options.ts';
 export type { Until } from './store/read-options.ts';
 export { isSameAppend } from './store/same-append.ts';
 export { searchedTo } from './store/searched-to.ts';
-export type { CachedState, StateCache } from './store/state-cache.ts';
+export type { CachedState, SinceSnapshot, StateCache } from './store/state-cache.ts';
 export { parseStreamName, partitionKey, streamName } from './stream-name.ts';
 export { typed } from './typed.ts';
 export { createUuidV7Generator } from './uuid.ts';

@@ -75,8 +75,6 @@ export class MemoryStorage implements EventStorage {
     const { key } = command;
     const known = key === undefined ? undefined : this.#results.find(key.key);
     if (known !== undefined) return { status: 'known', result: known };
-    const taken = this.#claims.findTaken(command.entries);
-    if (taken !== undefined) return { status: 'taken', ...taken };
     const outcome = (command.mayBeRepeated ? this.#findRepeat(command) : undefined) ?? this.#appendNew(command);
     if (key !== undefined && outcome.status === 'appended') {
       const entries = outcome.entries.map((entry, index) => ({
@@ -89,6 +87,8 @@ export class MemoryStorage implements EventStorage {
   }
 
   #appendNew(command: AppendCommand): AppendOutcome {
+    const taken = this.#claims.findTaken(command.entries);
+    if (taken !== undefined) return { status: 'taken', ...taken };
     const streams: (Stream | undefined)[] = [];
     let latest = 0;
     for (const { streamName, expectedVersion } of command.entries) {

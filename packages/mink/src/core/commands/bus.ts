@@ -125,7 +125,7 @@ function sender(
       signal,
       expectedVersion,
       schema: handler?.schema,
-      [pipeline]: { results, replay },
+      [pipeline]: { sent: message.data, results, replay },
     };
     // Ambient for the handler and all that it does: the events of everything it appends carry it.
     const work = (): Promise<unknown> => run(context);

@@ -10,6 +10,8 @@ export function fingerprintOf(value: unknown): string {
 
 function canonical(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
+  // JSON would make null of it.
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
   if (Array.isArray(value)) return `[${Array.from(value, canonical).join(',')}]`;
   if (value instanceof Date) return `Date(${value.getTime()})`;
@@ -17,6 +19,10 @@ function canonical(value: unknown): string {
   if (value instanceof Set) return `Set(${canonical([...value])})`;
   if (ArrayBuffer.isView(value))
     return `Bytes(${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')})`;
+  if (value instanceof ArrayBuffer) return canonical(new Uint8Array(value));
+  // URLs and the like show nothing of what they hold otherwise.
+  const json: unknown = 'toJSON' in value && typeof value.toJSON === 'function' ? value.toJSON() : value;
+  if (json !== value) return `JSON(${canonical(json)})`;
   const entries: readonly [string, unknown][] = Object.entries(value);
   const members = entries
     .filter(([, item]) => item !== undefined)

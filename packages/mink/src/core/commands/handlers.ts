@@ -14,6 +14,7 @@ import type { ExecuteResult } from '../store/execute.ts';
 import type { ExecuteWithRetryOptions } from '../store/execute-with-retry.ts';
 import { keyed, type KeyedOptions } from '../store/keyed.ts';
 import { loadState } from '../store/load.ts';
+import { parseStreamName } from '../stream-name.ts';
 import { toStoredEvent } from '../store/stored-event.ts';
 import { typed } from '../typed.ts';
 import {
@@ -107,8 +108,7 @@ export function deciderHandlers<D extends AnyMessages, K extends string, E exten
       const all = typed<ExecuteWithRetryOptions<Metadata, unknown>>({ ...retry, ...executeOptions(context) });
       return finish(context, await store.executeWithRetry(target, idOf(context), context.message, all));
     },
-    replay: (store, context, outcome) =>
-      replayEntity(store, context, { fold: typed(decider), id: idOf(context), outcome }),
+    replay: (store, context, outcome) => replayEntity(store, context, typed(decider), outcome),
   }));
 }
 
@@ -146,8 +146,7 @@ export function aggregateHandlers<D extends AnyMessages, A extends AnyAggregate>
         const act = (instance: A): unknown => work(instance, context.message);
         return finish(context, await store.executeWithRetry(aggregate, idOf(context), act, all));
       },
-      replay: (store, context, outcome) =>
-        replayEntity(store, context, { fold: aggregate.definition, id: idOf(context), outcome }),
+      replay: (store, context, outcome) => replayEntity(store, context, aggregate.definition, outcome),
     };
   });
 }
@@ -167,13 +166,17 @@ function finish<R extends ExecuteResult<unknown>>(
   return { ...result, commandId: context.id };
 }
 
-/** The same result once more: the events are in the log, and the state follows from them. */
+/**
+ * The same result once more: the events are in the log, and the state follows from them. Whose they are says the outcome,
+ * not the message, which may not be checked yet.
+ */
 async function replayEntity(
   store: AnyStore,
   context: MessageContext,
-  { fold, id, outcome }: { readonly fold: AnyFold<unknown>; readonly id: string; readonly outcome: DoneOutcome },
+  fold: AnyFold<unknown>,
+  { entries: [entry] }: DoneOutcome,
 ): Promise<CommandResult<unknown>> {
-  const [entry] = outcome.entries;
+  const { id } = parseStreamName(entry?.streamName ?? '');
   const version = entry?.streamVersion ?? 0;
   const registry = createCategoryRegistry(fold.category, fold.events);
   const events = readAs(registry, entry?.events ?? []);
@@ -212,11 +215,14 @@ type CommandFunctions<D extends AnyMessages> = {
 };
 
 /** What a handler function gives to whoever sent the command. */
-type ValueOf<F> = F extends (...parameters: never) => infer R
-  ? Awaited<R> extends { readonly value: infer Value }
-    ? Value
+type ValueOf<F> = F extends (...parameters: never) => infer R ? ValueIn<Awaited<R>> : never;
+
+/** Distributes over the branches of a function: some may return a value, others none. */
+type ValueIn<R> = R extends { readonly value?: unknown }
+  ? 'value' extends keyof R
+    ? R['value']
     : undefined
-  : never;
+  : undefined;
 
 /**
  * Handlers of your own, for what concerns several streams, or none. A handler reads what it needs and returns what is to be

@@ -27,6 +27,8 @@ export const pipeline: unique symbol = Symbol('mink.pipeline');
 export type CommandResults = Pick<EventStorage, 'readResult' | 'keepResult' | 'deleteExpiredResults'>;
 
 export interface PipelineParts {
+  /** The message's data as it was sent: what a schema fills in may differ from one time to the next. */
+  readonly sent: unknown;
   readonly results: CommandResults;
   /** The result that a command had the first time. */
   readonly replay: (outcome: DoneOutcome) => Promise<unknown>;

@@ -60,6 +60,18 @@ export function holdsAfter(
   return holds;
 }
 
+/** What of sets for all time these events have ever given to a stream: it keeps it, whether it holds it now or not. */
+export function heldEver(
+  sets: AnyUniqueSets,
+  events: readonly { readonly type: string; readonly data: unknown }[],
+): readonly Hold[] {
+  return [...sets].flatMap(([set, definition]) => {
+    if (typeof definition === 'function') return [];
+    const all = events.flatMap((event) => checkValues(set, event.type, ask(set, event, definition.values)) ?? []);
+    return all.length === 0 ? [] : [{ set, values: [...new Set(all)], isForever: true }];
+  });
+}
+
 function ask<E extends { readonly type: string }>(name: string, event: E, valuesOf: (event: E) => unknown): unknown {
   try {
     return valuesOf(event);

@@ -91,6 +91,14 @@ const today = [
 ];
 
 describe('events of the past', () => {
+  test('are read backwards in exactly the other order', async () => {
+    await history();
+    const direction = 'backwards' as const;
+    const plain = (events: readonly { type: string; data: unknown }[]) => events.map(({ type, data }) => [type, data]);
+    expect(plain(await store.readStream('Order-1', { direction }).toArray())).toEqual(today.toReversed());
+    expect(plain(await store.readAll({ direction }).toArray())).toEqual(today.toReversed());
+  });
+
   test('are seen as they are today on every path', async () => {
     await history();
     const plain = (events: readonly { type: string; data: unknown }[]) => events.map(({ type, data }) => [type, data]);

@@ -1,7 +1,7 @@
 import type { AnyFold } from '../deciders/decider.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
 import type { Loaded, LoadContext } from '../store/load.ts';
-import { cacheKey } from '../store/state-cache.ts';
+import { cacheKey, type CachedState, type SinceSnapshot } from '../store/state-cache.ts';
 import { snapshotOptionsOf } from './snapshot-codec.ts';
 import { snapshotWhenSlow } from './snapshot-options.ts';
 import type { SnapshotTask } from './snapshot-writer.ts';
@@ -10,8 +10,8 @@ import type { SnapshotTask } from './snapshot-writer.ts';
 export interface ReplayBase {
   readonly streamVersion: number;
   readonly lastEventId: string;
-  /** When it was made, where it is a snapshot. */
-  readonly createdAt?: number | undefined;
+  /** A state that was kept in memory may be long past the last snapshot. */
+  readonly sinceSnapshot?: SinceSnapshot | undefined;
 }
 
 /** The log does not hold the event that a snapshot ends with. */
@@ -21,15 +21,25 @@ export class OtherHistory extends Error {}
 export class Replay {
   #base: ReplayBase | undefined;
   readonly #begin = performance.now();
-  readonly #types = new Set<string>();
+  readonly #types: Set<string>;
   #milliseconds = 0;
-  #events = 0;
+  #events: number;
   #last: SnapshotTask['last'] | undefined;
   /** The last event of what it goes on from was seen in the log. */
   #isConfirmed = false;
 
-  constructor(base: ReplayBase | undefined) {
+  #isAnew: boolean;
+
+  constructor(base: ReplayBase | undefined, isAnew = false) {
     this.#base = base;
+    this.#isAnew = isAnew;
+    this.#events = base?.sinceSnapshot?.events ?? 0;
+    this.#types = new Set(base?.sinceSnapshot?.types);
+  }
+
+  /** The snapshots that are there are of events that are not: the next one takes their place. */
+  get isAnew(): boolean {
+    return this.#isAnew;
   }
 
   get hasBase(): boolean {
@@ -88,9 +98,14 @@ export class Replay {
 
   /** A snapshot is being made that ends with this event: what comes now comes after it. */
   restart({ id, streamVersion }: SnapshotTask['last']): void {
-    this.#base = { streamVersion, lastEventId: id, createdAt: Date.now() };
+    this.#base = {
+      streamVersion,
+      lastEventId: id,
+      sinceSnapshot: { events: 0, types: new Set(), createdAt: Date.now() },
+    };
     this.#events = 0;
     this.#types.clear();
+    this.#isAnew = false;
   }
 
   /** The last event in the state; undefined where there is none. */
@@ -98,15 +113,21 @@ export class Replay {
     return this.#last?.id ?? this.#base?.lastEventId;
   }
 
+  /** What has come since the last snapshot. */
+  get sinceSnapshot(): SinceSnapshot {
+    return { events: this.#events, types: new Set(this.#types), createdAt: this.#base?.sinceSnapshot?.createdAt };
+  }
+
   /** The event that a snapshot would end with, if the fold's policy wants one. */
   wanted(fold: AnyFold<unknown>): SnapshotTask['last'] | undefined {
     const { when = snapshotWhenSlow() } = snapshotOptionsOf(fold).options;
     if (this.#last === undefined) return undefined;
+    const { createdAt } = this.sinceSnapshot;
     const isWanted = when({
       eventsSince: this.#events,
       typesSince: this.#types,
       replayMilliseconds: this.#milliseconds,
-      age: this.#base?.createdAt === undefined ? undefined : Date.now() - this.#base.createdAt,
+      age: createdAt === undefined ? undefined : Date.now() - createdAt,
     });
     return isWanted ? this.#last : undefined;
   }
@@ -119,15 +140,38 @@ export function remember(
   { streamName, streamVersion, state, replay }: Loaded<unknown> & { readonly replay: Replay },
 ): void {
   const { lastEventId } = replay;
-  if (lastEventId !== undefined) context.cache?.set(cacheKey(fold, streamName), { streamVersion, state, lastEventId });
-  if (fold.snapshots === undefined) return;
-  try {
-    const last = replay.wanted(fold);
+  let sinceSnapshot = fold.snapshots === undefined ? undefined : replay.sinceSnapshot;
+  orReport(context, fold, streamName, () => {
+    const last = fold.snapshots === undefined ? undefined : replay.wanted(fold);
     if (last === undefined) return;
-    context.snapshotWriter.offer({ fold, streamName, state, last });
+    context.snapshotWriter.offer({ fold, streamName, state, last, isAnew: replay.isAnew });
+    // Where it comes to nothing, it is made the next time that the policy wants one.
     replay.restart(last);
+    sinceSnapshot = replay.sinceSnapshot;
+  });
+  if (lastEventId === undefined) return;
+  orReport(context, fold, streamName, () => {
+    context.cache?.set(cacheKey(fold, streamName), { streamVersion, state, lastEventId, sinceSnapshot });
+  });
+}
+
+/** The state in the cache, unless there is none, or the cache fails. */
+export function recall(context: LoadContext, fold: AnyFold<unknown>, streamName: string): CachedState | undefined {
+  return orReport(context, fold, streamName, () => context.cache?.get(cacheKey(fold, streamName)));
+}
+
+/** Takes a state out of the cache. */
+export function forget(context: LoadContext, fold: AnyFold<unknown>, streamName: string): void {
+  orReport(context, fold, streamName, () => context.cache?.delete(cacheKey(fold, streamName)));
+}
+
+/** What is only there to save time fails nothing: the append may be stored already. */
+function orReport<T>(context: LoadContext, fold: AnyFold<unknown>, streamName: string, work: () => T): T | undefined {
+  try {
+    return work();
   } catch (error) {
     const { name } = snapshotOptionsOf(fold);
     context.reportSnapshotProblem({ streamName, name, flaw: 'failed', error });
+    return undefined;
   }
 }

@@ -24,7 +24,8 @@ export async function readBase(
     const decoded = decodeSnapshot(fold, snapshot);
     if ('state' in decoded) {
       const { streamVersion, lastEventId, createdAt } = snapshot;
-      return { streamVersion, lastEventId, createdAt, state: decoded.state };
+      const sinceSnapshot = { events: 0, types: new Set<string>(), createdAt };
+      return { streamVersion, lastEventId, sinceSnapshot, state: decoded.state };
     }
     reportFlaw(context, fold, streamName, decoded);
   } catch (error) {

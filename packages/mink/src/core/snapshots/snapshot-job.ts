@@ -1,5 +1,11 @@
 import { initialStateOf, type AnyFold } from '../deciders/decider.ts';
-import { InvalidArgumentError } from '../errors.ts';
+import {
+  EvolveFailedError,
+  InvalidArgumentError,
+  InvalidEventDataError,
+  UnknownEventTypeError,
+  UpcastFailedError,
+} from '../errors.ts';
 import type { Snapshot } from '../storage/event-storage.ts';
 import { differences, type Difference } from '../store/differences.ts';
 import { loadOn, type Loaded, type LoadContext } from '../store/load.ts';
@@ -64,9 +70,25 @@ async function createOne(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const replay = new Replay(undefined);
-  const { state } = await loadOn(context, fold, beginning(fold, streamName), { signal, replay });
-  const { last } = replay;
-  return last === undefined || context.snapshotWriter.write({ fold, streamName, state, last });
+  try {
+    const { state } = await loadOn(context, fold, beginning(fold, streamName), { signal, replay });
+    const { last } = replay;
+    return last === undefined || (await context.snapshotWriter.write({ fold, streamName, state, last }));
+  } catch (error) {
+    if (!isOfStream(error)) throw error;
+    context.reportSnapshotProblem({ streamName, name: snapshotOptionsOf(fold).name, flaw: 'failed', error });
+    return false;
+  }
+}
+
+/** Whether an error lies in the events of a stream: the others can be loaded all the same. */
+function isOfStream(error: unknown): boolean {
+  return (
+    error instanceof UnknownEventTypeError ||
+    error instanceof UpcastFailedError ||
+    error instanceof InvalidEventDataError ||
+    error instanceof EvolveFailedError
+  );
 }
 
 /** Options of `verifySnapshots`. */

@@ -18,6 +18,8 @@ export interface SnapshotTask {
   readonly state: unknown;
   /** The last event in the state. */
   readonly last: Pick<RecordedEvent, 'id' | 'streamVersion' | 'globalPosition' | 'recordedAt'>;
+  /** The others are of another history: with higher versions they would outlive this one. */
+  readonly isAnew?: boolean | undefined;
 }
 
 const MAX_WAITING = 100;
@@ -70,7 +72,7 @@ export class SnapshotWriter {
   }
 
   /** Makes a snapshot now. False where it failed, which is reported. */
-  async write({ fold, streamName, state, last }: SnapshotTask): Promise<boolean> {
+  async write({ fold, streamName, state, last, isAnew }: SnapshotTask): Promise<boolean> {
     const { name, options } = snapshotOptionsOf(fold);
     try {
       const at = {
@@ -82,7 +84,9 @@ export class SnapshotWriter {
         lastEventId: last.id,
         lastRecordedAt: last.recordedAt,
       };
-      await this.#storage.saveSnapshot(encodeSnapshot(fold, at, state));
+      const snapshot = encodeSnapshot(fold, at, state);
+      if (isAnew === true) await this.#storage.deleteSnapshots({ streamName, name });
+      await this.#storage.saveSnapshot(snapshot);
       await this.#storage.deleteSnapshots({ streamName, name, keep: options.keep ?? 2 });
       return true;
     } catch (error) {

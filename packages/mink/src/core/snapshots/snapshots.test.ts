@@ -110,6 +110,27 @@ describe('a snapshot', () => {
     expect(Object.isFrozen(loaded.state.skus)).toBe(true);
   });
 
+  test('whose problem cannot be told fails nothing, and the next ones are made', async () => {
+    store = createEventStore(storage, {
+      categories,
+      onSnapshotProblem: (problem) => {
+        problems.push(problem);
+        throw new Error('log is full');
+      },
+    });
+    const cart = cartWith();
+    const fail = (): never => {
+      throw new Error('no');
+    };
+    await store.execute(cartWith({ encode: fail, decode: fail }), '1', letters('abcde'));
+    await store.snapshots.flush();
+    await store.execute(cart, '2', letters('abcde'));
+    expect(await versions()).toEqual([5]);
+    storage.failing = new Error('away');
+    expect((await store.load(cart, '2')).state.skus).toEqual(letters('abcde'));
+    expect(problems).toHaveLength(2);
+  });
+
   test('carries the version on: an append at it conflicts with nobody', async () => {
     const cart = cartWith();
     await store.execute(cart, '1', letters('abc'));
@@ -259,6 +280,25 @@ describe('a snapshot that cannot be used', () => {
       expect((await store.load(cart, '1')).state.skus).toEqual(history);
     }
     expect(problems.map(({ flaw }) => flaw)).toEqual(['other-history', 'other-history']);
+  });
+
+  test('because the log was restored gives way to one of the events that are there', async () => {
+    const cart = cartWith({ keep: 1 });
+    await store.execute(cart, '1', letters('abcdefgh'));
+    await store.snapshots.flush();
+    const range = { untilVersion: undefined, untilPosition: undefined, untilTime: undefined };
+    const snapshot = await storage.readSnapshot({ streamName: 'Cart-1', name: 'Cart', ...range });
+    if (snapshot === undefined) throw new Error('no snapshot');
+    storage = new Watched();
+    store = createEventStore(storage, { categories, onSnapshotProblem: (problem) => problems.push(problem) });
+    await storage.saveSnapshot(snapshot);
+    await store.execute(cart, '1', letters('xyz'));
+    await store.execute(cart, '1', letters('!'));
+    await store.load(cart, '1');
+    expect(await versions()).toEqual([4]);
+    storage.reads.length = 0;
+    expect((await store.load(cart, '1')).state.skus).toEqual(letters('xyz!'));
+    expect(storage.reads).toEqual([4]);
   });
 
   test('because the storage fails to read it is no error', async () => {
@@ -469,6 +509,18 @@ describe('the job', () => {
     storage.saveSnapshot = () => Promise.reject(new Error('disk'));
     expect(await store.snapshots.create(failing, { minEvents: 1 })).toEqual({ streams: 1, created: 0, failed: 1 });
     expect(problems.at(-1)).toMatchObject({ flaw: 'failed', error: { message: 'disk' } });
+  });
+
+  test('go on after a stream that cannot be loaded, and say which', async () => {
+    for (const id of ['a', 'b', 'c']) await fill(id, 3);
+    await store.snapshots.create(cart, { minEvents: 1 });
+    await fill('c', 1);
+    await createEventStore(storage).append('Cart-b', [{ type: 'Unheard', data: null }]);
+    expect(await store.snapshots.create(cart, { minEvents: 1 })).toEqual({ streams: 3, created: 1, failed: 1 });
+    const unknown = { code: 'UNKNOWN_EVENT_TYPE' };
+    expect(problems).toMatchObject([{ streamName: 'Cart-b', name: 'Cart', flaw: 'failed', error: unknown }]);
+    storage.readStreamPage = () => Promise.reject(new Error('away'));
+    await expect(store.snapshots.create(cart, { minEvents: 1 })).rejects.toThrow('away');
   });
 
   test('finds snapshots that are wrong, whether a load would use them or not', async () => {

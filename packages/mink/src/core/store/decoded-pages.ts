@@ -1,4 +1,4 @@
-import type { RecordedEvent } from '../storage/event-storage.ts';
+import type { Direction, RecordedEvent } from '../storage/event-storage.ts';
 import type { StoredEvent } from './categories.ts';
 import type { EventRegistry, UnknownEventsPolicy } from './event-registry.ts';
 import { EventSequence } from './event-sequence.ts';
@@ -10,20 +10,22 @@ interface ReaderOptions {
   readonly unknownEvents?: UnknownEventsPolicy | undefined;
   /** By what they are today. */
   readonly types?: readonly string[] | undefined;
+  readonly direction?: Direction | undefined;
 }
 
 /** Pages of stored events as readers see them. */
 export function decodedSequence(
   registry: EventRegistry,
   read: () => AsyncGenerator<readonly RecordedEvent[], void, undefined>,
-  { unknownEvents, types }: ReaderOptions,
+  { unknownEvents, types, direction }: ReaderOptions,
 ): EventSequence<StoredEvent> {
   const policy = checkPolicy(unknownEvents);
   return new EventSequence(async function* () {
     for await (const page of read()) {
       const events: StoredEvent[] = [];
       for (const event of page) {
-        for (const decoded of registry.decode(event, policy)) {
+        const parts = registry.decode(event, policy);
+        for (const decoded of direction === 'backwards' ? parts.toReversed() : parts) {
           if (types === undefined || types.includes(decoded.type)) events.push(toStoredEvent(event, decoded));
         }
       }

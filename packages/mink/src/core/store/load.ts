@@ -8,10 +8,10 @@ import { streamName } from '../stream-name.ts';
 import type { Categories, StoredEvent } from './categories.ts';
 import { createCategoryRegistry, type UnknownEventsPolicy } from './event-registry.ts';
 import { checkPolicy, checkUntil, type Until, type UntilParts } from './read-options.ts';
-import { cacheKey, type StateCache } from './state-cache.ts';
+import type { StateCache } from './state-cache.ts';
 import { streamPages } from './read-pages.ts';
 import { toStoredEvent } from './stored-event.ts';
-import { OtherHistory, remember, Replay } from '../snapshots/replay.ts';
+import { forget, OtherHistory, recall, remember, Replay } from '../snapshots/replay.ts';
 import { readBase, reportFlaw } from '../snapshots/snapshot-base.ts';
 import type { SnapshotProblem, SnapshotWriter } from '../snapshots/snapshot-writer.ts';
 import { typed } from '../typed.ts';
@@ -104,7 +104,7 @@ export async function loadKnown<State>(
   }
   // What one transaction sees, one reader passes over, or was once, is nothing to keep for others.
   const isForAll = options.tx === undefined && options.unknownEvents !== 'skip' && options.until === undefined;
-  const cached = isForAll ? cache?.get(cacheKey(fold, name)) : undefined;
+  const cached = isForAll ? recall(context, fold, name) : undefined;
   const base =
     cached ?? (snapshots === undefined ? undefined : await readBase(context, fold, name, baseQuery(options)));
   const replay = new Replay(base);
@@ -115,8 +115,8 @@ export async function loadKnown<State>(
   } catch (error) {
     if (!(error instanceof OtherHistory)) throw error;
     if (cached === undefined) reportFlaw(context, fold, name, { flaw: 'other-history' });
-    cache?.delete(cacheKey(fold, name));
-    const whole = new Replay(undefined);
+    forget(context, fold, name);
+    const whole = new Replay(undefined, cached === undefined);
     const loaded = await loadOn(context, fold, nothing, { ...options, replay: whole });
     return { ...loaded, replay: isForAll ? whole.end() : undefined };
   }

@@ -38,7 +38,8 @@ export interface StoreOptions<C, Meta> {
    */
   readonly cache?: StateCache | undefined;
   /**
-   * Told when a snapshot could not be used, or made: the state is right all the same, because it is replayed from the events.
+   * Told when a snapshot could not be used, or made, or the cache failed: the state is right all the same, because it is
+   * replayed from the events.
    * @defaultValue nobody is told
    */
   readonly onSnapshotProblem?: ((problem: SnapshotProblem) => void) | undefined;

@@ -6,6 +6,16 @@ export interface CachedState {
   readonly state: unknown;
   /** The last event in it: the log is asked whether it is still there. */
   readonly lastEventId: string;
+  /** What has come since the last snapshot; undefined where the state has none. Keep it as it is. */
+  readonly sinceSnapshot?: SinceSnapshot | undefined;
+}
+
+/** What has come since the last snapshot, or since the beginning. */
+export interface SinceSnapshot {
+  readonly events: number;
+  readonly types: ReadonlySet<string>;
+  /** When the snapshot was made; undefined where there is none. */
+  readonly createdAt: number | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { SnapshotWriter } from '../snapshots/snapshot-writer.ts';
+import { SnapshotWriter, type SnapshotProblem } from '../snapshots/snapshot-writer.ts';
 import type { EventStorage } from '../storage/event-storage.ts';
 import { createUuidV7Generator } from '../uuid.ts';
 import type { AppendContext } from './append.ts';
@@ -16,7 +16,14 @@ export function storeContext<C extends Categories, Meta>(
   storage: EventStorage,
   options: StoreOptions<C, Meta>,
 ): AppendContext & LoadContext {
-  const { categories, metadata, newId, cache, onSnapshotProblem = () => undefined } = options;
+  const { categories, metadata, newId, cache, onSnapshotProblem } = options;
+  const reportSnapshotProblem = (problem: SnapshotProblem): void => {
+    try {
+      onSnapshotProblem?.(problem);
+    } catch {
+      // The state is right, whether that can be told or not.
+    }
+  };
   return {
     storage,
     categories,
@@ -27,7 +34,7 @@ export function storeContext<C extends Categories, Meta>(
     newId,
     newUuid: createUuidV7Generator(Date.now),
     cache,
-    snapshotWriter: new SnapshotWriter(storage, onSnapshotProblem),
-    reportSnapshotProblem: onSnapshotProblem,
+    snapshotWriter: new SnapshotWriter(storage, reportSnapshotProblem),
+    reportSnapshotProblem,
   };
 }

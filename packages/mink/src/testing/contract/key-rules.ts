@@ -65,6 +65,21 @@ export const keyRules: readonly Rule[] = [
     },
   },
   {
+    name: 'a key is not spent on an append whose event ids belong to another one',
+    check: async ({ storage }) => {
+      const { key: _key, ...first } = command('k');
+      await storage.append(first);
+      const again = { ...command('k'), mayBeRepeated: true };
+      const [entry] = again.entries;
+      const other = { ...event(1), data: { n: 2 } };
+      const changed = { ...again, entries: entry === undefined ? [] : [{ ...entry, events: [other] }] };
+      strictEqual((await storage.append(changed)).status, 'mismatch');
+      strictEqual(await storage.readResult('k'), undefined);
+      strictEqual((await storage.append(again)).status, 'appended');
+      strictEqual((await storage.readResult('k'))?.outcome.status, 'appended');
+    },
+  },
+  {
     name: 'a key that is not there has no result',
     check: async ({ storage }) => {
       strictEqual(await storage.readResult('k'), undefined);

@@ -1,6 +1,6 @@
 import { deepStrictEqual, rejects, strictEqual } from 'node:assert';
 import { createEventStore, defineEvents, payload, type EventStorage } from '../../core/index.ts';
-import { settle, type Rule } from './contract-case.ts';
+import { idOf, settle, type Rule } from './contract-case.ts';
 
 interface Named {
   readonly email?: string | readonly string[] | null;
@@ -131,6 +131,28 @@ export const uniqueRules: readonly Rule[] = [
     },
   },
   {
+    name: 'a repeat is answered as the first time, whoever has its values by now, and takes none',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      const first = [{ ...Named({ email: 'a' }), id: idOf(1) }];
+      await users.append('User-1', first);
+      await users.append('User-1', [Named({ email: null })]);
+      await users.append('User-2', [Named({ email: 'a' })]);
+      const { repeated, streamVersion } = await users.append('User-1', first);
+      deepStrictEqual([repeated, streamVersion], [true, 1]);
+      await rejects(users.append('User-1', [{ ...Named({ email: 'a', number: '1' }), id: idOf(1) }]), {
+        code: 'IDEMPOTENCY_MISMATCH',
+      });
+      await rejects(users.append('User-1', [{ ...Named({ email: 'a' }), id: idOf(2) }]), {
+        code: 'UNIQUE_VALUE_TAKEN',
+      });
+      deepStrictEqual(
+        [await users.uniqueSets.holderOf('email', 'a'), await users.uniqueSets.holderOf('number', '1')],
+        ['User-2', undefined],
+      );
+    },
+  },
+  {
     name: 'of many streams that want one value at once, one gets it',
     check: async ({ storage }) => {
       const users = usersOn(storage);
@@ -191,6 +213,50 @@ export const uniqueRules: readonly Rule[] = [
       const holders = ['a', 'b', 'c', 'd', 'e'].map((value) => users.uniqueSets.holderOf('email', value));
       deepStrictEqual(await Promise.all(holders), ['User-1', undefined, 'User-4', undefined, 'User-2']);
       deepStrictEqual(await users.uniqueSets.rebuild('User'), { ...rebuilt });
+    },
+  },
+  {
+    name: 'a rebuild tells of no conflict that is over before it is done with the stream',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ email: 'a' })]);
+      let append: EventStorage['append'] = async (command, options) => {
+        append = (...others) => storage.append(...others);
+        // Between what the rebuild has read of User-1 and what it does about it.
+        await users.append('User-1', [Named({ email: null })]);
+        await users.append('User-2', [Named({ email: 'a' })]);
+        return append(command, options);
+      };
+      const slow: EventStorage = new Proxy(storage, {
+        get: (target, name) => {
+          if (name === 'append') return append;
+          const member: unknown = Reflect.get(target, name);
+          return typeof member === 'function' ? member.bind(target) : member;
+        },
+      });
+      deepStrictEqual(await usersOn(slow).uniqueSets.rebuild('User'), { streams: 1, conflicts: [] });
+      strictEqual(await users.uniqueSets.holderOf('email', 'a'), 'User-2');
+    },
+  },
+  {
+    name: 'a set for all time is rebuilt with what was given up',
+    check: async ({ storage, store }) => {
+      const users = usersOn(storage);
+      for (const number of ['1', '2', null, '3']) await store.append('User-1', [{ type: 'Named', data: { number } }]);
+      await store.append('User-2', [{ type: 'Named', data: { number: '2' } }]);
+      const rebuilt = {
+        streams: 2,
+        conflicts: [{ set: 'number', value: '2', streamName: 'User-2', heldBy: 'User-1' }],
+      };
+      deepStrictEqual(await users.uniqueSets.rebuild('User'), rebuilt);
+      deepStrictEqual(await users.uniqueSets.rebuild('User'), rebuilt);
+      const holders = ['1', '2', '3'].map((value) => users.uniqueSets.holderOf('number', value));
+      deepStrictEqual(await Promise.all(holders), [undefined, undefined, 'User-1']);
+      await rejects(users.append('User-3', [Named({ number: '1' })]), {
+        code: 'UNIQUE_VALUE_TAKEN',
+        heldBy: 'User-1',
+      });
+      await users.append('User-1', [Named({ number: '1' })]);
     },
   },
 ];

@@ -53,7 +53,8 @@ interface Running {
 export function idempotency(options: IdempotencyOptions = {}): Middleware {
   const { isResult = isBusinessError, onCleanupError = () => undefined } = options;
   const ttl = checkWhole('ttl', options.ttl ?? DAY, 1);
-  const running = new Map<string, Running>();
+  // By store: buses of several may have the same layers.
+  const runningIn = new WeakMap<CommandResults, Map<string, Running>>();
   let cleanedUp = -Infinity;
 
   /** Forgets what has expired, now and then, while nobody waits for it. */
@@ -97,7 +98,10 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     const { id: key, type: messageType } = message;
     if (kind === 'query' || key === undefined) return next(context);
     checkKey(key);
-    const fingerprint = fingerprintOf(message.data);
+    const { results, sent } = context[pipeline];
+    const running = runningIn.get(results) ?? new Map<string, Running>();
+    runningIn.set(results, running);
+    const fingerprint = fingerprintOf(sent);
     for (let other = running.get(key); other !== undefined; other = running.get(key)) {
       checkSame(key, { messageType, fingerprint }, other);
       try {
@@ -108,11 +112,18 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
       }
     }
     const result = execute(context, next, new KeySlot({ key, messageType, fingerprint, ttl }));
-    running.set(key, { messageType, fingerprint, signal, result });
+    // Repeats wait for it as long as its sender does: one that pays no heed to its signal may never end.
+    const shared = signal === undefined ? result : untilAborted(result, signal);
+    const own = { messageType, fingerprint, signal, result: shared };
+    const forget = (): void => {
+      if (running.get(key) === own) running.delete(key);
+    };
+    running.set(key, own);
+    shared.then(forget, forget);
     try {
       return await result;
     } finally {
-      running.delete(key);
+      forget();
     }
   };
 }

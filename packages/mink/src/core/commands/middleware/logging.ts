@@ -1,5 +1,4 @@
 import { currentMetadata } from '../../metadata.ts';
-import { parseStreamName } from '../../stream-name.ts';
 import type { MessageContext, Middleware } from '../message-context.ts';
 import { errorCodeOf, statusOf, streamOf } from './outcome.ts';
 
@@ -23,12 +22,8 @@ export function logging(logger: Logger, options: { readonly now?: (() => number)
     const begin = now();
     try {
       const result = await next(context);
-      const stream = streamOf(result);
-      const about =
-        stream === undefined
-          ? {}
-          : { aggregate_id: parseStreamName(stream.streamName).id, version: stream.streamVersion };
-      log(logger, 'info', { ...fields(context), ...about, duration_ms: now() - begin }, `${context.kind} executed`);
+      const details = { ...fields(context), ...about(result), duration_ms: now() - begin };
+      log(logger, 'info', details, `${context.kind} executed`);
       return result;
     } catch (error) {
       const status = statusOf(error);
@@ -41,6 +36,14 @@ export function logging(logger: Logger, options: { readonly now?: (() => number)
 
 function fields({ kind, message }: MessageContext): object {
   return { [`${kind}_type`]: message.type, correlation_id: currentMetadata().correlationId };
+}
+
+/** The stream of a result. Not parsed: a query may answer something that only looks like one, and must not fail of that. */
+function about(result: unknown): object {
+  const stream = streamOf(result);
+  if (stream === undefined) return {};
+  const { streamName, streamVersion: version } = stream;
+  return { aggregate_id: streamName.slice(streamName.indexOf('-') + 1), version };
 }
 
 function log(logger: Logger, level: keyof Logger, details: object, text: string): void {

@@ -187,7 +187,7 @@ describe('timeout', () => {
     await new Promise(setImmediate);
   });
 
-  test.each([0, -1, 1.5, Number.NaN])('refuses %d', (milliseconds) => {
+  test.each([0, -1, 1.5, Number.NaN, 2 ** 31])('refuses %d', (milliseconds) => {
     expect(() => timeout(milliseconds)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 });
@@ -279,6 +279,10 @@ describe('logging', () => {
     expect(JSON.stringify(log.lines)).not.toContain('424242');
     const broken = { info: failing(new Error('disk')), warn: failing(new Error('disk')), error: failing(1) };
     expect((await busDoing((n) => n, logging(broken))(3)).value).toBe(3);
+    // A result may look as if it were about a stream, and is not.
+    const answer = { streamName: 'no stream', streamVersion: 1 };
+    const answering: Middleware = () => Promise.resolve(answer);
+    expect(await busDoing((n) => n, logging(log), answering)(3)).toBe(answer);
   });
 });
 

@@ -1,7 +1,11 @@
 import { MessageTimeoutError } from '../../command-errors.ts';
+import { InvalidArgumentError } from '../../errors.ts';
 import { checkWhole } from '../../store/read-options.ts';
 import { onAbort } from '../../store/signals.ts';
 import type { Middleware } from '../message-context.ts';
+
+/** A timer that is set for longer ends at once. */
+const LONGEST = 2 ** 31 - 1;
 
 /**
  * Waits for the layers further in at most this long, then throws `MessageTimeoutError` and aborts their signal: reads stop,
@@ -11,6 +15,7 @@ import type { Middleware } from '../message-context.ts';
  */
 export function timeout(milliseconds: number): Middleware {
   checkWhole('timeout', milliseconds, 1);
+  if (milliseconds > LONGEST) throw new InvalidArgumentError('timeout', `${milliseconds} is more than ${LONGEST}`);
   return (context, next) => {
     const controller = new AbortController();
     const { signal } = context;
