@@ -1,27 +1,16 @@
 import { AssertionError, deepStrictEqual } from 'node:assert';
 import {
-  codecFor,
-  deepFreeze,
-  evolveOnce,
-  initialStateOf,
   internals,
   InvalidArgumentError,
   decidedEvents,
   type AnyAggregate,
   type AnyAggregateClass,
   type AnyEvents,
-  type AnyFold,
   type Decider,
   type EventOf,
-  type UncheckedEvent,
 } from '../core/index.ts';
 import { checkThrown, type ExpectedError } from './expected-error.ts';
-
-/** An event without what the store adds. */
-interface PlainEvent {
-  readonly type: string;
-  readonly data: unknown;
-}
+import { fold, normalize, type Definition, type PlainEvent } from './frozen-fold.ts';
 
 /** What the decision came to. */
 export interface Then<Event, State, Done> {
@@ -41,12 +30,6 @@ interface Decided {
 }
 
 type Outcome = { readonly decided: Decided } | { readonly error: unknown };
-
-/** Where events belong. */
-interface Definition {
-  readonly category: string;
-  readonly events: AnyEvents;
-}
 
 /**
  * Given what has happened, when a command comes, then this is decided. Payloads go through their schemas, as in a store.
@@ -100,12 +83,6 @@ function decide(
   });
 }
 
-/** Frozen at every step: an evolve that changes the state in place fails here, not later. */
-function fold(definition: AnyFold<unknown>, events: readonly PlainEvent[], from = initialStateOf(definition)): unknown {
-  const step = (state: unknown, event: PlainEvent): unknown => deepFreeze(evolveOnce(definition, state, event));
-  return normalize(definition, events).reduce(step, from);
-}
-
 function act(
   aggregateClass: AnyAggregateClass,
   given: { readonly events: readonly PlainEvent[]; readonly id: string; readonly run: (it: AnyAggregate) => unknown },
@@ -127,11 +104,6 @@ function act(
   } catch (error) {
     return { error };
   }
-}
-
-/** Payloads as every reader sees them. */
-function normalize({ category, events }: Definition, list: readonly UncheckedEvent[]): readonly PlainEvent[] {
-  return list.map(({ type, data }) => ({ type, data: codecFor(category, events, type).encode(data).data }));
 }
 
 function attempt(work: () => Decided): Outcome {

@@ -2,6 +2,8 @@ export { storageContract } from './contract/storage-contract.ts';
 export type { ContractCase, StorageFactory } from './contract/contract-case.ts';
 export { createTestStore } from './create-test-store.ts';
 export type { TestClock, TestStore, TestStoreOptions } from './create-test-store.ts';
+export { decideOrRefuse } from './decide-or-refuse.ts';
+export type { Decision } from './decide-or-refuse.ts';
 export { given } from './given.ts';
 export type { Then } from './given.ts';
 export type { ExpectedError } from './expected-error.ts';
