@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -85,6 +86,12 @@ describe('decideOrRefuse', () => {
     ['a plain error', new Error('no'), 'threw Error: no'],
     ['a range error', new RangeError('no'), 'threw RangeError: no'],
     ['a numeric code', Object.assign(new Error('no'), { code: 5 }), 'threw Error: no'],
+    [
+      'an error of Node',
+      Object.assign(new (class extends TypeError {})('no'), { code: 'ERR_INVALID_ARG_TYPE' }),
+      ': no',
+    ],
+    ['a failed assertion', new AssertionError({ message: 'no' }), 'threw AssertionError: no'],
     ['a string', 'no', "threw 'no', no error"],
     ['nothing', undefined, 'threw undefined, no error'],
   ])('takes %s for a defect', (_name, error, message) => {

@@ -13,7 +13,8 @@ export type Decision<Event, State> =
  * Made for generated histories and commands, with fast-check or any other generator. It throws
  *
  * - an AssertionError where decide throws anything but a refusal. A refusal has a class of its own or a `code`, as
- *   BusinessRuleViolationError has; a TypeError, a plain Error or a string is a defect.
+ *   BusinessRuleViolationError has; a TypeError, a plain Error, an error of Node or a string is a
+ *   defect.
  * - what a store would say where a decided event does not fit its schema, or where evolve throws at an event.
  *
  * State is frozen at every step, so changing it in place is a TypeError, thus a defect as well.
@@ -64,7 +65,10 @@ const untypedErrors: ReadonlySet<unknown> = new Set([
 
 function isRefusal(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
-  return !untypedErrors.has(error.constructor) || ('code' in error && typeof error.code === 'string');
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  // Node's own errors, failed assertions among them, have classes and codes like this one.
+  if (code?.startsWith('ERR_') === true) return false;
+  return code !== undefined || !untypedErrors.has(error.constructor);
 }
 
 function defectOf(category: string, command: unknown, error: unknown): AssertionError {
