@@ -33,6 +33,28 @@ export async function withStore<T>(
   }
 }
 
+/** Works with the store of the config file, for what only its definitions know, and closes it. */
+export async function withConfiguredStore<T>(
+  context: Context,
+  options: GlobalOptions,
+  work: (store: ReadableStore) => Promise<T>,
+): Promise<T> {
+  const { path, store } = await loadConfig(context.cwd, options.config);
+  if (store === undefined) {
+    const problem = path === undefined ? 'There is no config file' : `"${path}" exports no "store"`;
+    throw new UsageError(`${problem}. Export the store from mink.config.ts: its categories say what is needed here.`);
+  }
+  if (options.url !== undefined || options.schema !== undefined) {
+    await store.close();
+    throw new UsageError('--url and --schema name another store than that of the config file, which is needed here.');
+  }
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
 /** The decider or aggregate of the config file for a category. */
 export async function findFold(
   context: Context,

@@ -70,6 +70,21 @@ export class SnapshotsNotMadeError extends MinkError {
   }
 }
 
+/** Values of unique sets that more than one stream has by its events. */
+export class UniqueValuesSharedError extends MinkError {
+  readonly code = 'UNIQUE_VALUES_SHARED';
+  readonly category: string;
+  readonly shared: number;
+
+  constructor(category: string, shared: number) {
+    super(
+      `The sets of "${category}" are built, but ${shared} values are claimed by more than one stream. The streams listed do not hold theirs: append an event that gives it up, or gives another.`,
+    );
+    this.category = category;
+    this.shared = shared;
+  }
+}
+
 /** The development server ended on its own. */
 export class DevServerStoppedError extends MinkError {
   readonly code = 'DEV_SERVER_STOPPED';

@@ -7,6 +7,7 @@ import { addMigrateCommand } from './commands/migrate.ts';
 import { addSnapshotsCommand } from './commands/snapshots.ts';
 import { addStreamCommand } from './commands/stream.ts';
 import { addStreamsCommand } from './commands/streams.ts';
+import { addUniqueSetsCommand } from './commands/unique-sets.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { describeFailure } from './failure.ts';
@@ -104,6 +105,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addEventsCommand(program, context);
   addFeedCommand(program, context);
   addSnapshotsCommand(program, context);
+  addUniqueSetsCommand(program, context);
   return program;
 }
 

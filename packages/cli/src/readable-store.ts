@@ -13,11 +13,11 @@ const METHODS = [
 ] as const;
 
 /** The part of an event store that the commands use. */
-export type ReadableStore = Pick<EventStore<UntypedCategories>, (typeof METHODS)[number] | 'snapshots'>;
+export type ReadableStore = Pick<EventStore<UntypedCategories>, (typeof METHODS)[number] | 'snapshots' | 'uniqueSets'>;
 
 /** By shape: the config file may come with a mink of its own, whose classes are not ours. */
 export function isReadableStore(value: unknown): value is ReadableStore {
   if (typeof value !== 'object' || value === null) return false;
-  if (typeof Reflect.get(value, 'snapshots') !== 'object') return false;
+  if (!['snapshots', 'uniqueSets'].every((part) => typeof Reflect.get(value, part) === 'object')) return false;
   return METHODS.every((method) => typeof Reflect.get(value, method) === 'function');
 }

@@ -7,6 +7,7 @@ import { SnapshotsNotMadeError, SnapshotsWrongError, UsageError } from '../error
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { parseText, wholeFrom } from '../option-values.ts';
+import { progressOf } from '../progress.ts';
 import { Table } from '../table.ts';
 
 interface Scope extends GlobalOptions {
@@ -183,23 +184,4 @@ async function chosen(context: Context, options: Scope): Promise<readonly Config
   throw new UsageError(
     `The config file has no decider or aggregate with snapshots for "${category}", only for ${known}.`,
   );
-}
-
-const PROGRESS_INTERVAL = 1_000;
-
-/** A line on stderr now and then; nothing of it among JSON. */
-function progressOf<P>(
-  { stderr }: Context,
-  { json }: GlobalOptions,
-  text: (progress: P) => string,
-): ((progress: P) => void) | undefined {
-  if (json === true) return undefined;
-  let told = performance.now();
-  return (progress) => {
-    const now = performance.now();
-    if (now < told + PROGRESS_INTERVAL) return;
-    told = now;
-    // Whoever does not want to read it does not keep the work from going on.
-    void stderr.line(text(progress)).catch(() => undefined);
-  };
 }
