@@ -40,15 +40,23 @@ export function audit(write: (entry: AuditEntry) => void | Promise<void>, option
   return async (context, next) => {
     const { userId, tenantId, correlationId } = currentMetadata();
     const { kind, message, id } = context;
-    const about = { kind, type: message.type, id, userId, tenantId, correlationId };
-    const entry = (status: AuditEntry['status'], error?: unknown, result?: unknown): AuditEntry => ({
-      ...about,
-      at: new Date(now()),
-      status,
-      errorCode: error === undefined ? undefined : errorCodeOf(error),
-      streamName: streamOf(result)?.streamName,
-      streamVersion: streamOf(result)?.streamVersion,
-    });
+    // Spelled out: a literal that begins with a spread is made ten times as slowly.
+    const entry = (status: AuditEntry['status'], error?: unknown, result?: unknown): AuditEntry => {
+      const stream = streamOf(result);
+      return {
+        kind,
+        type: message.type,
+        id,
+        at: new Date(now()),
+        userId,
+        tenantId,
+        correlationId,
+        status,
+        errorCode: error === undefined ? undefined : errorCodeOf(error),
+        streamName: stream?.streamName,
+        streamVersion: stream?.streamVersion,
+      };
+    };
     const finish = async (outcome: AuditEntry): Promise<void> => {
       try {
         await write(outcome);
