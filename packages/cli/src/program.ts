@@ -79,7 +79,7 @@ function wantsJson(args: readonly string[]): boolean {
 
 function buildProgram(context: Context, writeHelp: (text: string) => void): Command {
   const program = new Command('mink')
-    .description('Event sourcing with mink: development database, migrations, streams, events.')
+    .description('Event sourcing with mink: development database, migrations, streams, events, snapshots.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .option('--url <url>', 'PostgreSQL to connect to (default: DATABASE_URL, then the config file)', parseText)
