@@ -40,10 +40,14 @@ describePostgres('waking up', (databases) => {
     return seen;
   }
 
+  /** The server's processes whose clients show that they listen, whatever they have asked since. */
   const listeners = () =>
     runSql(
       url,
-      "select pid from pg_stat_activity where datname = current_database() and query like '%pg_try_advisory_lock_shared%' and pid <> pg_backend_pid()",
+      `select l.pid
+       from pg_locks l
+         join pg_database d on d.oid = l.database
+       where d.datname = current_database() and l.locktype = 'advisory' and l.mode = 'ShareLock' and l.granted`,
     );
 
   test('an append of another store is seen without polling', async () => {
