@@ -79,6 +79,10 @@ export { stringifyJson } from './json.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
 export type { Metadata, StandardMetadata } from './metadata.ts';
+export { MAX_SHAPES, REST_HASH } from './schema/recorded-shape.ts';
+export type { ListShapesQuery, NewShape, RecordedShape, ShapeCount, ShapeOwner } from './schema/recorded-shape.ts';
+export type { Shape, ShapeKind } from './schema/shape.ts';
+export type { StringFormat } from './schema/string-format.ts';
 export { snapshotAfter, snapshotEvery, snapshotOlderThan, snapshotWhenSlow } from './snapshots/snapshot-options.ts';
 export type { SnapshotFacts, SnapshotOptions, SnapshotPolicy } from './snapshots/snapshot-options.ts';
 export type {

@@ -15,15 +15,19 @@ import {
   type FeedStatus,
   type KeyedOutcome,
   type KeyedResult,
+  type ListShapesQuery,
   type ListSnapshotsQuery,
   type ListStreamsQuery,
   type LogFilter,
   type LogPage,
   type LogPageQuery,
   type NewKeyedResult,
+  type NewShape,
   type NewSnapshot,
   type PreparedEvent,
   type RecordedEvent,
+  type RecordedShape,
+  type ShapeCount,
   type Snapshot,
   type SnapshotInfo,
   type SnapshotQuery,
@@ -33,6 +37,7 @@ import {
   type WaitForBound,
 } from '../core/index.ts';
 import { Claims } from './claims.ts';
+import { EventShapes } from './event-shapes.ts';
 import { KeyedResults } from './keyed-results.ts';
 import { Snapshots } from './snapshots.ts';
 import { firstIndex, LogIndex } from './log-index.ts';
@@ -59,6 +64,7 @@ export class MemoryStorage implements EventStorage {
   readonly #results: KeyedResults;
   readonly #claims = new Claims();
   readonly #snapshots: Snapshots;
+  readonly #shapes: EventShapes;
   readonly #waiting = new Set<() => void>();
   readonly #now: () => number;
   #closed = false;
@@ -67,6 +73,7 @@ export class MemoryStorage implements EventStorage {
     this.#now = now;
     this.#results = new KeyedResults(now);
     this.#snapshots = new Snapshots(now);
+    this.#shapes = new EventShapes(now);
   }
 
   async append(command: AppendCommand, { tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
@@ -229,6 +236,26 @@ export class MemoryStorage implements EventStorage {
   async deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number> {
     this.#checkOpen();
     return this.#snapshots.delete(query);
+  }
+
+  async listShapes(query: ListShapesQuery): Promise<readonly RecordedShape[]> {
+    this.#checkOpen();
+    return this.#shapes.list(query);
+  }
+
+  async recordShape(shape: NewShape): Promise<void> {
+    this.#checkOpen();
+    this.#shapes.record(shape);
+  }
+
+  async saveShapeCounts(counts: readonly ShapeCount[]): Promise<void> {
+    this.#checkOpen();
+    this.#shapes.saveCounts(counts);
+  }
+
+  async resetShapeCounts(): Promise<void> {
+    this.#checkOpen();
+    this.#shapes.resetCounts();
   }
 
   async close(): Promise<void> {

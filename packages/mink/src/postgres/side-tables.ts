@@ -1,10 +1,14 @@
 import type {
   DeleteSnapshotsQuery,
   KeyedResult,
+  ListShapesQuery,
   ListSnapshotsQuery,
   NewKeyedResult,
+  NewShape,
   NewSnapshot,
   OpenTransaction,
+  RecordedShape,
+  ShapeCount,
   Snapshot,
   SnapshotInfo,
   SnapshotQuery,
@@ -12,6 +16,13 @@ import type {
 } from '../core/index.ts';
 import type { Row, Statement } from './connection.ts';
 import { toRecordedEvent } from './queries/event-row.ts';
+import {
+  listShapesQuery,
+  recordShapeQuery,
+  resetShapeCountsQuery,
+  saveShapeCountsQuery,
+  toRecordedShape,
+} from './queries/event-shapes.ts';
 import { eventsAtQuery } from './queries/feed.ts';
 import { findHolderQuery } from './queries/find-holder.ts';
 import {
@@ -31,7 +42,7 @@ import {
 } from './queries/snapshots.ts';
 import type { SchemaName } from './schema-name.ts';
 
-/** What a storage keeps beside the log: values of unique sets, results of commands, snapshots. */
+/** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes. */
 export abstract class SideTables {
   protected abstract readonly schema: SchemaName;
   /** Runs a statement that may be sent again, in a transaction of the caller's if one is given. */
@@ -82,5 +93,22 @@ export abstract class SideTables {
   async deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number> {
     const statement = deleteSnapshotsQuery(this.schema, query);
     return statement === undefined ? 0 : (await this.read(statement)).length;
+  }
+
+  async listShapes(query: ListShapesQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedShape[]> {
+    const rows = await this.read(listShapesQuery(this.schema, query), tx);
+    return rows.map(toRecordedShape);
+  }
+
+  async recordShape(shape: NewShape, { tx }: StorageCallOptions = {}): Promise<void> {
+    await this.read(recordShapeQuery(this.schema, shape), tx);
+  }
+
+  async saveShapeCounts(counts: readonly ShapeCount[]): Promise<void> {
+    await this.read(saveShapeCountsQuery(this.schema, counts));
+  }
+
+  async resetShapeCounts(): Promise<void> {
+    await this.read(resetShapeCountsQuery(this.schema));
   }
 }

@@ -531,6 +531,8 @@ describe('between load and append', () => {
         },
       },
       readStreamPage: { value: inner.readStreamPage.bind(inner) },
+      listShapes: { value: inner.listShapes.bind(inner) },
+      recordShape: { value: inner.recordShape.bind(inner) },
     });
     const store = createEventStore(lossy, { categories });
     const error: unknown = await store.execute(cart, '1', Opened({ by: 'ann' })).catch((error: unknown) => error);

@@ -1,5 +1,6 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
+import type { ListShapesQuery, NewShape, RecordedShape, ShapeCount } from '../schema/recorded-shape.ts';
 
 /**
  * What a database must do to be a store of mink. `createEventStore` puts types, schemas and iterators on top of it, and
@@ -56,6 +57,17 @@ export interface EventStorage {
   listSnapshots(query: ListSnapshotsQuery): Promise<readonly SnapshotInfo[]>;
   /** Deletes snapshots, and gives back how many. */
   deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number>;
+  /** One page of the shapes of payloads, by category, type, version and hash. */
+  listShapes(query: ListShapesQuery, options?: StorageCallOptions): Promise<readonly RecordedShape[]>;
+  /**
+   * Records a shape unless it is there, or there are enough; or widens the one that takes in the rest, unless it is another
+   * one by now. Which of these has happened is seen by reading it again. Committed when it resolves.
+   */
+  recordShape(shape: NewShape, options?: StorageCallOptions): Promise<void>;
+  /** Keeps what a scan has counted, unless more was counted already. */
+  saveShapeCounts(counts: readonly ShapeCount[]): Promise<void>;
+  /** Forgets what was counted. The shapes stay. */
+  resetShapeCounts(): Promise<void>;
   /** Releases what the storage holds. Calls under way may fail with `StoreClosedError`. */
   close(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import {
   StreamClosedError,
   UniqueValueTakenError,
 } from '../errors.ts';
+import type { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { holdsAfter } from '../events/unique-sets.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
@@ -27,12 +28,15 @@ import {
   type PreparedEvents,
   type UncheckedEvent,
 } from './prepare-events.ts';
+import { untilAborted } from './signals.ts';
 import { toStoredEvent } from './stored-event.ts';
 
 /** What appending needs of a store. */
 export interface AppendContext extends PrepareContext {
   readonly storage: EventStorage;
   readonly registry: EventRegistry;
+  /** Undefined where shapes are not recorded. */
+  readonly shapes: ShapeCatalogue | undefined;
 }
 
 /** One stream of an append. Without events, only the expectation is checked. */
@@ -143,6 +147,8 @@ export async function sendAppend(
   if (slot?.isStored === true)
     throw new InvalidArgumentError('append', 'a command with a key appends once; put everything into one append');
   const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
+  const recorded = context.shapes?.admit(command.entries, tx);
+  if (recorded !== undefined) await (signal === undefined ? recorded : untilAborted(recorded, signal));
   const appended = toAppended(context, append, await context.storage.append(command, { signal, tx }));
   if (slot !== undefined) slot.isStored = true;
   return appended;

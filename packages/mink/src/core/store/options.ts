@@ -33,6 +33,12 @@ export interface StoreOptions<C, Meta> {
    */
   readonly newId?: (() => string) | undefined;
   /**
+   * Whether the shapes of payloads, without their values, are recorded before the append of the first event that has them:
+   * what `mink schema check` tries new code with. It costs a walk through each payload.
+   * @defaultValue true
+   */
+  readonly recordShapes?: boolean | undefined;
+  /**
    * Keeps states between loads, so that only what has come since is read: `createStateCache` of mink/cache.
    * @defaultValue none
    */

@@ -1,3 +1,4 @@
+import { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { SnapshotWriter, type SnapshotProblem } from '../snapshots/snapshot-writer.ts';
 import type { EventStorage } from '../storage/event-storage.ts';
 import { createUuidV7Generator } from '../uuid.ts';
@@ -31,6 +32,7 @@ export function storeContext<C extends Categories, Meta>(
     metadataSchema: metadata,
     maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
     pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),
+    shapes: options.recordShapes === false ? undefined : new ShapeCatalogue(storage),
     newId,
     newUuid: createUuidV7Generator(Date.now),
     cache,

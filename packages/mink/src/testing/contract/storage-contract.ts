@@ -6,6 +6,7 @@ import { payloadRules } from './payload-rules.ts';
 import { readLogRules } from './read-log-rules.ts';
 import { readStreamRules } from './read-stream-rules.ts';
 import { repeatRules } from './repeat-rules.ts';
+import { shapeRules } from './shape-rules.ts';
 import { snapshotRules } from './snapshot-rules.ts';
 import { streamRules } from './stream-rules.ts';
 import { subscribeRules } from './subscribe-rules.ts';
@@ -31,5 +32,6 @@ export function storageContract(createStorage: StorageFactory): readonly Contrac
     ...toCases('keys', keyRules, createStorage),
     ...toCases('unique sets', uniqueRules, createStorage),
     ...toCases('snapshots', snapshotRules, createStorage),
+    ...toCases('shapes', shapeRules, createStorage),
   ];
 }
