@@ -238,8 +238,9 @@ export class MemoryStorage implements EventStorage {
     return this.#snapshots.delete(query);
   }
 
-  async listShapes(query: ListShapesQuery): Promise<readonly RecordedShape[]> {
+  async listShapes(query: ListShapesQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedShape[]> {
     this.#checkOpen();
+    if (tx !== undefined) refuseTransaction();
     return this.#shapes.list(query);
   }
 

@@ -41,6 +41,7 @@ import {
   toSnapshotInfo,
 } from './queries/snapshots.ts';
 import type { SchemaName } from './schema-name.ts';
+import { checkTransaction } from './transaction.ts';
 
 /** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes. */
 export abstract class SideTables {
@@ -96,11 +97,13 @@ export abstract class SideTables {
   }
 
   async listShapes(query: ListShapesQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedShape[]> {
+    if (tx !== undefined) checkTransaction(tx);
     const rows = await this.read(listShapesQuery(this.schema, query), tx);
     return rows.map(toRecordedShape);
   }
 
   async recordShape(shape: NewShape, { tx }: StorageCallOptions = {}): Promise<void> {
+    if (tx !== undefined) checkTransaction(tx);
     await this.read(recordShapeQuery(this.schema, shape), tx);
   }
 

@@ -151,6 +151,8 @@ describePostgres('bad input', (databases) => {
     await runSql(url, `grant select on all sequences in schema mink to ${role}`);
     deepStrictEqual(await store.readAll().toArray(), []);
     await rejects(store.append('Note-1', [event]), forbidden);
+    await runSql(url, `grant insert, update on mink.event_shapes to ${role}`);
+    await rejects(store.append('Note-1', [event]), forbidden);
     await runSql(url, `grant insert, update, delete on mink.streams to ${role}`);
     await rejects(store.append('Note-1', [event]), forbidden);
     await runSql(url, `grant insert on mink.events to ${role}`);

@@ -47,10 +47,7 @@ export function allowManyListeners(signal: AbortSignal): void {
 /** Settles with `work`, or rejects with the signal's reason as soon as it is aborted. */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    const release = (): void => signal.removeEventListener('abort', abort);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort);
+    const release = onAbort(signal, () => reject(signal.reason));
     work.then(resolve, reject).then(release, release);
   });
 }
