@@ -33,6 +33,7 @@ export {
   recovery,
   renamedTo,
   retry,
+  shapeText,
   snapshotAfter,
   snapshotEvery,
   snapshotOlderThan,

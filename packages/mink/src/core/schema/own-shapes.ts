@@ -1,12 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { EventStorage, OpenTransaction } from '../storage/event-storage.ts';
-import {
-  MAX_SHAPES,
-  REST_HASH,
-  type NewShape,
-  type RecordedShape,
-  type ShapeOwner,
-} from './recorded-shape.ts';
+import { MAX_SHAPES, REST_HASH, type NewShape, type RecordedShape, type ShapeOwner } from './recorded-shape.ts';
 import { covers, join, type Shape } from './shape.ts';
 
 const PAGE_SIZE = 1_000;

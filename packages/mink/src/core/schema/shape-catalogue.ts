@@ -84,7 +84,7 @@ export class ShapeCatalogue {
     })();
     const last = work
       .catch(() => undefined)
-      .then(() => {
+      .finally(() => {
         if (this.#last === last) this.#last = undefined;
       });
     this.#last = last;

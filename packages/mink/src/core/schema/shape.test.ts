@@ -1,4 +1,15 @@
-import { assert, constantFrom, dictionary, integer, jsonValue, oneof, property, record, string, array } from 'fast-check';
+import {
+  assert,
+  constantFrom,
+  dictionary,
+  integer,
+  jsonValue,
+  oneof,
+  property,
+  record,
+  string,
+  array,
+} from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonValue } from '../json.ts';
 import { typed } from '../typed.ts';
@@ -13,7 +24,9 @@ const field = oneof(
   integer(),
   constantFrom<JsonValue>(null, true, 1.5, '12.50', '2026-01-31', 'ada@example.com', 'some text', '', [], {}),
   array(constantFrom<JsonValue>(1, 'x', null, { sku: 'a' }, { sku: 1, note: 'n' }), { maxLength: 4 }),
-  dictionary(constantFrom('a', 'b', 'c', '12', '2026-01-31', '__proto__'), constantFrom<JsonValue>(1, 'x'), { maxKeys: 4 }),
+  dictionary(constantFrom('a', 'b', 'c', '12', '2026-01-31', '__proto__'), constantFrom<JsonValue>(1, 'x'), {
+    maxKeys: 4,
+  }),
 );
 const payloads = oneof(
   record({ id: field, name: field, ['__proto__']: field }, { requiredKeys: [] }),

@@ -54,14 +54,17 @@ function shapeOfArray(elements: readonly JsonValue[], depth: number): Shape {
 
 function shapeOfObject(entries: readonly (readonly [string, JsonValue])[], depth: number): Shape {
   const shapes = entries.map(([key, value]) => [key, shapeOf(value, depth + 1)] as const);
-  return { type: ['object'], ...objectPart(shapes, entries.map(([key]) => key)) };
+  return {
+    type: ['object'],
+    ...objectPart(
+      shapes,
+      entries.map(([key]) => key),
+    ),
+  };
 }
 
 /** The part of a shape that speaks of objects with these keys. */
-function objectPart(
-  shapes: readonly (readonly [string, Shape])[],
-  required: readonly string[],
-): ObjectPart {
+function objectPart(shapes: readonly (readonly [string, Shape])[], required: readonly string[]): ObjectPart {
   if (shapes.length > MAX_KEYS || !shapes.every(([key]) => isName(key))) {
     return { additionalProperties: joinAll(shapes.map(([, shape]) => shape)) ?? ANYTHING };
   }
@@ -122,8 +125,7 @@ export function covers(wide: Shape, narrow: Shape): boolean {
   const { type } = wide;
   if (type === undefined) return true;
   if (narrow.type === undefined) return false;
-  const isKnown = (kind: ShapeKind): boolean =>
-    type.includes(kind) || (kind === 'integer' && type.includes('number'));
+  const isKnown = (kind: ShapeKind): boolean => type.includes(kind) || (kind === 'integer' && type.includes('number'));
   return (
     narrow.type.every(isKnown) &&
     (!has(narrow, 'string') || wide.format === undefined || wide.format === narrow.format) &&

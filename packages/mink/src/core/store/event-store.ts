@@ -55,10 +55,14 @@ import type {
   SubscribeOptions,
 } from './options.ts';
 import { storeUniqueSets, type StoreUniqueSets } from './unique-sets.ts';
+import { storeSchema, type StoreSchema } from '../schema/store-schema.ts';
 import { storeSnapshots, type StoreSnapshots } from '../snapshots/store-snapshots.ts';
 import { allowManyListeners, linkSignals } from './signals.ts';
 import { storeContext } from './store-context.ts';
 import { typed } from '../typed.ts';
+
+/** A decider or an aggregate of one of the categories. */
+type FoldIn<C> = Fold<CategoryName<C>, AnyEvents, unknown> | AnyAggregateClass<AnyAggregate, CategoryName<C>>;
 
 /**
  * A typed event store over a storage. Made by `createMemoryStore`, `createPostgresStore`, or {@link createEventStore}
@@ -74,9 +78,10 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   /** Looking up and rebuilding unique sets. */
   readonly uniqueSets: StoreUniqueSets<CategoryName<C>, StreamNameOf<C>>;
   /** Making, checking and deleting snapshots. */
-  readonly snapshots: StoreSnapshots<
-    Fold<CategoryName<C>, AnyEvents, unknown> | AnyAggregateClass<AnyAggregate, CategoryName<C>>
-  >;
+  readonly snapshots: StoreSnapshots<FoldIn<C>>;
+
+  /** What the log holds, by its shapes; and whether the code of now can read it. */
+  readonly schema: StoreSchema<FoldIn<C>>;
 
   constructor(storage: EventStorage, options: StoreOptions<C, Meta> = {}) {
     allowManyListeners(this.#closing.signal);
@@ -88,6 +93,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     this.#exclusive = new ExclusiveStreams(this.#context);
     this.uniqueSets = storeUniqueSets(use);
     this.snapshots = storeSnapshots(use, (target) => this.#foldOf(target));
+    this.schema = storeSchema(use, (target) => this.#foldOf(target));
   }
 
   /** What the parts of mink that work with a store need of it. */

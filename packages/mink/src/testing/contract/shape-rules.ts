@@ -10,6 +10,10 @@ function shapeNamed(hash: string, change: Partial<NewShape> = {}): NewShape {
   return { ...owner, hash, shape: text, replaces: undefined, ...change };
 }
 
+function nameOf(it: Pick<NewShape, 'category' | 'type' | 'schemaVersion'>): string {
+  return `${it.category} ${it.type} ${it.schemaVersion}`;
+}
+
 async function hashesOf(storage: EventStorage): Promise<readonly string[]> {
   return (await storage.listShapes({ ...owner, limit: 1_000 })).map(({ hash }) => hash);
 }
@@ -43,13 +47,16 @@ export const shapeRules: readonly Rule[] = [
         for (const type of ['b', 'B', 'a']) await storage.recordShape(shapeNamed('h', { type, schemaVersion }));
       }
       await storage.recordShape(shapeNamed('h', { category: 'Invoice', type: 'a' }));
-      const nameOf = (it: Pick<NewShape, 'category' | 'type' | 'schemaVersion'>): string =>
-        `${it.category} ${it.type} ${it.schemaVersion}`;
       const all = await storage.listShapes({ limit: 100 });
-      deepStrictEqual(
-        all.map(nameOf),
-        ['Invoice a 1', 'Order B 9', 'Order B 10', 'Order a 9', 'Order a 10', 'Order b 9', 'Order b 10'],
-      );
+      deepStrictEqual(all.map(nameOf), [
+        'Invoice a 1',
+        'Order B 9',
+        'Order B 10',
+        'Order a 9',
+        'Order a 10',
+        'Order b 9',
+        'Order b 10',
+      ]);
       const rest = await storage.listShapes({ after: all[1], limit: 2 });
       deepStrictEqual(rest.map(nameOf), ['Order B 10', 'Order a 9']);
       const some = await storage.listShapes({ category: 'Order', type: 'a', limit: 10 });
@@ -69,7 +76,7 @@ export const shapeRules: readonly Rule[] = [
       await storage.recordShape(shapeNamed(REST_HASH, { shape: text }));
       const hashes = await hashesOf(storage);
       strictEqual(hashes.length, MAX_SHAPES + 1);
-      const [rest] = (await storage.listShapes({ ...owner, limit: 1_000 })).filter(({ hash }) => hash === REST_HASH);
+      const rest = (await storage.listShapes({ ...owner, limit: 1_000 })).find(({ hash }) => hash === REST_HASH);
       deepStrictEqual(rest?.shape.type, ['integer']);
       strictEqual((await storage.listShapes({ schemaVersion: 2, limit: 10 })).length, 1);
     },

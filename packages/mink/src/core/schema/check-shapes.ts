@@ -1,0 +1,165 @@
+import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
+import { deepFreeze } from '../deep-freeze.ts';
+import type { JsonValue } from '../json.ts';
+import type { RecordedEvent } from '../storage/event-storage.ts';
+import type { DecodedEvent, EventRegistry } from '../store/event-registry.ts';
+import type { ShapeOwner } from './recorded-shape.ts';
+import { shapeOf } from './shape.ts';
+import { shapeText } from './shape-text.ts';
+
+/** In which states an event may come is not known: so many are tried. */
+const MAX_STATES = 500;
+
+/** A payload to try code with. */
+export interface ShapeSample extends ShapeOwner {
+  readonly data: JsonValue;
+}
+
+/** What the code of now cannot read, or fold. */
+export interface BrokenShape extends ShapeOwner {
+  /** As TypeScript would write it. */
+  readonly shape: string;
+  /** `decode`: its type, upcaster or schema refused it; `evolve`: a fold threw. */
+  readonly step: 'decode' | 'evolve';
+  /** An event of the log that shows it; undefined for a generated value. */
+  readonly event: Pick<RecordedEvent, 'streamName' | 'streamVersion' | 'globalPosition'> | undefined;
+  /** The generated value that shows it; values of the log are not told. */
+  readonly sample: JsonValue | undefined;
+  readonly error: unknown;
+}
+
+/** Tries events with the code of now, and collects what breaks: each shape once. */
+export class Trial {
+  readonly #registry: EventRegistry;
+  readonly #broken = new Map<string, BrokenShape>();
+  readonly #states = new Map<AnyFold<unknown>, unknown[]>();
+
+  constructor(registry: EventRegistry) {
+    this.#registry = registry;
+  }
+
+  get broken(): readonly BrokenShape[] {
+    return [...this.#broken.values()];
+  }
+
+  /** What the event says today; undefined where it cannot be read. */
+  decode(event: RecordedEvent, sample?: JsonValue): readonly DecodedEvent[] | undefined {
+    try {
+      return this.#registry.decode(event, 'error');
+    } catch (error) {
+      this.#report(event, { step: 'decode', sample, error });
+      return undefined;
+    }
+  }
+
+  /** The state after what an event says; undefined where a fold cannot take it. */
+  evolve(
+    fold: AnyFold<unknown>,
+    state: unknown,
+    event: { readonly stored: RecordedEvent; readonly decoded: readonly DecodedEvent[] },
+  ): { readonly state: unknown } | undefined {
+    try {
+      const next = evolveAll(fold, state, event.decoded);
+      this.statesOf(fold).push(next);
+      return { state: next };
+    } catch (error) {
+      this.#report(event.stored, { step: 'evolve', sample: undefined, error });
+      return undefined;
+    }
+  }
+
+  /** States that a fold was seen in, the first one first; the last of them only where there were many. */
+  statesOf(fold: AnyFold<unknown>): unknown[] {
+    const known = this.#states.get(fold) ?? [deepFreeze(initialStateOf(fold))];
+    this.#states.set(fold, known);
+    if (known.length > MAX_STATES) known.splice(1, known.length - MAX_STATES / 2);
+    return known;
+  }
+
+  /** A generated event that none of these states can take. */
+  refuse(stored: RecordedEvent, sample: JsonValue, error: unknown): void {
+    this.#report(stored, { step: 'evolve', sample, error });
+  }
+
+  #report(event: RecordedEvent, found: Pick<BrokenShape, 'step' | 'sample' | 'error'>): void {
+    const { category, type, schemaVersion, streamName, streamVersion, globalPosition } = event;
+    const shape = shapeText(shapeOf(event.data));
+    const key = JSON.stringify([category, type, schemaVersion, shape, found.step]);
+    if (this.#broken.has(key)) return;
+    const place = found.sample === undefined ? { streamName, streamVersion, globalPosition } : undefined;
+    this.#broken.set(key, { category, type, schemaVersion, shape, event: place, ...found });
+  }
+}
+
+function evolveAll(fold: AnyFold<unknown>, from: unknown, events: readonly DecodedEvent[]): unknown {
+  return events.reduce((state, event) => deepFreeze(evolveOnce(fold, state, event)), from);
+}
+
+/** A generated event as it would be stored. */
+export function storedSample({ category, type, schemaVersion, data }: ShapeSample): RecordedEvent {
+  return {
+    id: '00000000-0000-7000-8000-000000000000',
+    type,
+    schemaVersion,
+    data: deepFreeze(structuredClone(data)),
+    metadata: {},
+    streamName: `${category}-sample`,
+    category,
+    streamVersion: 1,
+    globalPosition: 1,
+    recordedAt: 0,
+  };
+}
+
+/**
+ * Tries generated payloads. Whether an event can come in a state is not known either: a fold breaks at one that it cannot
+ * take in the first state, in none that streams were seen in, and in none that one or two other samples lead to.
+ */
+export function trySamples(trial: Trial, folds: readonly AnyFold<unknown>[], samples: readonly ShapeSample[]): void {
+  const readable = samples.flatMap((sample) => {
+    const stored = storedSample(sample);
+    const decoded = trial.decode(stored, sample.data);
+    return decoded === undefined ? [] : [{ stored, decoded }];
+  });
+  for (const fold of folds) {
+    const own = readable.filter(({ stored }) => stored.category === fold.category);
+    if (own.length === 0) continue;
+    const states = [...trial.statesOf(fold)];
+    addReachable(
+      states,
+      fold,
+      own.map(({ decoded }) => decoded),
+    );
+    for (const { stored, decoded } of own) {
+      let failure: { readonly error: unknown } | undefined;
+      const isTaken = states.some((state) => {
+        try {
+          evolveAll(fold, state, decoded);
+          return true;
+        } catch (error) {
+          failure ??= { error };
+          return false;
+        }
+      });
+      if (!isTaken) trial.refuse(stored, stored.data, failure?.error);
+    }
+  }
+}
+
+/** Adds the states that one or two of the events lead to. */
+function addReachable(states: unknown[], fold: AnyFold<unknown>, events: readonly (readonly DecodedEvent[])[]): void {
+  let from = 0;
+  for (let round = 1; round <= 2; round += 1) {
+    const to = states.length;
+    for (; from < to; from += 1) {
+      for (const event of events) {
+        if (states.length >= MAX_STATES) return;
+        try {
+          states.push(evolveAll(fold, states[from], event));
+        } catch {
+          // No state comes of it.
+        }
+      }
+    }
+  }
+}
