@@ -85,6 +85,50 @@ export class UniqueValuesSharedError extends MinkError {
   }
 }
 
+/** Code that cannot read, or fold, what is in the log. */
+export class SchemaBrokenError extends MinkError {
+  readonly code = 'SCHEMA_BROKEN';
+  readonly broken: number;
+
+  constructor(broken: number) {
+    super(
+      `${broken} shapes would break. Add an upcaster, or let evolve take them; where only a made-up value is at fault, run "mink schema scan", or give the fixture a better one.`,
+    );
+    this.broken = broken;
+  }
+}
+
+/** There are events, and no shapes of them. */
+export class ShapesNotRecordedError extends MinkError {
+  readonly code = 'SHAPES_NOT_RECORDED';
+
+  constructor() {
+    super('No shapes are recorded, so nothing was done. Run "mink schema scan" if there are events in the log.');
+  }
+}
+
+/** A directory without fixtures: a check of nothing would pass. */
+export class FixturesMissingError extends MinkError {
+  readonly code = 'FIXTURES_MISSING';
+  readonly directory: string;
+
+  constructor(directory: string, options?: { readonly cause?: unknown }) {
+    super(`There are no fixtures in "${directory}". Write them with "mink schema fixtures ${directory}".`, options);
+    this.directory = directory;
+  }
+}
+
+/** The code of a git ref cannot be had, or has no store. */
+export class OldCodeError extends MinkError {
+  readonly code = 'OLD_CODE';
+  readonly ref: string;
+
+  constructor(ref: string, reason: string, options?: { readonly cause?: unknown }) {
+    super(`The code of "${ref}" cannot be tried: ${reason}. Give a git ref of this repository.`, options);
+    this.ref = ref;
+  }
+}
+
 /** The development server ended on its own. */
 export class DevServerStoppedError extends MinkError {
   readonly code = 'DEV_SERVER_STOPPED';

@@ -4,6 +4,7 @@ import { addDevCommand } from './commands/dev.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addFeedCommand } from './commands/feed.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addSchemaCommand } from './commands/schema.ts';
 import { addSnapshotsCommand } from './commands/snapshots.ts';
 import { addStreamCommand } from './commands/stream.ts';
 import { addStreamsCommand } from './commands/streams.ts';
@@ -104,6 +105,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addStreamCommand(program, context);
   addEventsCommand(program, context);
   addFeedCommand(program, context);
+  addSchemaCommand(program, context);
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);
   return program;

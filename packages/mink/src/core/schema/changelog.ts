@@ -1,6 +1,6 @@
 import { codecsOf, pastOf, type AnyEvents } from '../events/define-events.ts';
 import type { Categories } from '../store/categories.ts';
-import type { RecordedShape } from './recorded-shape.ts';
+import type { RecordedShape, ShapeOwner } from './recorded-shape.ts';
 import { join, type Shape } from './shape.ts';
 import { shapeText } from './shape-text.ts';
 
@@ -59,6 +59,13 @@ export function historyOfTypes(
     const own = shapes.filter((shape) => shape.category === category && shape.type === type);
     return { category, type, today: todayOf(eventsOf(categories, category), type), versions: versionsOf(own) };
   });
+}
+
+/** The types that are written today, with their versions. */
+export function writtenTypes(categories: Categories | undefined): readonly ShapeOwner[] {
+  return Object.entries(categories ?? {}).flatMap(([category, events]) =>
+    [...codecsOf(events)].map(([type, { schemaVersion }]) => ({ category, type, schemaVersion })),
+  );
 }
 
 function definedTypes(

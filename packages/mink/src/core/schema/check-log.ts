@@ -3,11 +3,12 @@ import { deepFreeze } from '../deep-freeze.ts';
 import type { EventStorage, RecordedEvent } from '../storage/event-storage.ts';
 import { streamPages } from '../store/read-pages.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
-import { Trial, trySamples, type BrokenShape, type ShapeSample } from './check-shapes.ts';
+import { Trial, trySamples, type BrokenShape, type ShapeSample, type TriedEvent } from './check-shapes.ts';
 import type { RecordedShape } from './recorded-shape.ts';
 import { samplesOf } from './sample-values.ts';
 import { shapePages } from './scan-shapes.ts';
 import { covers, shapeOf } from './shape.ts';
+import { shapeText } from './shape-text.ts';
 
 /** Options of `schema.check`. */
 export interface CheckShapesOptions {
@@ -64,6 +65,7 @@ export async function checkLog(
   const trial = new Trial(registry);
   const streams = new Map<string, ExampleStream>();
   const samples: ShapeSample[] = [];
+  const unreached: Unreached = new Map();
   const recent = new RecentEvents(storage);
   const done = { shapes: 0, generated: 0, streams: 0 };
   for await (const page of shapePages(storage, { limit: pageSize })) {
@@ -81,10 +83,11 @@ export async function checkLog(
   }
   for (const [streamName, { category, untilVersion }] of streams) {
     const own = folds.filter((fold) => fold.category === category);
-    await tryStream(context, trial, own, { streamName, untilVersion, signal });
+    await tryStream(context, trial, unreached, { streamName, untilVersion, folds: own, signal });
     done.streams += 1;
     onProgress?.({ ...done });
   }
+  for (const { fold, event } of unreached.values()) trial.tryIn(trial.statesOf(fold), fold, event);
   trySamples(trial, folds, samples);
   return { ...done, broken: trial.broken };
 }
@@ -151,18 +154,23 @@ function filterOf({
   return { types, categories, streamNames: undefined, streamPrefixes: undefined };
 }
 
+/** Events that came after one that breaks: the state they came in is not known. */
+type Unreached = Map<string, { readonly fold: AnyFold<unknown>; readonly event: TriedEvent }>;
+
 /** Folds a stream with each fold, as far as it can. */
 async function tryStream(
   { storage, pageSize }: CheckContext,
   trial: Trial,
-  folds: readonly AnyFold<unknown>[],
+  unreached: Unreached,
   {
     streamName,
     untilVersion,
+    folds,
     signal,
   }: {
     readonly streamName: string;
     readonly untilVersion: number;
+    readonly folds: readonly AnyFold<unknown>[];
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<void> {
@@ -172,13 +180,34 @@ async function tryStream(
   for await (const page of streamPages(storage, query, { limit: undefined, pageSize, signal })) {
     for (const stored of page) {
       const decoded = trial.decode(stored);
-      // Without it, no state is what it would be.
       if (decoded === undefined) states.clear();
-      for (const [fold, state] of states) {
-        const next = trial.evolve(fold, state, { stored, decoded: decoded ?? [] });
-        if (next === undefined) states.delete(fold);
-        else states.set(fold, next.state);
-      }
+      else advance(trial, unreached, { states, folds, event: { stored, decoded } });
+    }
+  }
+}
+
+function advance(
+  trial: Trial,
+  unreached: Unreached,
+  {
+    states,
+    folds,
+    event,
+  }: {
+    readonly states: Map<AnyFold<unknown>, unknown>;
+    readonly folds: readonly AnyFold<unknown>[];
+    readonly event: TriedEvent;
+  },
+): void {
+  for (const [index, fold] of folds.entries()) {
+    if (states.has(fold)) {
+      const next = trial.evolve(fold, states.get(fold), event);
+      if (next === undefined) states.delete(fold);
+      else states.set(fold, next.state);
+    } else {
+      const { type, schemaVersion, data } = event.stored;
+      const key = JSON.stringify([index, fold.category, type, schemaVersion, shapeText(shapeOf(data))]);
+      if (!unreached.has(key)) unreached.set(key, { fold, event });
     }
   }
 }

@@ -28,6 +28,14 @@ export interface BrokenShape extends ShapeOwner {
   readonly error: unknown;
 }
 
+/** An event that could be read. */
+export interface TriedEvent {
+  readonly stored: RecordedEvent;
+  readonly decoded: readonly DecodedEvent[];
+  /** Its payload, where it is made up. */
+  readonly sample?: JsonValue | undefined;
+}
+
 /** Tries events with the code of now, and collects what breaks: each shape once. */
 export class Trial {
   readonly #registry: EventRegistry;
@@ -52,12 +60,17 @@ export class Trial {
     }
   }
 
+  /** What a sample is written as today; nothing where it cannot be read. */
+  rewrite(sample: ShapeSample): readonly ShapeSample[] {
+    const { category } = sample;
+    return (this.decode(storedSample(sample), sample.data) ?? []).map(({ type, data }) => {
+      const { stored, schemaVersion = 1 } = this.#registry.encode(category, type, data);
+      return { category, type, schemaVersion, data: stored.value };
+    });
+  }
+
   /** The state after what an event says; undefined where a fold cannot take it. */
-  evolve(
-    fold: AnyFold<unknown>,
-    state: unknown,
-    event: { readonly stored: RecordedEvent; readonly decoded: readonly DecodedEvent[] },
-  ): { readonly state: unknown } | undefined {
+  evolve(fold: AnyFold<unknown>, state: unknown, event: TriedEvent): { readonly state: unknown } | undefined {
     try {
       const next = evolveAll(fold, state, event.decoded);
       this.statesOf(fold).push(next);
@@ -76,9 +89,19 @@ export class Trial {
     return known;
   }
 
-  /** A generated event that none of these states can take. */
-  refuse(stored: RecordedEvent, sample: JsonValue, error: unknown): void {
-    this.#report(stored, { step: 'evolve', sample, error });
+  /** Reports an event that a fold can take in none of these states. */
+  tryIn(states: readonly unknown[], fold: AnyFold<unknown>, event: TriedEvent): void {
+    const { stored, decoded, sample } = event;
+    let first: { readonly error: unknown } | undefined;
+    for (const state of states) {
+      try {
+        evolveAll(fold, state, decoded);
+        return;
+      } catch (error) {
+        first ??= { error };
+      }
+    }
+    this.#report(stored, { step: 'evolve', sample, error: first?.error });
   }
 
   #report(event: RecordedEvent, found: Pick<BrokenShape, 'step' | 'sample' | 'error'>): void {
@@ -130,19 +153,7 @@ export function trySamples(trial: Trial, folds: readonly AnyFold<unknown>[], sam
       fold,
       own.map(({ decoded }) => decoded),
     );
-    for (const { stored, decoded } of own) {
-      let failure: { readonly error: unknown } | undefined;
-      const isTaken = states.some((state) => {
-        try {
-          evolveAll(fold, state, decoded);
-          return true;
-        } catch (error) {
-          failure ??= { error };
-          return false;
-        }
-      });
-      if (!isTaken) trial.refuse(stored, stored.data, failure?.error);
-    }
+    for (const { stored, decoded } of own) trial.tryIn(states, fold, { stored, decoded, sample: stored.data });
   }
 }
 

@@ -3,10 +3,10 @@ import { InvalidArgumentError } from '../errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import { EventSequence } from '../store/event-sequence.ts';
 import type { LoadContext } from '../store/load.ts';
-import { historyOfTypes, type TypeHistory } from './changelog.ts';
+import { historyOfTypes, writtenTypes, type TypeHistory } from './changelog.ts';
 import { checkLog, type CheckedShapes, type CheckShapesOptions } from './check-log.ts';
 import { Trial, trySamples, type ShapeSample } from './check-shapes.ts';
-import type { RecordedShape } from './recorded-shape.ts';
+import type { RecordedShape, ShapeOwner } from './recorded-shape.ts';
 import { samplesOf } from './sample-values.ts';
 import { scanShapes, shapePages, type ScannedShapes, type ScanShapesOptions } from './scan-shapes.ts';
 
@@ -42,6 +42,10 @@ export interface StoreSchema<Target> {
   samples(of?: ShapesOf): Promise<readonly (ShapeSample & Pick<RecordedShape, 'hash'>)[]>;
   /** The same as {@link check}, on payloads that are given. Does not use the database. */
   checkSamples(targets: readonly Target[], samples: readonly ShapeSample[]): CheckedShapes;
+  /** What the code of now writes in place of these payloads, upcast and in the types of today; without what it cannot read. */
+  rewrite(samples: readonly ShapeSample[]): readonly ShapeSample[];
+  /** The types that the code of now writes, and their versions. */
+  types(): readonly ShapeOwner[];
   /** How the payloads of every type have changed from version to version, and what the code says of the type today. */
   changelog(): Promise<readonly TypeHistory[]>;
 }
@@ -79,6 +83,12 @@ export function storeSchema<Target>(
       trySamples(trial, targets.map(foldOf), samples);
       return { shapes: samples.length, generated: samples.length, streams: 0, broken: trial.broken };
     },
+    rewrite: (samples) => {
+      const { registry } = withCategories(use());
+      const trial = new Trial(registry);
+      return samples.flatMap((sample) => trial.rewrite(sample));
+    },
+    types: () => writtenTypes(use().categories),
     changelog: async () => historyOfTypes(await allOf({}), use().categories),
   };
 }

@@ -3,6 +3,8 @@ import { deepFreeze } from '../deep-freeze.ts';
 import { initialStateOf, type AnyFold } from '../deciders/decider.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { checkJson, stringifyJson, type JsonValue } from '../json.ts';
+import { shapeOf } from '../schema/shape.ts';
+import { shapeText } from '../schema/shape-text.ts';
 import type { NewSnapshot, Snapshot } from '../storage/event-storage.ts';
 import { typed } from '../typed.ts';
 import type { SnapshotOptions } from './snapshot-options.ts';
@@ -93,15 +95,11 @@ function shapeOfFold(fold: AnyFold<unknown>): string {
   if (shape === undefined) {
     const { options } = snapshotOptionsOf(fold);
     const json: JsonValue = JSON.parse(textOf(options, initialStateOf(fold)));
-    shape = createHash('sha256').update(shapeOf(json)).digest('base64url').slice(0, 16);
+    shape = createHash('sha256')
+      .update(shapeText(shapeOf(json)))
+      .digest('base64url')
+      .slice(0, 16);
     shapes.set(fold, shape);
   }
   return shape;
-}
-
-function shapeOf(value: unknown): string {
-  if (Array.isArray(value)) return `[${[...new Set(value.map(shapeOf))].toSorted().join('|')}]`;
-  if (typeof value !== 'object' || value === null) return value === null ? 'null' : typeof value;
-  const members = Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}:${shapeOf(item)}`);
-  return `{${members.toSorted().join(',')}}`;
 }

@@ -62,7 +62,9 @@ import { storeContext } from './store-context.ts';
 import { typed } from '../typed.ts';
 
 /** A decider or an aggregate of one of the categories. */
-type FoldIn<C> = Fold<CategoryName<C>, AnyEvents, unknown> | AnyAggregateClass<AnyAggregate, CategoryName<C>>;
+type FoldIn<C extends Categories> =
+  | Fold<CategoryName<C>, AnyEvents, unknown>
+  | AnyAggregateClass<AnyAggregate, CategoryName<C>>;
 
 /**
  * A typed event store over a storage. Made by `createMemoryStore`, `createPostgresStore`, or {@link createEventStore}

@@ -1,0 +1,36 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { shapeText, type RecordedShape, type ShapeSample } from 'mink';
+
+const HASH_LENGTH = 8;
+
+/** Writes a file for each shape, unless it is there: somebody may have given it better values. */
+export async function writeFixtures(
+  directory: string,
+  shapes: readonly RecordedShape[],
+  samples: readonly (ShapeSample & Pick<RecordedShape, 'hash'>)[],
+): Promise<{ readonly written: number; readonly kept: number }> {
+  let written = 0;
+  for (const { category, type, schemaVersion, hash, shape } of shapes) {
+    const isOwn = (it: ShapeSample & { readonly hash: string }): boolean =>
+      it.category === category && it.type === type && it.schemaVersion === schemaVersion && it.hash === hash;
+    const payloads = samples.filter(isOwn).map(({ data }) => data);
+    const folder = join(directory, encodeURIComponent(category));
+    const name = `${encodeURIComponent(type)}.v${schemaVersion}.${hash.slice(0, HASH_LENGTH)}.json`;
+    const fixture = { category, type, schemaVersion, shape: shapeText(shape), payloads };
+    await mkdir(folder, { recursive: true });
+    if (await writeNew(join(folder, name), `${JSON.stringify(fixture, null, 2)}\n`)) written += 1;
+  }
+  return { written, kept: shapes.length - written };
+}
+
+/** False where it is there already. */
+async function writeNew(file: string, text: string): Promise<boolean> {
+  try {
+    await writeFile(file, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
