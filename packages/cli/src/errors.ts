@@ -92,8 +92,23 @@ export class SchemaBrokenError extends MinkError {
 
   constructor(broken: number) {
     super(
-      `${broken} shapes would break. Add an upcaster, or let evolve take them; where only a made-up value is at fault, run "mink schema scan", or give the fixture a better one.`,
+      `${broken} ${broken === 1 ? 'shape' : 'shapes'} would break. Add an upcaster, or let evolve take them; where only a made-up value is at fault, run "mink schema scan", or give the fixture a better one.`,
     );
+    this.broken = broken;
+  }
+}
+
+/** The code of a git ref cannot read what this code writes. */
+export class OldCodeBrokenError extends MinkError {
+  readonly code = 'OLD_CODE_BROKEN';
+  readonly ref: string;
+  readonly broken: number;
+
+  constructor(ref: string, broken: number) {
+    super(
+      `The code of "${ref}" cannot read ${broken} ${broken === 1 ? 'shape' : 'shapes'} that this code writes. While both run, deploy what reads both first, and what writes the new one afterwards; or let its readers skip.`,
+    );
+    this.ref = ref;
     this.broken = broken;
   }
 }

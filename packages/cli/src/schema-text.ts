@@ -27,6 +27,11 @@ function reasonOf({ error }: Pick<BrokenShape, 'error'>): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** `1 shape`, `2 shapes`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** How payloads have changed, as Markdown. */
 export function changelogText(history: readonly TypeHistory[]): string {
   const lines: string[] = ['# Changes of events', ''];
@@ -57,8 +62,8 @@ function todayText(today: TypeHistory['today']): string {
 
 function versionLines({ schemaVersion, shape, eventCount, recordedAt, changes }: VersionHistory): readonly string[] {
   const since = new Date(recordedAt).toISOString().slice(0, 10);
-  const counted = eventCount === 0 ? '' : `, ${eventCount} events`;
-  return [`- **Version ${schemaVersion}** since ${since}${counted}: \`${shape}\``, ...changes.map(changeText)];
+  const events = eventCount === 0 ? '' : `, ${counted(eventCount, 'event')}`;
+  return [`- **Version ${schemaVersion}** since ${since}${events}: \`${shape}\``, ...changes.map(changeText)];
 }
 
 function changeText({ path, change, before, after }: ShapeChange): string {

@@ -74,7 +74,7 @@ describe('schema check', () => {
     const { mink } = await orders([['ItemAdded', { sku: 'a' }]], { recordShapes: false });
     const refused = await mink('check');
     expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('Run "mink schema scan"')]);
-    expect((await mink('scan')).stdout).toBe('1 events scanned, 1 shapes were not recorded\n');
+    expect((await mink('scan')).stdout).toBe('1 event scanned, 1 shape was not recorded\n');
     expect((await mink('check')).exitCode).toBe(0);
     expect(jsonLines((await mink('scan', '--rebuild', '--json')).stdout)[0]).toMatchObject({ events: 1, found: 0 });
     expect((await mink('shapes')).stdout).toBe(
@@ -100,7 +100,7 @@ describe('schema fixtures', () => {
     ]);
     const here = cwd();
     const run = (...args: string[]) => runMink(['schema', ...args], { cwd: here });
-    expect((await run('fixtures', 'golden')).stdout).toBe('2 fixtures written to golden, 0 were there\n');
+    expect((await run('fixtures', 'golden')).stdout).toBe('2 fixtures written to golden, 0 already there\n');
     const file = readdirSync(join(here, 'golden/Order')).find((name) => name.startsWith('ItemAdded')) ?? '';
     const fixture = JSON.parse(readFileSync(join(here, 'golden/Order', file), 'utf8'));
     expect(fixture).toEqual({
@@ -158,10 +158,8 @@ describe('schema check --against', () => {
     );
     const { exitCode, stdout, stderr } = await runMink(['schema', 'check', '--against', 'HEAD'], { cwd: here });
     expect(exitCode).toBe(1);
-    expect(stdout).toContain('This code was tried on 1 shapes: 0 would break\n');
-    expect(stdout).toContain(
-      'The code of HEAD, beside this one, was tried on 1 shapes, 1 of them with made-up values: 1 would break\n',
-    );
+    expect(stdout).toContain('This code was tried on 1 shape: 0 would break\n');
+    expect(stdout).toContain('The code of HEAD, beside this one, was tried on 1 payload: 1 would break\n');
     expect(stdout).toContain('Order ItemAdded version 2 { quantity: integer; sku: string }\n  decode: ');
     expect(stderr).toContain('Not tried: Order OrderCreated version 1, of which no payload is known.\n');
     expect(git('worktree', 'list').toString().trim().split('\n')).toHaveLength(1);
@@ -200,7 +198,7 @@ describe('schema changelog', () => {
         '',
         'Written today, as version 1.',
         '',
-        '- **Version 1** since DAY, 1 events: `{ sku: string }`',
+        '- **Version 1** since DAY, 1 event: `{ sku: string }`',
         '',
         '### OrderCreated',
         '',

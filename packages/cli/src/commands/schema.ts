@@ -6,7 +6,7 @@ import { readFixtures } from 'mink/testing';
 import { loadConfig } from '../config-file.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { withConfiguredStore, withStore } from '../database.ts';
-import { FixturesMissingError, SchemaBrokenError, ShapesNotRecordedError } from '../errors.ts';
+import { FixturesMissingError, OldCodeBrokenError, SchemaBrokenError, ShapesNotRecordedError } from '../errors.ts';
 import { writeFixtures } from '../fixture-files.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
@@ -14,7 +14,7 @@ import { withOldCode } from '../old-code.ts';
 import { parseText } from '../option-values.ts';
 import { progressOf } from '../progress.ts';
 import type { ReadableStore } from '../readable-store.ts';
-import { brokenText, changelogText, shownBroken } from '../schema-text.ts';
+import { brokenText, changelogText, counted, shownBroken } from '../schema-text.ts';
 import { Table } from '../table.ts';
 
 interface Scope extends GlobalOptions {
@@ -114,7 +114,10 @@ async function scan(context: Context, options: GlobalOptions & { readonly rebuil
     const { rebuild } = options;
     const scanned = await interruptible(store.schema.scan({ rebuild, signal, onProgress }), signal);
     if (options.json === true) await stdout.line(jsonText(scanned));
-    else await stdout.line(`${scanned.events} events scanned, ${scanned.found} shapes were not recorded`);
+    else
+      await stdout.line(
+        `${counted(scanned.events, 'event')} scanned, ${counted(scanned.found, 'shape')} ${scanned.found === 1 ? 'was' : 'were'} not recorded`,
+      );
   });
 }
 
@@ -127,17 +130,11 @@ async function check(context: Context, options: CheckOptions): Promise<void> {
       payloads === undefined
         ? await checkDatabase(context, options, store, targets)
         : store.schema.checkSamples(targets, payloads);
-    await report(context, options, { what: 'This code', checked });
-    const { against } = options;
-    const inReverse =
-      against === undefined
-        ? undefined
-        : await checkOldCode(context, options, against, {
-            samples: store.schema.rewrite(payloads ?? (await store.schema.samples())),
-            written: store.schema.types(),
-          });
-    const broken = checked.broken.length + (inReverse ?? 0);
-    if (broken > 0) throw new SchemaBrokenError(broken);
+    await report(context, options, { what: 'This code', checked, noun: payloads === undefined ? 'shape' : 'payload' });
+    if (checked.broken.length > 0) throw new SchemaBrokenError(checked.broken.length);
+    if (options.against === undefined) return;
+    const samples = store.schema.rewrite(payloads ?? (await store.schema.samples()));
+    await checkOldCode(context, options, options.against, { samples, written: store.schema.types() });
   });
 }
 
@@ -172,13 +169,13 @@ function fixturesIn({ cwd }: Context, directory: string): readonly ShapeSample[]
   return payloads;
 }
 
-/** Whether the code of a git ref can read what this code writes; gives back how many shapes it cannot. */
+/** Whether the code of a git ref can read what this code writes. */
 async function checkOldCode(
   context: Context,
   options: GlobalOptions,
   ref: string,
   of: { readonly samples: readonly ShapeSample[]; readonly written: readonly Omit<ShapeSample, 'data'>[] },
-): Promise<number> {
+): Promise<void> {
   const checked = await withOldCode(context, options, ref, ({ store, folds }) =>
     store.schema.checkSamples(
       folds.map(({ target }) => target),
@@ -187,8 +184,8 @@ async function checkOldCode(
   );
   const tried = new Set(of.samples.map(keyOf));
   const untried = of.written.filter((it) => !tried.has(keyOf(it)));
-  await report(context, options, { what: `The code of ${ref}, beside this one,`, checked, untried });
-  return checked.broken.length;
+  await report(context, options, { what: `The code of ${ref}, beside this one,`, checked, noun: 'payload', untried });
+  if (checked.broken.length > 0) throw new OldCodeBrokenError(ref, checked.broken.length);
 }
 
 function keyOf({ category, type, schemaVersion }: Omit<ShapeSample, 'data'>): string {
@@ -201,18 +198,19 @@ async function report(
   of: {
     readonly what: string;
     readonly checked: CheckedShapes;
+    readonly noun: 'shape' | 'payload';
     /** Types that are written, of which no payload is known. */
     readonly untried?: readonly Omit<ShapeSample, 'data'>[];
   },
 ): Promise<void> {
-  const { what, checked, untried = [] } = of;
+  const { what, checked, noun, untried = [] } = of;
   const { shapes, generated, streams, broken } = checked;
   if (json === true) {
     await stdout.line(jsonText({ code: what, shapes, generated, streams, untried, broken: broken.map(shownBroken) }));
     return;
   }
   const how = generated === 0 ? '' : `, ${generated} of them with made-up values`;
-  await stdout.line(`${what} was tried on ${shapes} shapes${how}: ${broken.length} would break`);
+  await stdout.line(`${what} was tried on ${counted(shapes, noun)}${how}: ${broken.length} would break`);
   await stdout.write(broken.map(brokenText).join(''));
   for (const { category, type, schemaVersion } of untried) {
     await stderr.line(`Not tried: ${category} ${type} version ${schemaVersion}, of which no payload is known.`);
@@ -227,7 +225,7 @@ async function fixtures(context: Context, options: GlobalOptions, directory: str
     const samples = await interruptible(store.schema.samples(), signal);
     const { written, kept } = await writeFixtures(resolve(context.cwd, directory), shapes, samples);
     if (options.json === true) await stdout.line(jsonText({ directory, written, kept }));
-    else await stdout.line(`${written} fixtures written to ${directory}, ${kept} were there`);
+    else await stdout.line(`${counted(written, 'fixture')} written to ${directory}, ${kept} already there`);
   });
 }
 

@@ -40,7 +40,7 @@ export interface StoreSchema<Target> {
   check(targets: readonly Target[], options?: CheckShapesOptions): Promise<CheckedShapes>;
   /** Payloads of every recorded shape, with made-up values: for tests that have no database. */
   samples(of?: ShapesOf): Promise<readonly (ShapeSample & Pick<RecordedShape, 'hash'>)[]>;
-  /** The same as {@link check}, on payloads that are given. Does not use the database. */
+  /** The same as {@link check}, on payloads that are given, which count as shapes. Does not use the database. */
   checkSamples(targets: readonly Target[], samples: readonly ShapeSample[]): CheckedShapes;
   /** What the code of now writes in place of these payloads, upcast and in the types of today; without what it cannot read. */
   rewrite(samples: readonly ShapeSample[]): readonly ShapeSample[];
@@ -81,7 +81,7 @@ export function storeSchema<Target>(
       const { registry } = withCategories(use());
       const trial = new Trial(registry);
       trySamples(trial, targets.map(foldOf), samples);
-      return { shapes: samples.length, generated: samples.length, streams: 0, broken: trial.broken };
+      return { shapes: samples.length, generated: 0, streams: 0, broken: trial.broken };
     },
     rewrite: (samples) => {
       const { registry } = withCategories(use());
