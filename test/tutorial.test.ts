@@ -35,15 +35,13 @@ test('there is a tutorial', () => {
 
 test.each(pages.map((page) => [page.file, page] as const))('%s works as it says', async (_file, { blocks }) => {
   let printed = '';
-  let wasCommand = false;
   for (const block of blocks) {
     switch (block.language) {
       case 'js':
         writeFile(block);
         break;
       case 'sh':
-        // Several blocks of text may follow one of commands.
-        if (!wasCommand) printed = '';
+        printed = '';
         for (const line of block.code.trim().split('\n')) printed += await runLine(line, block);
         break;
       case 'text':
@@ -52,7 +50,6 @@ test.each(pages.map((page) => [page.file, page] as const))('%s works as it says'
       default:
         throw new Error(`${at(block)}: a tutorial has js, sh and text`);
     }
-    wasCommand = block.language === 'sh';
   }
 });
 
