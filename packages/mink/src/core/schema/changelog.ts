@@ -122,7 +122,7 @@ function versionsOf(shapes: readonly RecordedShape[]): readonly VersionHistory[]
 }
 
 /** In what two shapes differ, field by field. */
-export function shapeChanges(before: Shape, after: Shape, path: string): readonly ShapeChange[] {
+function shapeChanges(before: Shape, after: Shape, path: string): readonly ShapeChange[] {
   const [left, right] = [shapeText(before), shapeText(after)];
   if (left === right) return [];
   if (before.properties !== undefined && after.properties !== undefined && sameKinds(before, after)) {

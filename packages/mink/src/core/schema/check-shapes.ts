@@ -119,7 +119,7 @@ function evolveAll(fold: AnyFold<unknown>, from: unknown, events: readonly Decod
 }
 
 /** A generated event as it would be stored. */
-export function storedSample({ category, type, schemaVersion, data }: ShapeSample): RecordedEvent {
+function storedSample({ category, type, schemaVersion, data }: ShapeSample): RecordedEvent {
   return {
     id: '00000000-0000-7000-8000-000000000000',
     type,

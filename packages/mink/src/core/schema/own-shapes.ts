@@ -66,7 +66,7 @@ export class OwnShapes {
 }
 
 /** Of the text of a shape. */
-export function hashOfShape(shape: Shape): string {
+function hashOfShape(shape: Shape): string {
   return createHash('sha256').update(JSON.stringify(shape)).digest('base64url').slice(0, 22);
 }
 
