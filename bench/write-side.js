@@ -105,6 +105,29 @@ function appends({ plain }) {
   return [variant('no snapshots', account), variant('a snapshot every event, the worst there is', eager)];
 }
 
+function shapes({ plain, unrecorded }) {
+  const group = 'appends of one event, 256 at a time, appends/s';
+  const event = () =>
+    events.Deposited({
+      amount: 1,
+      note: timeOrderedId(),
+      at: '2026-01-31T10:00:00Z',
+      by: 'ada',
+      price: 12.5,
+      isNew: true,
+    });
+  const variant = (name, store) => ({
+    group,
+    name,
+    show: (rate) => rate,
+    run: steps(256, async (worker) => {
+      await store.append(`Account-${name.length}-${worker}`, [event()]);
+      return 1;
+    }),
+  });
+  return [variant('shapes not recorded', unrecorded), variant('shapes recorded, the default', plain)];
+}
+
 function hot({ plain }) {
   const group = '64 writers on one stream, executes/s';
   const variant = (name, options) => ({
@@ -209,6 +232,7 @@ const server = await startServer();
 await server.createDatabase('bench_write_side');
 const url = server.urlOf('bench_write_side');
 const plain = createPostgresStore({ url, categories });
+const unrecorded = createPostgresStore({ url, categories, recordShapes: false });
 const cached = createPostgresStore({ url, categories, cache: createStateCache() });
 for (let n = 0; n < HISTORY; n += 1_000) {
   const batch = Array.from({ length: 1_000 }, (_, at) => events.Deposited({ amount: 1, note: `${n + at}` }));
@@ -219,6 +243,7 @@ await plain.snapshots.create(kept, { minEvents: 1 });
 const variants = [
   ...loads({ plain, cached }),
   ...appends({ plain }),
+  ...shapes({ plain, unrecorded }),
   ...hot({ plain }),
   ...keys({ plain }),
   ...layers(),
@@ -234,6 +259,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
 process.stderr.write('\n');
 await plain.close();
 await cached.close();
+await unrecorded.close();
 await server.stop();
 
 for (const group of new Set(variants.map((variant) => variant.group))) {
