@@ -109,7 +109,7 @@ type MessageNamed<D extends AnyMessages, T extends string> = {
  */
 export function fromOutside<D extends AnyMessages, const T extends string>(
   messages: D,
-  message: Message<T, unknown> & (string extends T ? unknown : { readonly type: keyof MessageMapOf<D> }),
+  message: Message<T> & (string extends T ? unknown : { readonly type: keyof MessageMapOf<D> }),
 ): MessageNamed<D, T> {
   const { type } = message;
   const schema = messages[schemas].get(type);
