@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { currentMetadata } from 'mink';
+import { currentMetadata, type PipelineOptions } from 'mink';
 import { commandRoutes } from './http/command-routes.ts';
 import { correlation } from './http/correlation.ts';
 import { describeProblemType, Problem } from './http/problem.ts';
@@ -9,15 +8,17 @@ import { queryRoutes } from './http/query-routes.ts';
 import { limitBody } from './http/read-request.ts';
 import { respondWithProblem } from './http/respond.ts';
 import { toProblem } from './http/to-problem.ts';
+import { createOrderBus } from './order-bus.ts';
+import { createOrderQueryBus } from './order-queries.ts';
 import type { OrderStore } from './order-store.ts';
 
 export interface AppOptions {
   readonly store: OrderStore;
   /**
-   * Makes the ids of orders whose client gives none.
-   * @defaultValue random UUIDs
+   * What commands and queries go through: a logger, a tracer, metrics, who may do what.
+   * @defaultValue the recommended pipeline, without any of these
    */
-  readonly newOrderId?: (() => string) | undefined;
+  readonly pipeline?: PipelineOptions | undefined;
   /**
    * Gets every error that is answered with a status from 500: the client learns nothing of its cause.
    * @defaultValue console.error
@@ -33,7 +34,7 @@ export interface FailedRequest {
 
 /** The order service as a Hono app: `createApp({ store }).request('/orders/42')`. */
 export function createApp(options: AppOptions): Hono {
-  const { store, newOrderId = randomUUID, reportError = logError } = options;
+  const { store, pipeline, reportError = logError } = options;
   const app = new Hono();
 
   app.use(correlation);
@@ -45,8 +46,8 @@ export function createApp(options: AppOptions): Hono {
   );
   app.use(limitBody);
 
-  app.route('/orders', commandRoutes({ store, newOrderId }));
-  app.route('/orders', queryRoutes({ store }));
+  app.route('/orders', commandRoutes(createOrderBus(store, pipeline)));
+  app.route('/orders', queryRoutes(createOrderQueryBus(store, pipeline)));
   app.get('/problems/:name', (c) => {
     const description = describeProblemType(c.req.param('name'));
     return description === undefined ? c.notFound() : c.text(description);

@@ -1,6 +1,6 @@
-import { createPostgresStore } from 'mink/postgres';
+import { createPostgresStorage } from 'mink/postgres';
 import { createApp } from './app.ts';
-import { categories } from './order-store.ts';
+import { createOrderStore } from './order-store.ts';
 import { openDatabase } from './process/database.ts';
 import { listen } from './process/http-server.ts';
 import { readSettings } from './process/settings.ts';
@@ -11,11 +11,11 @@ import { welcome } from './process/welcome.ts';
 /** Runs until a signal comes. What was opened last is closed first: the server, then the store, then PostgreSQL. */
 async function run(): Promise<void> {
   const stop = stopSignal();
-  const { port, databaseUrl } = readSettings(process.env);
+  const { port, databaseUrl, logger } = readSettings(process.env);
   await using database = await openDatabase(databaseUrl);
   if (stop.aborted) return;
-  await using store = createPostgresStore({ url: database.url, categories });
-  await using server = await listen(createApp({ store }), port);
+  await using store = createOrderStore(createPostgresStorage({ url: database.url }));
+  await using server = await listen(createApp({ store, pipeline: { logger } }), port);
   console.log(await welcome(store, { url: server.url, data: database.description }));
   await Promise.race([aborted(stop), database.lost]);
 }

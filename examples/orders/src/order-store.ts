@@ -1,8 +1,14 @@
-import type { EventStore } from 'mink';
-import { orderEvents } from './order.ts';
+import { createEventStore, type EventStorage, type EventStore } from 'mink';
+import { createStateCache } from 'mink/cache';
+import { orderEvents } from './order-events.ts';
 
 /** What the store knows: the events of each category. */
-export const categories = { Order: orderEvents };
+const categories = { Order: orderEvents };
 
-/** Any store of orders, in memory or in PostgreSQL. */
+/** A store of orders, in memory or in PostgreSQL. */
 export type OrderStore = EventStore<typeof categories>;
+
+/** The orders of a storage; the states of those that were used last are kept at hand. */
+export function createOrderStore(storage: EventStorage): OrderStore {
+  return createEventStore(storage, { categories, cache: createStateCache() });
+}

@@ -1,6 +1,6 @@
-import { defineDecider, defineEvents } from 'mink';
-import { z } from 'zod';
+import { defineDecider } from 'mink';
 import { addLine, isAmount } from './money.ts';
+import type { OrderCommand } from './order-commands.ts';
 import {
   InvalidItemError,
   OrderAlreadyCancelledError,
@@ -11,41 +11,9 @@ import {
   OrderNotConfirmedError,
   OrderNotFoundError,
 } from './order-errors.ts';
+import { orderEvents } from './order-events.ts';
 
-// 1. What can happen to an order. Every payload is checked by its schema before it is stored.
-
-const text = z
-  .string()
-  .trim()
-  .min(1)
-  .max(200)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'Use printable characters only');
-const amount = z.number().refine(isAmount, 'Use an amount from 0 with at most two decimals');
-
-export const payloads = {
-  OrderCreated: z.object({ customerId: text }),
-  ItemAdded: z.object({
-    sku: text,
-    quantity: z.int().positive().max(10_000),
-    price: amount.max(100_000),
-  }),
-  OrderConfirmed: z.object({ total: amount }),
-  OrderShipped: z.object({ trackingNumber: text }),
-  OrderCancelled: z.object({ reason: text }),
-};
-
-export const orderEvents = defineEvents(payloads);
-
-// 2. What can be asked of an order.
-
-export type OrderCommand =
-  | { readonly type: 'create'; readonly customerId: string }
-  | { readonly type: 'addItem'; readonly sku: string; readonly quantity: number; readonly price: number }
-  | { readonly type: 'confirm' }
-  | { readonly type: 'ship'; readonly trackingNumber: string }
-  | { readonly type: 'cancel'; readonly reason: string };
-
-// 3. What has to be known of an order to decide.
+// What has to be known of an order to decide.
 
 interface OrderItem {
   readonly sku: string;
@@ -55,6 +23,7 @@ interface OrderItem {
 
 interface OrderContents {
   readonly customerId: string;
+  readonly reference: string | null;
   readonly items: readonly OrderItem[];
   readonly total: number;
 }
@@ -68,17 +37,19 @@ export type OrderState = OrderContents &
     | { readonly status: 'cancelled'; readonly reason: string }
   );
 
-// 4. The order itself: `evolve` folds what happened into the state, `decide` turns a command into what happens next.
+// The order itself: `evolve` folds what happened into the state, `decide` turns a command into what happens next.
 
 export const order = defineDecider({
   category: 'Order',
   events: orderEvents,
-  initialState: (): OrderState => ({ status: 'new', customerId: '', items: [], total: 0 }),
+  // Raise the version when evolve comes to another state from the same events.
+  snapshots: { schemaVersion: 1 },
+  initialState: (): OrderState => ({ status: 'new', customerId: '', reference: null, items: [], total: 0 }),
 
   evolve: (state, event) => {
     switch (event.type) {
       case 'OrderCreated':
-        return { ...state, status: 'open', customerId: event.data.customerId };
+        return { ...state, ...event.data, status: 'open' };
       case 'ItemAdded':
         return { ...state, items: [...state.items, event.data], total: addLine(state.total, event.data) };
       case 'OrderConfirmed':
@@ -90,32 +61,32 @@ export const order = defineDecider({
     }
   },
 
-  decide: (command: OrderCommand, state) => {
-    switch (command.type) {
-      case 'create':
+  decide: ({ type, data }: OrderCommand, state) => {
+    switch (type) {
+      case 'CreateOrder':
         if (state.status !== 'new') throw new OrderAlreadyExistsError();
-        return orderEvents.OrderCreated({ customerId: command.customerId });
+        return orderEvents.OrderCreated({ customerId: data.customerId, reference: data.reference });
 
-      case 'addItem': {
-        const { sku, quantity, price } = command;
+      case 'AddItem': {
+        const { sku, quantity, price } = data;
         checkOpen(state);
-        if (!Number.isInteger(quantity) || quantity < 1 || !isAmount(price)) throw new InvalidItemError(command);
+        if (!Number.isInteger(quantity) || quantity < 1 || !isAmount(price)) throw new InvalidItemError(data);
         return orderEvents.ItemAdded({ sku, quantity, price });
       }
 
-      case 'confirm':
+      case 'ConfirmOrder':
         checkOpen(state);
         if (state.items.length === 0) throw new OrderEmptyError();
         return orderEvents.OrderConfirmed({ total: state.total });
 
-      case 'ship':
+      case 'ShipOrder':
         checkActive(state);
         if (state.status === 'open') throw new OrderNotConfirmedError();
-        return orderEvents.OrderShipped({ trackingNumber: command.trackingNumber });
+        return orderEvents.OrderShipped({ trackingNumber: data.trackingNumber });
 
-      case 'cancel':
+      case 'CancelOrder':
         checkActive(state);
-        return orderEvents.OrderCancelled({ reason: command.reason });
+        return orderEvents.OrderCancelled({ reason: data.reason });
     }
   },
 });

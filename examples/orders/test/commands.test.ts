@@ -21,6 +21,7 @@ describe('POST /orders', () => {
       version: 1,
       status: 'open',
       customerId: 'ada',
+      reference: null,
       items: [],
       total: 0,
     });
@@ -55,6 +56,7 @@ describe('the life of an order', () => {
       version: 5,
       status: 'shipped',
       customerId: 'ada',
+      reference: null,
       items: [item, { sku: 'SKU-002', quantity: 1, price: 0.1 }],
       total: 60.08,
       trackingNumber: 'T-1',

@@ -5,6 +5,7 @@ import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findRunningPostgres } from '@mink/dev';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readReply } from './support/order-client.ts';
 import { spawnService } from './support/service-process.ts';
@@ -78,6 +79,50 @@ describe('the service', { timeout: TIMEOUT_MS }, () => {
     );
     expect(replies.map(({ status }) => status)).toEqual(skus.map(() => 200));
     expect((await call(`${url}/orders/42`)).body).toMatchObject({ version: 21, total: 2 });
+  });
+
+  it('loses no item when two processes add twenty at once', async () => {
+    const one = start();
+    await one.url();
+    const found = await findRunningPostgres(join(directory, '.mink/postgres'));
+    const other = start({ DATABASE_URL: found?.url ?? '' });
+    const urls = [await one.url(), await other.url()];
+    await call(`${urls[0]}/orders`, { id: '42', customerId: 'ada' });
+    const skus = Array.from({ length: 20 }, (_, index) => `SKU-${index}`);
+    const replies = await Promise.all(
+      skus.flatMap((sku) => urls.map((url) => call(`${url}/orders/42/items`, { sku, quantity: 1, price: 0.1 }))),
+    );
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
+    expect((await call(`${urls[1]}/orders/42`)).body).toMatchObject({ version: 41, total: 4 });
+    expect(await other.stop()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('tells of commands and queries on stderr, if that is wanted', async () => {
+    const service = start({ LOG: 'json' });
+    const url = await service.url();
+    await call(`${url}/orders`, { id: '42', customerId: 'ada' });
+    await call(`${url}/orders/none`);
+    const { stderr } = await service.stop();
+    expect(
+      stderr
+        .trim()
+        .split('\n')
+        .map((line): unknown => JSON.parse(line)),
+    ).toMatchObject([
+      { level: 'info', message: 'command executed', command_type: 'CreateOrder', aggregate_id: '42', version: 1 },
+      {
+        level: 'warn',
+        message: 'query refused',
+        query_type: 'GetOrder',
+        err: expect.stringContaining('no such order'),
+      },
+    ]);
+  });
+
+  it('says in one line that LOG=yes is no format', async () => {
+    const { code, stderr } = await start({ LOG: 'yes' }).exited;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^LOG is .*\n$/);
   });
 
   it('refuses to run twice in one folder, in one line', async () => {

@@ -1,4 +1,4 @@
-import { AppendOutcomeUnknownError, DatabaseUnavailableError } from 'mink';
+import { AppendOutcomeUnknownError, currentMetadata, DatabaseUnavailableError, OverloadedError } from 'mink';
 import { createMemoryStorage } from 'mink/memory';
 import { describe, expect, it, vi } from 'vitest';
 import { item, startService } from './support/order-client.ts';
@@ -82,6 +82,31 @@ describe('problems', () => {
     const reply = await post('/orders', { customerId: 'ada' });
     expect(reply).toMatchObject({ status: 503, body: { code: 'APPEND_OUTCOME_UNKNOWN' } });
     expect(reply.headers.get('retry-after')).toBeNull();
+  });
+
+  it('say 503 when too much is waiting', async () => {
+    const storage = createMemoryStorage();
+    vi.spyOn(storage, 'append').mockRejectedValue(new OverloadedError(10_000));
+    const { post } = startService(storage);
+    expect(await post('/orders', { customerId: 'ada' })).toMatchObject({ status: 503 });
+  });
+
+  it('say 503 when there is no answer in time', async () => {
+    const storage = createMemoryStorage();
+    vi.spyOn(storage, 'append').mockReturnValue(new Promise(() => undefined));
+    const { post } = startService(storage, { timeout: 5 });
+    const reply = await post('/orders', { customerId: 'ada' });
+    expect(reply).toMatchObject({ status: 503, body: { code: 'TIMEOUT' } });
+    expect(reply.body.detail).toContain('Idempotency-Key');
+    expect(reply.headers.get('retry-after')).toBeNull();
+  });
+
+  it('say 403 for what a policy does not allow', async () => {
+    const authorize = () => currentMetadata().userId === 'ada' || 'only ada may';
+    const { post } = startService(createMemoryStorage(), { authorize });
+    const order = { id: '42', customerId: 'ada' };
+    expect(await post('/orders', order)).toMatchObject({ status: 403, body: { code: 'NOT_AUTHORIZED' } });
+    expect((await post('/orders', order, { 'x-user-id': 'ada' })).status).toBe(201);
   });
 
   it('keep the cause of an unknown error in the log', async () => {

@@ -13,6 +13,7 @@ describe('GET /orders/:id', () => {
       version: 2,
       status: 'open',
       customerId: 'ada',
+      reference: null,
       items: [item],
       total: 59.98,
     });
@@ -86,7 +87,7 @@ describe('GET /orders/:id/history', () => {
     expect(status).toBe(200);
     expect(body.next).toBeNull();
     expect(body.events?.map(({ version, type, data }) => ({ version, type, data }))).toEqual([
-      { version: 1, type: 'OrderCreated', data: { customerId: 'ada' } },
+      { version: 1, type: 'OrderCreated', data: { customerId: 'ada', reference: null } },
       { version: 2, type: 'ItemAdded', data: item },
       { version: 3, type: 'OrderConfirmed', data: { total: 59.98 } },
     ]);
@@ -96,17 +97,33 @@ describe('GET /orders/:id/history', () => {
     });
   });
 
+  it('says what each event has changed, and the state after it if that is wanted', async () => {
+    const { get, openOrder } = startService();
+    await openOrder();
+    const { body } = await get('/orders/42/history');
+    expect(body.events?.[1]?.changes).toEqual([
+      { path: 'items[0]', after: item },
+      { path: 'total', before: 0, after: 59.98 },
+    ]);
+    expect(body.events?.[1]).not.toHaveProperty('state');
+    const { body: withStates } = await get('/orders/42/history?states=true&after=1');
+    const { id: _id, version: _version, ...state } = (await get('/orders/42?version=2')).body;
+    expect(withStates.events).toMatchObject([{ version: 2, state }]);
+  });
+
   it('comes in pages', async () => {
     const { post, get, openOrder } = startService();
     await openOrder();
     await post('/orders/42/confirm');
     const first = await get('/orders/42/history?limit=2');
     expect(first.body.events).toHaveLength(2);
-    expect(first.body.next).toBe('/orders/42/history?after=2&limit=2');
+    expect(first.body.next).toBe('/orders/42/history?limit=2&after=2');
     const second = await get(first.body.next ?? '');
     expect(second.body.events).toMatchObject([{ version: 3 }]);
     expect(second.body.next).toBeNull();
-    expect((await get('/orders/42/history?after=3')).body.events).toEqual([]);
+    for (const after of [3, 999_999_999_999_999]) {
+      expect((await get(`/orders/42/history?after=${after}`)).body.events).toEqual([]);
+    }
   });
 
   it('answers 404 for an unknown order', async () => {
@@ -114,7 +131,7 @@ describe('GET /orders/:id/history', () => {
     expect(await get('/orders/42/history')).toMatchObject({ status: 404, body: { code: 'ORDER_NOT_FOUND' } });
   });
 
-  it.each(['limit=0', 'limit=1001', 'limit=x', 'after=-1'])('refuses the query %s', async (query) => {
+  it.each(['limit=0', 'limit=1001', 'limit=x', 'after=-1', 'states=maybe'])('refuses the query %s', async (query) => {
     const { get, openOrder } = startService();
     await openOrder();
     expect(await get(`/orders/42/history?${query}`)).toMatchObject({ status: 400, body: { code: 'INVALID_QUERY' } });

@@ -21,6 +21,7 @@ export {
   dropped,
   EventSequence,
   EventStore,
+  fromOutside,
   idempotency,
   logging,
   mayPass,

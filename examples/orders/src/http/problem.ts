@@ -1,16 +1,25 @@
+import type { Issue } from 'mink';
 import type { OrderErrorCode } from '../order-errors.ts';
 
 type RequestErrorCode =
   | 'BODY_TOO_LARGE'
   | 'INVALID_BODY'
+  | 'INVALID_IDEMPOTENCY_KEY'
   | 'INVALID_IF_MATCH'
   | 'INVALID_QUERY'
   | 'MALFORMED_JSON'
   | 'METHOD_NOT_ALLOWED'
-  | 'ORDER_VERSION_NOT_FOUND'
   | 'ROUTE_NOT_FOUND';
 
-type StoreErrorCode = 'APPEND_OUTCOME_UNKNOWN' | 'CONCURRENCY_CONFLICT' | 'DATABASE_UNAVAILABLE' | 'INTERNAL_ERROR';
+type StoreErrorCode =
+  | 'APPEND_OUTCOME_UNKNOWN'
+  | 'CONCURRENCY_CONFLICT'
+  | 'DATABASE_UNAVAILABLE'
+  | 'IDEMPOTENCY_KEY_REUSED'
+  | 'INTERNAL_ERROR'
+  | 'NOT_AUTHORIZED'
+  | 'REFERENCE_TAKEN'
+  | 'TIMEOUT';
 
 /** Every code this service answers with. */
 export type ProblemCode = OrderErrorCode | RequestErrorCode | StoreErrorCode;
@@ -21,13 +30,16 @@ const problemTypes = {
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
   CONCURRENCY_CONFLICT: { status: 409, title: 'The order has changed meanwhile' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is unavailable' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The idempotency key was used for something else' },
   INTERNAL_ERROR: { status: 500, title: 'Something went wrong here' },
   INVALID_BODY: { status: 422, title: 'The body does not fit' },
+  INVALID_IDEMPOTENCY_KEY: { status: 400, title: 'The Idempotency-Key header cannot be used' },
   INVALID_IF_MATCH: { status: 400, title: 'The If-Match header cannot be read' },
   INVALID_ITEM: { status: 422, title: 'The item is not valid' },
   INVALID_QUERY: { status: 400, title: 'The query cannot be read' },
   MALFORMED_JSON: { status: 400, title: 'The body is not JSON' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This method is not possible here' },
+  NOT_AUTHORIZED: { status: 403, title: 'This is not allowed' },
   ORDER_ALREADY_CANCELLED: { status: 409, title: 'The order is cancelled' },
   ORDER_ALREADY_CONFIRMED: { status: 409, title: 'The order is confirmed already' },
   ORDER_ALREADY_EXISTS: { status: 409, title: 'The order exists already' },
@@ -36,7 +48,9 @@ const problemTypes = {
   ORDER_NOT_CONFIRMED: { status: 409, title: 'The order is not confirmed' },
   ORDER_NOT_FOUND: { status: 404, title: 'There is no such order' },
   ORDER_VERSION_NOT_FOUND: { status: 404, title: 'The order has no such version' },
+  REFERENCE_TAKEN: { status: 409, title: 'Another order has this reference' },
   ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this address' },
+  TIMEOUT: { status: 503, title: 'There was no answer in time' },
 } as const satisfies Record<ProblemCode, { status: number; title: string }>;
 
 /** What went wrong with a request, as the client is to see it: the message is the `detail`. */
@@ -70,6 +84,17 @@ export class Problem extends Error {
     // The standard members come first, and no fact can take their place.
     return { ...standard, ...facts, ...standard };
   }
+}
+
+/** What is wrong with a body or a query, and where. */
+export function invalid(code: 'INVALID_BODY' | 'INVALID_QUERY', issues: readonly Issue[]): Problem {
+  const detail = issues.map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`)).join('; ');
+  return new Problem(code, detail, { facts: { issues } });
+}
+
+/** Whether this is a code that this service answers with. */
+export function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(problemTypes, code);
 }
 
 /** What `GET /problems/:name` says about a problem type; undefined if there is none of that name. */

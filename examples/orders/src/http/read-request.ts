@@ -1,11 +1,11 @@
 import type { Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { z } from 'zod';
+import { orderId } from '../order-commands.ts';
 import { OrderNotFoundError } from '../order-errors.ts';
-import { Problem } from './problem.ts';
+import { invalid, Problem } from './problem.ts';
 
 const MAX_BODY_BYTES = 65_536;
-const ORDER_ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
+const IDEMPOTENCY_KEY = /^(?<quote>"?)(?<key>[\x21\x23-\x5b\x5d-\x7e]{1,255})\k<quote>$/;
 
 /** Refuses bodies that no command needs. */
 export const limitBody = bodyLimit({
@@ -17,30 +17,30 @@ export const limitBody = bodyLimit({
   },
 });
 
-/** Whether this can be the id of an order: it is part of its URL and of its stream's name. */
-export function isOrderId(id: string): boolean {
-  return ORDER_ID.test(id);
-}
-
 /** The order's id from the path. */
 export function readOrderId(c: Context): string {
-  const id = c.req.param('id') ?? '';
-  if (!isOrderId(id)) throw new OrderNotFoundError();
-  return id;
+  const id = orderId.safeParse(c.req.param('id'));
+  if (id.success) return id.data;
+  throw new OrderNotFoundError();
 }
 
-/** The body, which is JSON whatever its content type says. */
-export async function readBody<Schema extends z.ZodType>(c: Context, schema: Schema): Promise<z.output<Schema>> {
-  const result = schema.safeParse(parseJson(await c.req.text()));
-  if (result.success) return result.data;
-  throw new Problem('INVALID_BODY', describe(result.error), { facts: { issues: issuesOf(result.error) } });
+/**
+ * The key under which a command is carried out once, however often it is sent. The draft of the
+ * [header](https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) wants it in quotes, many send it
+ * without.
+ */
+export function readIdempotencyKey(c: Context): string | undefined {
+  const header = c.req.header('idempotency-key');
+  const key = header === undefined ? undefined : IDEMPOTENCY_KEY.exec(header)?.groups?.['key'];
+  if (header === undefined || key !== undefined) return key;
+  throw new Problem('INVALID_IDEMPOTENCY_KEY', 'Send 1 to 255 printable characters without spaces, such as a UUID.');
 }
 
-/** The query parameters. */
-export function readQuery<Schema extends z.ZodType>(c: Context, schema: Schema): z.output<Schema> {
-  const result = schema.safeParse(c.req.query());
-  if (result.success) return result.data;
-  throw new Problem('INVALID_QUERY', describe(result.error), { facts: { issues: issuesOf(result.error) } });
+/** The body: an object in JSON, whatever its content type says. */
+export async function readBody(c: Context): Promise<object> {
+  const body = parseJson(await c.req.text());
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
+  throw invalid('INVALID_BODY', [{ path: '', reason: 'Send an object' }]);
 }
 
 function parseJson(text: string): unknown {
@@ -50,14 +50,4 @@ function parseJson(text: string): unknown {
     const reason = text === '' ? 'it is empty' : error instanceof Error ? error.message : String(error);
     throw new Problem('MALFORMED_JSON', `The body cannot be parsed: ${reason}.`);
   }
-}
-
-function issuesOf(error: z.ZodError): readonly { readonly path: string; readonly reason: string }[] {
-  return error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), reason: message }));
-}
-
-function describe(error: z.ZodError): string {
-  return issuesOf(error)
-    .map(({ path, reason }) => (path === '' ? reason : `${path}: ${reason}`))
-    .join('; ');
 }

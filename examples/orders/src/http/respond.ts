@@ -1,5 +1,8 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { parseStreamName, type Loaded } from 'mink';
+import type { OrderState } from '../order.ts';
+import { etag } from './conditional.ts';
 import type { Problem } from './problem.ts';
 
 /** Answers with JSON that is easy to read in a terminal: indented, with a newline at the end. */
@@ -10,6 +13,17 @@ export function respond(
 ): Response {
   const headers = { 'content-type': 'application/json', ...options.headers };
   return c.body(`${JSON.stringify(body, undefined, 2)}\n`, options.status ?? 200, headers);
+}
+
+/** Answers with an order; a new one has its address beside it. */
+export function respondWithOrder(
+  c: Context,
+  { streamName, streamVersion, state }: Loaded<OrderState>,
+  options: { readonly isNew?: boolean } = {},
+): Response {
+  const { id } = parseStreamName(streamName);
+  const headers = { etag: etag(streamVersion), ...(options.isNew === true && { location: `/orders/${id}` }) };
+  return respond(c, { id, version: streamVersion, ...state }, { status: options.isNew === true ? 201 : 200, headers });
 }
 
 /** Answers with a problem document (RFC 9457). */

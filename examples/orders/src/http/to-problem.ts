@@ -1,36 +1,73 @@
 import {
   AppendOutcomeUnknownError,
+  BusinessRuleViolationError,
   ConcurrencyConflictError,
   ConflictNotResolvedError,
   currentMetadata,
   DatabaseUnavailableError,
+  IdempotencyKeyReusedError,
+  InvalidMessageError,
+  MessageTimeoutError,
+  NotAuthorizedError,
+  OverloadedError,
   StoreClosedError,
-  StreamNotFoundError,
+  UniqueValueTakenError,
 } from 'mink';
-import { OrderError, OrderNotFoundError } from '../order-errors.ts';
-import { Problem } from './problem.ts';
+import { OrderNotFoundError } from '../order-errors.ts';
+import { orderQueries } from '../order-queries.ts';
+import { invalid, isProblemCode, Problem } from './problem.ts';
 
 const RETRY_AFTER_SECONDS = '5';
 
 /** The problem behind anything that was thrown while a request was handled. Unknown errors stay in the log. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof OrderError) return new Problem(error.code, error.message, { facts: factsOf(error) });
-  if (error instanceof StreamNotFoundError) return toProblem(new OrderNotFoundError());
-  if (error instanceof ConflictNotResolvedError) return toProblem(error.cause);
+  // By its code: a command that is repeated is refused with what was kept of the first refusal, which has no class.
+  if (error instanceof BusinessRuleViolationError && isProblemCode(error.code)) {
+    return new Problem(error.code, error.message, { facts: factsOf(error) });
+  }
+  return ofTheRequest(error) ?? ofTheStore(error) ?? unknown();
+}
+
+/** What the client can do better. */
+function ofTheRequest(error: unknown): Problem | undefined {
+  if (error instanceof InvalidMessageError) {
+    return invalid(Object.hasOwn(orderQueries, error.messageType) ? 'INVALID_QUERY' : 'INVALID_BODY', error.issues);
+  }
   if (error instanceof ConcurrencyConflictError) return conflict(error);
-  if (error instanceof DatabaseUnavailableError || error instanceof StoreClosedError) {
+  if (error instanceof UniqueValueTakenError) {
+    const { value: reference } = error;
+    return new Problem('REFERENCE_TAKEN', `Another order has the reference "${reference}". Choose another one.`, {
+      facts: { reference },
+    });
+  }
+  if (error instanceof IdempotencyKeyReusedError) {
+    return new Problem('IDEMPOTENCY_KEY_REUSED', 'Repeat a request as it was, or send a new one with a new key.');
+  }
+  return error instanceof NotAuthorizedError ? new Problem('NOT_AUTHORIZED', error.message) : undefined;
+}
+
+/** What passes, or has to be looked at. */
+function ofTheStore(error: unknown): Problem | undefined {
+  if (error instanceof ConflictNotResolvedError) return toProblem(error.cause);
+  if (
+    error instanceof DatabaseUnavailableError ||
+    error instanceof OverloadedError ||
+    error instanceof StoreClosedError
+  ) {
     return new Problem('DATABASE_UNAVAILABLE', 'Nothing was changed. Try again in a few seconds.', {
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
     });
   }
+  // No Retry-After: whoever repeats this blindly may do it twice.
+  const advice = 'With an Idempotency-Key it is safe to send this again; without one, read the order first.';
   if (error instanceof AppendOutcomeUnknownError) {
-    // No Retry-After: whoever repeats this blindly may do it twice.
-    return new Problem(
-      'APPEND_OUTCOME_UNKNOWN',
-      'The database went away meanwhile. Read the order before you repeat this.',
-    );
+    return new Problem('APPEND_OUTCOME_UNKNOWN', `The database went away meanwhile. ${advice}`);
   }
+  return error instanceof MessageTimeoutError ? new Problem('TIMEOUT', advice) : undefined;
+}
+
+function unknown(): Problem {
   const correlationId = currentMetadata().correlationId ?? 'unknown';
   return new Problem('INTERNAL_ERROR', `The error was logged with the correlation id ${correlationId}.`);
 }
@@ -45,6 +82,6 @@ function conflict({ expectedVersion, actualVersion }: ConcurrencyConflictError):
   );
 }
 
-function factsOf(error: OrderError): Record<string, unknown> {
+function factsOf(error: BusinessRuleViolationError): Record<string, unknown> {
   return Object.fromEntries(Object.entries(error).filter(([name]) => name !== 'name' && name !== 'code'));
 }

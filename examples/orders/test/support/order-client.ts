@@ -1,9 +1,9 @@
+import type { EventStorage, PipelineOptions } from 'mink';
 import { createMemoryStorage } from 'mink/memory';
-import { createEventStore, type EventStorage } from 'mink';
 import { vi } from 'vitest';
 import { z } from 'zod';
 import { createApp, type FailedRequest } from '../../src/app.ts';
-import { categories } from '../../src/order-store.ts';
+import { createOrderStore } from '../../src/order-store.ts';
 
 /** The fields of the service's answers that tests look at. */
 const answer = z.looseObject({
@@ -23,6 +23,8 @@ const answer = z.looseObject({
         time: z.string(),
         data: z.unknown(),
         metadata: z.record(z.string(), z.unknown()),
+        changes: z.array(z.looseObject({ path: z.string() })),
+        state: z.unknown().optional(),
       }),
     )
     .optional(),
@@ -36,11 +38,11 @@ export interface Reply {
 }
 
 /** The service over a memory store, with a clock that stands still until it is moved. */
-export function startService(storage?: EventStorage) {
+export function startService(storage?: EventStorage, pipeline?: PipelineOptions) {
   const clock = { now: Date.parse('2026-01-31T12:00:00Z') };
   const reportError = vi.fn<(error: unknown, request: FailedRequest) => void>();
-  const store = createEventStore(storage ?? createMemoryStorage({ now: () => clock.now }), { categories });
-  const app = createApp({ store, reportError });
+  const store = createOrderStore(storage ?? createMemoryStorage({ now: () => clock.now }));
+  const app = createApp({ store, pipeline, reportError });
 
   async function send(
     method: string,

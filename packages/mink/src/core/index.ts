@@ -1,7 +1,7 @@
 export { BusinessRuleViolationError } from './commands/business-rule-violation.ts';
 export { createCommandBus, createQueryBus } from './commands/bus.ts';
 export type { AllResults, BusOptions, CommandBus, QueryBus } from './commands/bus.ts';
-export { defineCommands, defineQueries } from './commands/define-messages.ts';
+export { defineCommands, defineQueries, fromOutside } from './commands/define-messages.ts';
 export type {
   AnyMessages,
   Command,

@@ -9,7 +9,7 @@ import { currentMetadata } from '../metadata.ts';
 import type { EventStorage } from '../storage/event-storage.ts';
 import { createEventStore, type EventStore } from '../store/event-store.ts';
 import { createCommandBus, createQueryBus } from './bus.ts';
-import { defineCommands, defineQueries, type CommandOf } from './define-messages.ts';
+import { defineCommands, defineQueries, fromOutside, type CommandOf } from './define-messages.ts';
 import { aggregateHandlers, commandHandlers, deciderHandlers, queryHandlers } from './handlers.ts';
 import type { Middleware } from './message-context.ts';
 
@@ -241,6 +241,36 @@ describe('data', () => {
     const { state } = await bus.dispatch(accountCommands.Open(data));
     expect(state.owner).toBe('x');
     expect(Object(Object.create(null)).isAdmin ?? Object({}).isAdmin).toBeUndefined();
+  });
+});
+
+describe('a message from outside', () => {
+  test('is checked by its schema when it is dispatched, whatever it is', async () => {
+    const bus = createCommandBus(store, { handlers: allHandlers() });
+    const open: unknown = JSON.parse('{"id":"1"}');
+    const opened = await bus.dispatch(fromOutside(accountCommands, { type: 'Open', data: open }));
+    expect(opened.state.owner).toBe('nobody');
+    for (const data of [undefined, null, [], 'x', { id: '1', amount: '5' }]) {
+      const command = fromOutside(accountCommands, { type: 'Deposit', data });
+      await expect(bus.dispatch(command)).rejects.toMatchObject({ code: 'INVALID_MESSAGE', messageType: 'Deposit' });
+    }
+  });
+
+  test('keeps its id and its metadata', () => {
+    const message = { type: 'Open', data: {}, id: 'key', metadata: { userId: 'ada' } } as const;
+    expect(fromOutside(accountCommands, message)).toEqual(message);
+  });
+
+  test('may have a type that nobody knows', () => {
+    for (const type of ['Close', '__proto__', 'toString']) {
+      const unknown = expect.objectContaining({ code: 'UNHANDLED_MESSAGE', messageType: type });
+      expect(() => fromOutside(accountCommands, { type, data: {} })).toThrow(unknown);
+    }
+  });
+
+  test('needs a schema: a type alone checks nothing', () => {
+    const take = () => fromOutside(transferCommands, { type: 'Ping', data: 'x' });
+    expect(take).toThrow('"Ping" has no schema that could check what comes from outside');
   });
 });
 

@@ -1,4 +1,4 @@
-import { InvalidMessageError } from '../command-errors.ts';
+import { InvalidMessageError, UnhandledMessageError } from '../command-errors.ts';
 import { InvalidArgumentError, type Issue } from '../errors.ts';
 import { formatPath, type StandardSchema } from '../events/standard-schema.ts';
 import type { PayloadMarker } from '../events/event-schema.ts';
@@ -92,6 +92,30 @@ export function defineCommands<S extends Readonly<Record<string, MessageSchema>>
  */
 export function defineQueries<S extends Readonly<Record<string, MessageSchema>>>(types: S): Messages<MapOf<S>> {
   return defineMessages('defineQueries', types);
+}
+
+/** A message of a definition, by its type; any of them where the type is any text. */
+type MessageNamed<D extends AnyMessages, T extends string> = {
+  readonly [K in keyof MessageMapOf<D> & string]: Message<K, MessageMapOf<D>[K]['input']>;
+}[keyof MessageMapOf<D> & (string extends T ? string : T)];
+
+/**
+ * A message whose data nobody has looked at yet, such as the body of a request or a message of a queue, as a bus takes it: it
+ * is checked by its schema when it is dispatched. Throws `UnhandledMessageError` where the definition has no such type, and
+ * `InvalidArgumentError` where there is no schema to check it.
+ *
+ * @example
+ * await bus.dispatch(fromOutside(orderCommands, { type: 'AddItem', data: await request.json() }));
+ */
+export function fromOutside<D extends AnyMessages, const T extends string>(
+  messages: D,
+  message: Message<T> & (string extends T ? unknown : { readonly type: keyof MessageMapOf<D> }),
+): MessageNamed<D, T> {
+  const { type } = message;
+  const schema = messages[schemas].get(type);
+  if (schema === undefined) throw new UnhandledMessageError(type, [...messages[schemas].keys()]);
+  if ('~standard' in schema) return typed(message);
+  throw new InvalidArgumentError('message', `"${type}" has no schema that could check what comes from outside`);
 }
 
 function defineMessages<S extends Readonly<Record<string, MessageSchema>>>(name: string, types: S): Messages<MapOf<S>> {

@@ -10,7 +10,10 @@ import { snapshotEvery } from '../snapshots/snapshot-options.ts';
 import type { AppendCommand, AppendOutcome } from '../storage/event-storage.ts';
 import { createEventStore, type EventStore } from './event-store.ts';
 
-const events = defineEvents({ Added: payload<{ n: number }>() }, { unique: { number: ({ data }) => `${data.n}` } });
+const events = defineEvents(
+  { Added: payload<{ n: number }>() },
+  { unique: { high: ({ data }) => (data.n < 100 ? undefined : `${data.n}`) } },
+);
 const { Added } = events;
 const categories = { Counter: events };
 const fold = {
@@ -98,6 +101,21 @@ describe('exclusive mode', () => {
       { reason: { code: 'CONCURRENCY_CONFLICT', expectedVersion: 7, actualVersion: 1 } },
       { value: { streamVersion: 2, state: [1, 3] } },
     ]);
+  });
+
+  test('refuses a taken value to whoever wants it, and to nobody that travels with it', async () => {
+    await store.append('Counter-2', [Added({ n: 105 })]);
+    const outcomes = await Promise.allSettled([add(105), add(-1), add(3), add(0), add(104, { expectedVersion: 1 })]);
+    expect(outcomes).toMatchObject([
+      { reason: { code: 'UNIQUE_VALUE_TAKEN', heldBy: 'Counter-2' } },
+      // Decided on what is there, not on what was refused.
+      { reason: { message: '-1 is refused at 0' } },
+      { value: { streamVersion: 1, state: [3] } },
+      { value: { streamVersion: 1, state: [3], events: [] } },
+      { value: { streamVersion: 2, state: [3, 104] } },
+    ]);
+    await Promise.all([add(6), add(7)]);
+    expect((await store.load(counter, '1')).state).toEqual([3, 104, 6, 7]);
   });
 
   test('works for aggregates, which must not save themselves', async () => {
@@ -199,15 +217,32 @@ describe('exclusive mode', () => {
   });
 
   test('keeps the last values of unique sets, and finds repeats of ids of one’s own', async () => {
-    await Promise.all(range(1, 3).map((n) => add(n)));
-    expect(await store.uniqueSets.holderOf('number', '3')).toBe('Counter-1');
-    expect(await store.uniqueSets.holderOf('number', '1')).toBeUndefined();
+    await Promise.all([1, 102, 3, 101].map((n) => add(n)));
+    expect(await store.uniqueSets.holderOf('high', '101')).toBe('Counter-1');
+    expect(await store.uniqueSets.holderOf('high', '102')).toBeUndefined();
     const id = '00000000-0000-7000-8000-000000000001';
     const own = defineDecider({ ...counter, decide: (n: number) => ({ ...Added({ n }), id }) });
     const execute = () => store.executeWithRetry(own, '1', 9, { exclusive: true });
     const [first, again] = await Promise.all([execute(), execute()]);
     expect(again?.events).toEqual(first?.events);
-    expect((await store.load(counter, '1')).state).toEqual([1, 2, 3, 9]);
+    expect((await store.load(counter, '1')).state).toEqual([1, 102, 3, 101, 9]);
+  });
+
+  test('does nothing twice where a race is lost in the middle of what has to be appended one by one', async () => {
+    const id = '00000000-0000-7000-8000-000000000001';
+    const own = defineDecider({
+      ...counter,
+      decide: (n: number) => ({ ...Added({ n }), id: n === 4 ? id : undefined }),
+    });
+    const others = async (): Promise<void> => void (await store.append('Counter-1', [Added({ n: 7 })]));
+    const before = (appends: number) => async (): Promise<void> => {
+      if (appends === 0) await others();
+      else storage.before = before(appends - 1);
+    };
+    storage.before = before(2);
+    await Promise.allSettled([1, 2, 3, 4].map((n) => store.executeWithRetry(own, '1', n, { exclusive: true })));
+    const { state } = await store.load(counter, '1');
+    expect(state.toSorted((left, right) => left - right)).toEqual([1, 2, 3, 4, 7]);
   });
 
   test('makes snapshots of what it comes to', async () => {

@@ -9,7 +9,7 @@ import type { AnyFold } from '../deciders/decider.ts';
 import { currentMetadata, runWithMetadata, type Metadata } from '../metadata.ts';
 import { Tries } from '../retry/backoff.ts';
 import { remember } from '../snapshots/replay.ts';
-import type { Hold, OpenTransaction } from '../storage/event-storage.ts';
+import type { OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Actor, Decision } from './actor.ts';
 import { prepareAppend, type PreparedAppend } from './append.ts';
@@ -55,6 +55,9 @@ interface Outcome {
   readonly events: readonly StoredEvent[];
   readonly tell: () => void;
 }
+
+/** Nothing of a batch was sent: each of it has to have an append of its own. */
+class NotTogether extends Error {}
 
 const MAX_REQUESTS = 200;
 /** Others may win at first; once the row is locked, nobody does. */
@@ -102,12 +105,19 @@ export class ExclusiveStreams {
     // What was asked for together travels together.
     await Promise.resolve();
     let known: Known<unknown> | undefined;
+    let single = 0;
     while (line.queue.length > 0) {
-      const batch = nextBatch(line.queue);
+      const batch = single > 0 ? line.queue.splice(0, 1) : nextBatch(line.queue);
+      single = Math.max(0, single - 1);
       try {
         known = await this.#commit(line, batch, known);
       } catch (error) {
         known = undefined;
+        if (error instanceof NotTogether) {
+          line.queue.unshift(...batch);
+          single = batch.length;
+          continue;
+        }
         for (const { reject } of batch) reject(error);
       }
       // Whoever was answered may come back at once: the state is at hand as long as somebody does.
@@ -162,9 +172,7 @@ export class ExclusiveStreams {
   ): Promise<Outcome> {
     const { decided, failed } = await this.#decide(line.fold, batch, known);
     const writing = decided.flatMap(({ append }) => append ?? []);
-    // Ids of one's own are looked for as those of one append.
-    if (batch.length > 1 && writing.some(({ command }) => command.mayBeRepeated))
-      return this.#oneByOne(line, batch, known, tx);
+    if (batch.length > 1 && writing.some(needsOwnAppend)) throw new NotTogether();
     let events: readonly StoredEvent[] = [];
     if (writing.length > 0) {
       const scoped = { ...this.#context, registry: createCategoryRegistry(line.fold.category, line.fold.events) };
@@ -184,27 +192,6 @@ export class ExclusiveStreams {
       for (const { request, error } of failed) request.reject(error);
     };
     return { known: decided.at(-1)?.after ?? known, events, tell };
-  }
-
-  async #oneByOne(
-    line: Line,
-    batch: readonly Request[],
-    known: Loaded<unknown>,
-    tx?: OpenTransaction,
-  ): Promise<Outcome> {
-    let last = known;
-    const outcomes: Outcome[] = [];
-    for (const request of batch) {
-      const outcome = await this.#attempt(line, [request], last, tx);
-      outcomes.push(outcome);
-      last = outcome.known;
-      // Stored already, unless a transaction of ours has to end first.
-      if (tx === undefined) outcome.tell();
-    }
-    const tell = (): void => {
-      if (tx !== undefined) for (const outcome of outcomes) outcome.tell();
-    };
-    return { known: last, events: outcomes.flatMap(({ events }) => events), tell };
   }
 
   /** Decides each request on what the one before has led to; one that fails changes nothing for the others. */
@@ -248,19 +235,20 @@ export class ExclusiveStreams {
   }
 }
 
+/**
+ * Ids of one's own are looked for as those of one append, and a value that another stream has is refused to whoever wants it,
+ * not to all that travel with it.
+ */
+function needsOwnAppend({ command }: PreparedAppend): boolean {
+  return command.mayBeRepeated || command.entries.some(({ holds = [] }) => holds.length > 0);
+}
+
 /** Several appends to one stream as one. */
 function together(appends: readonly PreparedAppend[], { streamVersion }: Loaded<unknown>): PreparedAppend {
   const entries = appends.flatMap(({ command }) => command.entries);
   const [first] = entries;
   if (first === undefined) throw new Error('nothing is appended');
-  // What a later one says of a set counts.
-  const holds = new Map<string, Hold>(entries.flatMap((entry) => (entry.holds ?? []).map((hold) => [hold.set, hold])));
-  const entry = {
-    ...first,
-    expectedVersion: streamVersion,
-    events: entries.flatMap(({ events }) => events),
-    ...(holds.size === 0 ? undefined : { holds: [...holds.values()] }),
-  };
+  const entry = { ...first, expectedVersion: streamVersion, events: entries.flatMap(({ events }) => events) };
   const mayBeRepeated = appends.some(({ command }) => command.mayBeRepeated);
   return { command: { entries: [entry], mayBeRepeated }, data: [appends.flatMap(({ data }) => data[0] ?? [])] };
 }

@@ -1,7 +1,14 @@
 import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { createMemoryStore } from '../../../memory/index.ts';
-import { DatabaseError, DatabaseUnavailableError, OverloadedError, ConcurrencyConflictError } from '../../errors.ts';
+import { IdempotencyKeyReusedError } from '../../command-errors.ts';
+import {
+  ConcurrencyConflictError,
+  DatabaseError,
+  DatabaseUnavailableError,
+  OverloadedError,
+  UniqueValueTakenError,
+} from '../../errors.ts';
 import { defineEvents } from '../../events/define-events.ts';
 import { payload } from '../../events/event-schema.ts';
 import { currentMetadata, withMetadata } from '../../metadata.ts';
@@ -271,6 +278,15 @@ describe('logging', () => {
     ]);
     await busDoing((n) => n, logging(log))();
     expect(log.lines[3]).toMatchObject(['info', 'command executed', { command_type: 'Do' }]);
+  });
+
+  test.each([
+    new UniqueValueTakenError('Note-1', { set: 'title', value: 'a', heldBy: 'Note-2' }),
+    new IdempotencyKeyReusedError('key', 'Do', 'Undo'),
+  ])('$code is a refusal: nobody has to be woken for what a sender has chosen', async (error) => {
+    const log = logger();
+    await expect(busDoing(failing(error), logging(log))()).rejects.toBe(error);
+    expect(log.lines).toMatchObject([['warn', 'command refused', { error_code: error.code }]]);
   });
 
   test('never logs the data, and fails nothing when the logger does', async () => {

@@ -1,6 +1,6 @@
 import { BusinessRuleViolationError } from '../business-rule-violation.ts';
-import { InvalidMessageError, NotAuthorizedError } from '../../command-errors.ts';
-import { ConcurrencyConflictError } from '../../errors.ts';
+import { IdempotencyKeyReusedError, InvalidMessageError, NotAuthorizedError } from '../../command-errors.ts';
+import { ConcurrencyConflictError, UniqueValueTakenError } from '../../errors.ts';
 
 /** How a message ended: done, refused for what it was, or failed for what it met. */
 export type MessageStatus = 'succeeded' | 'refused' | 'failed';
@@ -10,6 +10,8 @@ export function statusOf(error: unknown): Exclude<MessageStatus, 'succeeded'> {
   const isRefusal =
     error instanceof BusinessRuleViolationError ||
     error instanceof ConcurrencyConflictError ||
+    error instanceof UniqueValueTakenError ||
+    error instanceof IdempotencyKeyReusedError ||
     error instanceof InvalidMessageError ||
     error instanceof NotAuthorizedError;
   return isRefusal ? 'refused' : 'failed';
