@@ -60,6 +60,20 @@ export function holdsAfter(
   return holds;
 }
 
+/**
+ * What an append of these events claims. Of a set for all time also what one of them gives and a later one gives up: it counts
+ * as held until the next event about that set.
+ */
+export function holdsOfAppend(
+  sets: AnyUniqueSets,
+  events: readonly { readonly type: string; readonly data: unknown }[],
+): readonly Hold[] {
+  const after = holdsAfter(sets, events);
+  if (events.length < 2 || !after.some(({ isForever }) => isForever)) return after;
+  const ever = new Map(heldEver(sets, events).map(({ set, values }) => [set, values]));
+  return after.map((hold) => ({ ...hold, values: ever.get(hold.set) ?? hold.values }));
+}
+
 /** What of sets for all time these events have ever given to a stream: it keeps it, whether it holds it now or not. */
 export function heldEver(
   sets: AnyUniqueSets,

@@ -7,7 +7,7 @@ import {
   UniqueValueTakenError,
 } from '../errors.ts';
 import type { ShapeCatalogue } from '../schema/shape-catalogue.ts';
-import { holdsAfter } from '../events/unique-sets.ts';
+import { holdsOfAppend } from '../events/unique-sets.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
 import type {
@@ -88,7 +88,7 @@ export function prepareAppend(
       category,
       expectedVersion: checkExpectedVersion(expectedVersion),
       events: prepared.events,
-      ...(sets.size === 0 ? undefined : { holds: holdsAfter(sets, decodedEvents(prepared)) }),
+      ...(sets.size === 0 ? undefined : { holds: holdsOfAppend(sets, decodedEvents(prepared)) }),
     });
     data.push(prepared.data);
     if (events !== undefined) isEmpty = false;

@@ -85,6 +85,19 @@ export const uniqueRules: readonly Rule[] = [
     },
   },
   {
+    name: 'in a set for all time, a value that an append gives and gives up again stays with its stream',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      await users.append('User-1', [Named({ number: '1' }), Named({ number: '2' }), Named({ number: null })]);
+      for (const number of ['1', '2']) {
+        await rejects(users.append('User-2', [Named({ number })]), { heldBy: 'User-1', value: number });
+      }
+      await users.append('User-1', [Named({ number: '3' })]);
+      strictEqual(await users.uniqueSets.holderOf('number', '1'), undefined);
+      deepStrictEqual(await users.uniqueSets.rebuild('User'), { streams: 1, conflicts: [] });
+    },
+  },
+  {
     name: 'one append may pass a value from one of its streams to another, and swap two',
     check: async ({ storage }) => {
       const users = usersOn(storage);
