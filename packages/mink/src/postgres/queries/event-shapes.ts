@@ -64,7 +64,7 @@ export function saveShapeCountsQuery(schema: SchemaName, counts: readonly ShapeC
       event_count = greatest(s.event_count, c.event_count),
       first_position = least(s.first_position, c.first_position),
       last_position = greatest(s.last_position, c.last_position)
-    from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[])
+    from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::int[]), pg_catalog.unnest($4::text[]), pg_catalog.unnest($5::bigint[]), pg_catalog.unnest($6::bigint[]), pg_catalog.unnest($7::bigint[]))
       as c (category, type, schema_version, hash, event_count, first_position, last_position)
     where s.category = c.category collate "C"
       and s.type = c.type collate "C"
