@@ -105,23 +105,19 @@ function appends({ plain }) {
   return [variant('no snapshots', account), variant('a snapshot every event, the worst there is', eager)];
 }
 
+function sixFields() {
+  const fields = { note: timeOrderedId(), at: '2026-01-31T10:00:00Z', by: 'ada', price: 12.5, isNew: true };
+  return events.Deposited({ amount: 1, ...fields });
+}
+
 function shapes({ plain, unrecorded }) {
   const group = 'appends of one event, 256 at a time, appends/s';
-  const event = () =>
-    events.Deposited({
-      amount: 1,
-      note: timeOrderedId(),
-      at: '2026-01-31T10:00:00Z',
-      by: 'ada',
-      price: 12.5,
-      isNew: true,
-    });
   const variant = (name, store) => ({
     group,
     name,
     show: (rate) => rate,
     run: steps(256, async (worker) => {
-      await store.append(`Account-${name.length}-${worker}`, [event()]);
+      await store.append(`Account-${name.length}-${worker}`, [sixFields()]);
       return 1;
     }),
   });

@@ -92,7 +92,7 @@ export class SchemaBrokenError extends MinkError {
 
   constructor(broken: number) {
     super(
-      `${broken} ${broken === 1 ? 'shape' : 'shapes'} would break. Add an upcaster, or let evolve take them; where only a made-up value is at fault, run "mink schema scan", or give the fixture a better one.`,
+      `${broken} ${broken === 1 ? 'shape' : 'shapes'} would break. Add an upcaster, or let evolve take them. Where only the made-up value of a fixture is at fault, give the fixture a better one.`,
     );
     this.broken = broken;
   }

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { shapeText, type RecordedShape, type ShapeSample } from 'mink';
 
-const HASH_LENGTH = 8;
+const MARK_LENGTH = 8;
+const NAME_LENGTH = 60;
 
 /** Writes a file for each shape, unless it is there: somebody may have given it better values. */
 export async function writeFixtures(
@@ -15,8 +17,12 @@ export async function writeFixtures(
     const isOwn = (it: ShapeSample & { readonly hash: string }): boolean =>
       it.category === category && it.type === type && it.schemaVersion === schemaVersion && it.hash === hash;
     const payloads = samples.filter(isOwn).map(({ data }) => data);
-    const folder = join(directory, encodeURIComponent(category));
-    const name = `${encodeURIComponent(type)}.v${schemaVersion}.${hash.slice(0, HASH_LENGTH)}.json`;
+    const folder = join(directory, nameOf(category));
+    // Of all that the file is about: names may differ in case only, and the shape that takes in the rest changes.
+    const mark = createHash('sha256')
+      .update(JSON.stringify([category, type, schemaVersion, shape]))
+      .digest('hex');
+    const name = `${nameOf(type)}.v${schemaVersion}.${mark.slice(0, MARK_LENGTH)}.json`;
     const fixture = { category, type, schemaVersion, shape: shapeText(shape), payloads };
     await mkdir(folder, { recursive: true });
     if (await writeNew(join(folder, name), `${JSON.stringify(fixture, null, 2)}\n`)) written += 1;
@@ -33,4 +39,9 @@ async function writeNew(file: string, text: string): Promise<boolean> {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
   }
+}
+
+/** As every file system takes it, and none for a directory above. */
+function nameOf(text: string): string {
+  return encodeURIComponent(text).replaceAll('.', '%2E').replaceAll('*', '%2A').slice(0, NAME_LENGTH);
 }

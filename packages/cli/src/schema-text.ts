@@ -4,14 +4,14 @@ import { escapeControls } from './terminal-text.ts';
 
 /** What would break, for people. */
 export function brokenText(broken: BrokenShape): string {
-  const { category, type, schemaVersion, shape, step, event, sample } = broken;
+  const { category, type, schemaVersion, shape, step, fold, event, sample } = broken;
   const where =
     event === undefined
       ? `made-up value ${jsonText(sample)}`
       : `${event.streamName} version ${event.streamVersion} (position ${event.globalPosition})`;
   const lines = [
     `${category} ${type} version ${schemaVersion} ${shape}`,
-    `  ${step}: ${reasonOf(broken)}`,
+    `  ${step}${fold === undefined || fold === category ? '' : ` of ${fold}`}: ${reasonOf(broken)}`,
     `  ${where}`,
   ];
   return lines.map((line) => `${escapeControls(line)}\n`).join('');

@@ -22,6 +22,7 @@ export {
   EventSequence,
   EventStore,
   fromOutside,
+  hashOfShape,
   idempotency,
   logging,
   mayPass,

@@ -130,7 +130,7 @@ async function check(context: Context, options: CheckOptions): Promise<void> {
       payloads === undefined
         ? await checkDatabase(context, options, store, targets)
         : store.schema.checkSamples(targets, payloads);
-    await report(context, options, { what: 'This code', checked, noun: payloads === undefined ? 'shape' : 'payload' });
+    await report(context, options, { ref: undefined, checked, noun: payloads === undefined ? 'shape' : 'payload' });
     if (checked.broken.length > 0) throw new SchemaBrokenError(checked.broken.length);
     if (options.against === undefined) return;
     const samples = store.schema.rewrite(payloads ?? (await store.schema.samples()));
@@ -184,7 +184,7 @@ async function checkOldCode(
   );
   const tried = new Set(of.samples.map(keyOf));
   const untried = of.written.filter((it) => !tried.has(keyOf(it)));
-  await report(context, options, { what: `The code of ${ref}, beside this one,`, checked, noun: 'payload', untried });
+  await report(context, options, { ref, checked, noun: 'payload', untried });
   if (checked.broken.length > 0) throw new OldCodeBrokenError(ref, checked.broken.length);
 }
 
@@ -196,22 +196,33 @@ async function report(
   { stdout, stderr }: Context,
   { json }: GlobalOptions,
   of: {
-    readonly what: string;
+    /** Of the old code; undefined for that of now. */
+    readonly ref: string | undefined;
     readonly checked: CheckedShapes;
     readonly noun: 'shape' | 'payload';
     /** Types that are written, of which no payload is known. */
     readonly untried?: readonly Omit<ShapeSample, 'data'>[];
   },
 ): Promise<void> {
-  const { what, checked, noun, untried = [] } = of;
-  const { shapes, generated, streams, broken } = checked;
+  const { ref, checked, noun, untried = [] } = of;
+  const { shapes, generated, elsewhere, streams, broken, suspected } = checked;
   if (json === true) {
-    await stdout.line(jsonText({ code: what, shapes, generated, streams, untried, broken: broken.map(shownBroken) }));
+    const found = { broken: broken.map(shownBroken), suspected: suspected.map(shownBroken) };
+    await stdout.line(jsonText({ ref: ref ?? null, shapes, generated, elsewhere, streams, untried, ...found }));
     return;
   }
+  const what = ref === undefined ? 'This code' : `The code of ${ref}, beside this one,`;
   const how = generated === 0 ? '' : `, ${generated} of them with made-up values`;
   await stdout.line(`${what} was tried on ${counted(shapes, noun)}${how}: ${broken.length} would break`);
   await stdout.write(broken.map(brokenText).join(''));
+  if (suspected.length > 0) {
+    await stdout.line(
+      `Of made-up values, ${suspected.length} would break. No event in the log was found to be like them:`,
+    );
+    await stdout.write(suspected.map(brokenText).join(''));
+  }
+  if (elsewhere > 0)
+    await stderr.line(`Not tried: ${counted(elsewhere, 'shape')} of categories that are not defined here.`);
   for (const { category, type, schemaVersion } of untried) {
     await stderr.line(`Not tried: ${category} ${type} version ${schemaVersion}, of which no payload is known.`);
   }

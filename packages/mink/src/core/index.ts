@@ -85,6 +85,7 @@ export type { ShapeChange, TypeHistory, VersionHistory } from './schema/changelo
 export type { CheckedShapes, CheckProgress, CheckShapesOptions } from './schema/check-log.ts';
 export type { BrokenShape, ShapeSample } from './schema/check-shapes.ts';
 export type { ScannedShapes, ScanShapesOptions } from './schema/scan-shapes.ts';
+export { hashOfShape } from './schema/own-shapes.ts';
 export { shapeText } from './schema/shape-text.ts';
 export type { ShapesOf, StoreSchema } from './schema/store-schema.ts';
 export type { Shape, ShapeKind } from './schema/shape.ts';

@@ -30,7 +30,7 @@ export class EventShapes {
       .slice(0, limit);
   }
 
-  record({ replaces, ...shape }: NewShape): void {
+  record({ replaces, isOfTransaction = false, ...shape }: NewShape): void {
     const known = this.#all.find((it) => compare(it, shape) === 0);
     if (known !== undefined) {
       const isSame = JSON.stringify(known.shape) === JSON.stringify(replaces);
@@ -38,7 +38,7 @@ export class EventShapes {
       return;
     }
     const isFull = this.#all.filter((it) => isOf(it, shape)).length >= MAX_SHAPES;
-    if (isFull && shape.hash !== REST_HASH) return;
+    if (isFull && !isOfTransaction && shape.hash !== REST_HASH) return;
     const counts = { eventCount: 0, firstPosition: undefined, lastPosition: undefined };
     this.#all = [...this.#all, { ...shape, ...counts, recordedAt: this.#now() }].toSorted(compare);
   }

@@ -115,6 +115,8 @@ export interface Database {
   withSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** Where its connections come from. */
   readonly pool: PoolLike;
+  /** Calls the listener when an idle connection of a pool of the store's own breaks. */
+  onLost(listener: () => void): void;
   /** Where a connection for LISTEN can be had; undefined if there is none to spare. */
   readonly listenPool: PoolLike | undefined;
   close(): Promise<void>;
@@ -133,7 +135,7 @@ const asText = { getTypeParser: () => (value: string) => value };
 /** Opens nothing yet; connections are made when they are needed. */
 export function createDatabase(options: ConnectionOptions): Database {
   const prepare = checkOneOf('prepare', options.prepare ?? 'auto', ['auto', 'named', 'unnamed']);
-  const { pool, close } = workPool(options);
+  const { pool, close, onLost } = workPool(options);
   const listening = listenPool(options);
   let isNamed = prepare !== 'unnamed';
   const closing = new AbortController();
@@ -199,6 +201,7 @@ export function createDatabase(options: ConnectionOptions): Database {
     within: (tx) => sessionOn(tx, prepare === 'named'),
     withSession: (work) => withSession(work, { named: prepare === 'named', isSound: () => false }),
     pool,
+    onLost,
     listenPool: listening?.pool,
     close: () => {
       closing.abort(new StoreClosedError());

@@ -6,6 +6,8 @@ import type { ConnectionOptions, PoolLike } from './connection.ts';
 export interface UsedPool {
   readonly pool: PoolLike;
   readonly close: () => Promise<void>;
+  /** Calls the listener when an idle connection breaks. A pool that was brought tells whoever brought it. */
+  readonly onLost: (listener: () => void) => void;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 10;
@@ -23,7 +25,7 @@ export function connectionLimit({ pool, maxConnections }: ConnectionOptions): nu
 export function workPool(options: ConnectionOptions): UsedPool {
   if (options.pool === undefined) return ownPool(options);
   guardNewConnections(options.pool);
-  return { pool: options.pool, close: noop };
+  return { pool: options.pool, close: noop, onLost: ignore };
 }
 
 const guarded = new WeakSet<PoolLike>();
@@ -69,7 +71,7 @@ function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
   // An idle connection that breaks is replaced when it is needed; without a listener it would end the process.
   pool.on('error', ignore);
   guardNewConnections(pool);
-  return { pool, close: () => pool.end() };
+  return { pool, close: () => pool.end(), onLost: (listener) => void pool.on('error', listener) };
 }
 
 /** A pool of one, apart from the one that works; or a connection of the caller's pool, if it can do without. */
@@ -78,7 +80,9 @@ export function listenPool(options: ConnectionOptions): UsedPool | undefined {
   if (checkOneOf('wakeUp', options.wakeUp ?? 'notify', ['notify', 'poll']) === 'poll') return undefined;
   const direct = listenUrl ?? (pool === undefined ? url : undefined);
   if (direct !== undefined) return ownPool({ url: direct, maxConnections: 1, connectTimeout }, 'listenUrl');
-  return pool !== undefined && connectionLimit(options) >= LEAST_TO_LISTEN ? { pool, close: noop } : undefined;
+  return pool !== undefined && connectionLimit(options) >= LEAST_TO_LISTEN
+    ? { pool, close: noop, onLost: ignore }
+    : undefined;
 }
 
 function checkUrl(option: string, url: string | undefined): void {

@@ -193,6 +193,10 @@ export class PostgresStorage extends SideTables implements EventStorage {
     return withTransaction(this.#database.pool, work);
   }
 
+  onConnectionLost(listener: () => void): void {
+    this.#database.onLost(listener);
+  }
+
   isInTransaction(): boolean {
     return isTransactionOpen();
   }

@@ -125,13 +125,16 @@ function versionsOf(shapes: readonly RecordedShape[]): readonly VersionHistory[]
 function shapeChanges(before: Shape, after: Shape, path: string): readonly ShapeChange[] {
   const [left, right] = [shapeText(before), shapeText(after)];
   if (left === right) return [];
-  if (before.properties !== undefined && after.properties !== undefined && sameKinds(before, after)) {
-    return fieldChanges(before, after, path);
+  const changes: ShapeChange[] = [];
+  if (sameKinds(before, after)) {
+    if (before.properties !== undefined && after.properties !== undefined) {
+      changes.push(...fieldChanges(before, after, path));
+    }
+    if (before.items !== undefined && after.items !== undefined) {
+      changes.push(...shapeChanges(before.items, after.items, `${path}[]`));
+    }
   }
-  if (before.items !== undefined && after.items !== undefined && sameKinds(before, after)) {
-    return shapeChanges(before.items, after.items, `${path}[]`);
-  }
-  return [{ path, change: 'changed', before: left, after: right }];
+  return changes.length > 0 ? changes : [{ path, change: 'changed', before: left, after: right }];
 }
 
 /** Whether they differ in their parts only. */

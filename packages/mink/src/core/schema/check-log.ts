@@ -1,12 +1,12 @@
-import { initialStateOf, type AnyFold } from '../deciders/decider.ts';
-import { deepFreeze } from '../deep-freeze.ts';
+import type { AnyFold } from '../deciders/decider.ts';
 import type { EventStorage, RecordedEvent } from '../storage/event-storage.ts';
 import { streamPages } from '../store/read-pages.ts';
+import type { Categories } from '../store/categories.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
 import { Trial, trySamples, type BrokenShape, type ShapeSample, type TriedEvent } from './check-shapes.ts';
-import type { RecordedShape } from './recorded-shape.ts';
+import { REST_HASH, type RecordedShape } from './recorded-shape.ts';
 import { samplesOf } from './sample-values.ts';
-import { shapePages } from './scan-shapes.ts';
+import { shapePages } from './shape-pages.ts';
 import { covers, shapeOf } from './shape.ts';
 import { shapeText } from './shape-text.ts';
 
@@ -27,12 +27,16 @@ export interface CheckProgress {
 export interface CheckedShapes {
   /** Shapes that were tried. */
   readonly shapes: number;
-  /** Of these, with generated values: no event that has them was found. */
+  /** Of these, with made-up values: no event that has them was found. */
   readonly generated: number;
+  /** Shapes of categories that this store does not define. They were not tried. */
+  readonly elsewhere: number;
   /** Streams that were folded. */
   readonly streams: number;
-  /** What would break, each shape once. Empty: the code reads and folds all that was tried. */
+  /** What would break, each shape once. Empty: the code reads and folds all events that were tried. */
   readonly broken: readonly BrokenShape[];
+  /** Made-up values that would break. There may be no event like them: the shape of an append that failed is recorded, too. */
+  readonly suspected: readonly BrokenShape[];
 }
 
 /** What a check works with. */
@@ -40,6 +44,7 @@ export interface CheckContext {
   readonly storage: EventStorage;
   readonly registry: EventRegistry;
   readonly pageSize: number;
+  readonly categories: Categories | undefined;
 }
 
 /** A stream that has events of shapes that are to be tried. */
@@ -54,26 +59,29 @@ const RECENT = 200;
 
 /**
  * Tries the code of now on every recorded shape: on events of the log that have it, each in its stream from the first event
- * on, or on generated values where none is found.
+ * on, and on made-up values where none is found.
  */
 export async function checkLog(
   context: CheckContext,
   folds: readonly AnyFold<unknown>[],
   { signal, onProgress }: CheckShapesOptions,
 ): Promise<CheckedShapes> {
-  const { storage, registry, pageSize } = context;
-  const trial = new Trial(registry);
+  const trial = new Trial(context.registry);
   const streams = new Map<string, ExampleStream>();
   const samples: ShapeSample[] = [];
   const unreached: Unreached = new Map();
-  const recent = new RecentEvents(storage);
-  const done = { shapes: 0, generated: 0, streams: 0 };
-  for await (const page of shapePages(storage, { limit: pageSize })) {
-    for (const shape of page) {
+  const recent = new RecentEvents(context.storage);
+  const done = { shapes: 0, generated: 0, elsewhere: 0, streams: 0 };
+  for await (const shapes of shapesByType(context)) {
+    for (const shape of shapes) {
       signal?.throwIfAborted();
-      const examples = await examplesOf(storage, recent, shape);
-      for (const example of examples) addExample(streams, example);
-      if (examples.length === 0) {
+      if (!Object.hasOwn(context.categories ?? {}, shape.category)) {
+        done.elsewhere += 1;
+        continue;
+      }
+      const { events, isExact } = await examplesOf(context.storage, recent, shape);
+      for (const example of events) addExample(streams, example);
+      if (!isExact) {
         samples.push(...samplesOf(shape.shape).map((data) => ({ ...shape, data })));
         done.generated += 1;
       }
@@ -89,7 +97,37 @@ export async function checkLog(
   }
   for (const { fold, event } of unreached.values()) trial.tryIn(trial.statesOf(fold), fold, event);
   trySamples(trial, folds, samples);
-  return { ...done, broken: trial.broken };
+  return {
+    ...done,
+    broken: trial.broken.filter(({ event }) => event !== undefined),
+    suspected: trial.broken.filter(({ event }) => event === undefined),
+  };
+}
+
+/** A shape, with the places of events that were counted for it. */
+interface PlacedShape extends RecordedShape {
+  readonly positions: readonly number[];
+}
+
+/** Shapes, one type and version after another. Transactions record one and the same several times. */
+async function* shapesByType({
+  storage,
+  pageSize,
+}: CheckContext): AsyncGenerator<readonly PlacedShape[], void, undefined> {
+  let owner = '';
+  let own = new Map<string, PlacedShape>();
+  for await (const page of shapePages(storage, { limit: pageSize })) {
+    for (const shape of page) {
+      const key = JSON.stringify([shape.category, shape.type, shape.schemaVersion]);
+      if (key !== owner) yield [...own.values()];
+      if (key !== owner) own = new Map();
+      owner = key;
+      const text = `${String(shape.hash === REST_HASH)} ${JSON.stringify(shape.shape)}`;
+      const positions = [shape.firstPosition, shape.lastPosition].filter((position) => position !== undefined);
+      own.set(text, { ...shape, positions: [...(own.get(text)?.positions ?? []), ...positions] });
+    }
+  }
+  yield [...own.values()];
 }
 
 function addExample(streams: Map<string, ExampleStream>, { streamName, category, streamVersion }: RecordedEvent): void {
@@ -98,22 +136,25 @@ function addExample(streams: Map<string, ExampleStream>, { streamName, category,
   else known.untilVersion = Math.max(known.untilVersion, streamVersion);
 }
 
-/** The first and the last event that a scan has counted, or one of the last of its type. */
+/** Events that were counted for a shape; and one of the last of its type, where none of them has exactly this shape. */
 async function examplesOf(
   storage: EventStorage,
   recent: RecentEvents,
-  shape: RecordedShape,
-): Promise<readonly RecordedEvent[]> {
-  const positions = new Set([shape.firstPosition, shape.lastPosition].filter((position) => position !== undefined));
-  const counted: RecordedEvent[] = [];
-  for (const position of positions) {
+  shape: PlacedShape,
+): Promise<{ readonly events: readonly RecordedEvent[]; readonly isExact: boolean }> {
+  const events: RecordedEvent[] = [];
+  for (const position of new Set(shape.positions)) {
     const query = { after: position - 1, upTo: position, filter: filterOf({}), direction: 'forwards' as const };
-    const { events } = await storage.readLogPage({ ...query, limit: 1 });
-    counted.push(...events.filter((event) => isOf(event, shape)));
+    const page = await storage.readLogPage({ ...query, limit: 1 });
+    events.push(...page.events.filter((event) => isOf(event, shape)));
   }
-  if (counted.length > 0) return counted;
-  const found = (await recent.of(shape)).find((event) => covers(shape.shape, shapeOf(event.data)));
-  return found === undefined ? [] : [found];
+  const text = JSON.stringify(shape.shape);
+  const isRest = shape.hash === REST_HASH;
+  const has = ({ data }: RecordedEvent): boolean =>
+    isRest ? covers(shape.shape, shapeOf(data)) : JSON.stringify(shapeOf(data)) === text;
+  if (events.some(has)) return { events, isExact: true };
+  const found = (await recent.of(shape)).find(has);
+  return found === undefined ? { events, isExact: false } : { events: [...events, found], isExact: true };
 }
 
 function isOf(event: RecordedEvent, { category, type, schemaVersion }: RecordedShape): boolean {
@@ -174,7 +215,11 @@ async function tryStream(
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<void> {
-  const states = new Map(folds.map((fold) => [fold, deepFreeze(initialStateOf(fold))]));
+  const states = new Map<AnyFold<unknown>, unknown>();
+  for (const fold of folds) {
+    const [first] = trial.statesOf(fold);
+    if (first !== undefined) states.set(fold, first);
+  }
   const range = { untilVersion, untilPosition: undefined, untilTime: undefined };
   const query = { streamName, fromVersion: 1, types: undefined, direction: 'forwards' as const, ...range };
   for await (const page of streamPages(storage, query, { limit: undefined, pageSize, signal })) {

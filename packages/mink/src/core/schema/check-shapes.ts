@@ -1,6 +1,7 @@
 import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import type { JsonValue } from '../json.ts';
+import { snapshotOptionsOf } from '../snapshots/snapshot-codec.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
 import type { DecodedEvent, EventRegistry } from '../store/event-registry.ts';
 import type { ShapeOwner } from './recorded-shape.ts';
@@ -21,6 +22,8 @@ export interface BrokenShape extends ShapeOwner {
   readonly shape: string;
   /** `decode`: its type, upcaster or schema refused it; `evolve`: a fold threw. */
   readonly step: 'decode' | 'evolve';
+  /** Whose evolve it was: the name of its snapshots, which is its category unless it says otherwise. */
+  readonly fold: string | undefined;
   /** An event of the log that shows it; undefined for a generated value. */
   readonly event: Pick<RecordedEvent, 'streamName' | 'streamVersion' | 'globalPosition'> | undefined;
   /** The generated value that shows it; values of the log are not told. */
@@ -41,6 +44,7 @@ export class Trial {
   readonly #registry: EventRegistry;
   readonly #broken = new Map<string, BrokenShape>();
   readonly #states = new Map<AnyFold<unknown>, unknown[]>();
+  readonly #stateless = new Map<AnyFold<unknown>, unknown>();
 
   constructor(registry: EventRegistry) {
     this.#registry = registry;
@@ -60,13 +64,18 @@ export class Trial {
     }
   }
 
-  /** What a sample is written as today; nothing where it cannot be read. */
+  /** What a sample is written as today; nothing where it cannot be read, or not be written. */
   rewrite(sample: ShapeSample): readonly ShapeSample[] {
     const { category } = sample;
-    return (this.decode(storedSample(sample), sample.data) ?? []).map(({ type, data }) => {
-      const { stored, schemaVersion = 1 } = this.#registry.encode(category, type, data);
-      return { category, type, schemaVersion, data: stored.value };
-    });
+    try {
+      return (this.decode(storedSample(sample), sample.data) ?? []).map(({ type, data }) => {
+        const { stored, schemaVersion = 1 } = this.#registry.encode(category, type, data);
+        return { category, type, schemaVersion, data: stored.value };
+      });
+    } catch {
+      // Old payloads that are read, and could not be written again.
+      return [];
+    }
   }
 
   /** The state after what an event says; undefined where a fold cannot take it. */
@@ -76,17 +85,27 @@ export class Trial {
       this.statesOf(fold).push(next);
       return { state: next };
     } catch (error) {
-      this.#report(event.stored, { step: 'evolve', sample: undefined, error });
+      this.#report(event.stored, { step: 'evolve', sample: undefined, error }, fold);
       return undefined;
     }
   }
 
   /** States that a fold was seen in, the first one first; the last of them only where there were many. */
   statesOf(fold: AnyFold<unknown>): unknown[] {
-    const known = this.#states.get(fold) ?? [deepFreeze(initialStateOf(fold))];
-    this.#states.set(fold, known);
+    let known = this.#states.get(fold);
+    if (known === undefined) this.#states.set(fold, (known = this.#firstStates(fold)));
     if (known.length > MAX_STATES) known.splice(1, known.length - MAX_STATES / 2);
     return known;
+  }
+
+  /** None, where it fails to make one. */
+  #firstStates(fold: AnyFold<unknown>): unknown[] {
+    try {
+      return [deepFreeze(initialStateOf(fold))];
+    } catch (error) {
+      this.#stateless.set(fold, error);
+      return [];
+    }
   }
 
   /** Reports an event that a fold can take in none of these states. */
@@ -101,16 +120,18 @@ export class Trial {
         first ??= { error };
       }
     }
-    this.#report(stored, { step: 'evolve', sample, error: first?.error });
+    const error = first === undefined ? this.#stateless.get(fold) : first.error;
+    this.#report(stored, { step: 'evolve', sample, error }, fold);
   }
 
-  #report(event: RecordedEvent, found: Pick<BrokenShape, 'step' | 'sample' | 'error'>): void {
+  #report(event: RecordedEvent, found: Pick<BrokenShape, 'step' | 'sample' | 'error'>, fold?: AnyFold<unknown>): void {
     const { category, type, schemaVersion, streamName, streamVersion, globalPosition } = event;
     const shape = shapeText(shapeOf(event.data));
-    const key = JSON.stringify([category, type, schemaVersion, shape, found.step]);
+    const name = fold === undefined ? undefined : snapshotOptionsOf(fold).name;
+    const key = JSON.stringify([category, type, schemaVersion, shape, found.step, name]);
     if (this.#broken.has(key)) return;
     const place = found.sample === undefined ? { streamName, streamVersion, globalPosition } : undefined;
-    this.#broken.set(key, { category, type, schemaVersion, shape, event: place, ...found });
+    this.#broken.set(key, { category, type, schemaVersion, shape, fold: name, event: place, ...found });
   }
 }
 
@@ -126,7 +147,7 @@ function storedSample({ category, type, schemaVersion, data }: ShapeSample): Rec
     schemaVersion,
     data: deepFreeze(structuredClone(data)),
     metadata: {},
-    streamName: `${category}-sample`,
+    streamName: `${category}-made-up`,
     category,
     streamVersion: 1,
     globalPosition: 1,

@@ -27,6 +27,8 @@ export interface NewShape extends ShapeOwner {
   readonly shape: Shape;
   /** For the one that takes in the rest: what it was before; undefined where there was none. */
   readonly replaces: Shape | undefined;
+  /** Recorded in a transaction of the caller's, beside the others: it waits for nobody, and is kept whatever the number. */
+  readonly isOfTransaction?: boolean | undefined;
 }
 
 /** What a scan has counted. */

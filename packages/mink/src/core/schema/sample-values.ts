@@ -2,8 +2,8 @@ import type { JsonValue } from '../json.ts';
 import type { Shape, ShapeKind } from './shape.ts';
 import type { StringFormat } from './string-format.ts';
 
-/** So many values are enough to try every part of a shape in each of its forms. */
-const MAX_SAMPLES = 32;
+/** A shape with more parts than that is not tried in all of its forms. */
+const MAX_SAMPLES = 64;
 
 const TEXTS: Readonly<Record<StringFormat, string>> = {
   date: '2026-01-31',
@@ -35,7 +35,10 @@ function variantsOf(shape: Shape): readonly JsonValue[] {
 function variantsOfKind(kind: ShapeKind, shape: Shape): readonly JsonValue[] {
   switch (kind) {
     case 'array':
-      return shape.items === undefined ? [[]] : variantsOf(shape.items).map((item) => [item]);
+      return [
+        ...(shape.items === undefined ? [] : variantsOf(shape.items).map((item) => [item])),
+        ...(shape.minItems === 1 ? [] : [[]]),
+      ];
     case 'boolean':
       return [true];
     case 'integer':
@@ -51,14 +54,19 @@ function variantsOfKind(kind: ShapeKind, shape: Shape): readonly JsonValue[] {
   }
 }
 
-function variantsOfObject({ properties = {}, required = [], additionalProperties }: Shape): readonly JsonValue[] {
-  if (additionalProperties !== undefined) return variantsOf(additionalProperties).map((value) => ({ key: value }));
-  const fields = Object.entries(properties).map(([key, shape]) => ({ key, variants: variantsOf(shape) }));
+function variantsOfObject(shape: Shape): readonly JsonValue[] {
+  const { properties = {}, required = [], additionalProperties, minProperties } = shape;
+  if (additionalProperties !== undefined) {
+    const some = variantsOf(additionalProperties).map((value) => ({ key: value }));
+    return minProperties === 1 ? some : [...some, {}];
+  }
+  const fields = Object.entries(properties).map(([key, part]) => ({ key, variants: variantsOf(part) }));
   const whole = new Map(fields.map(({ key, variants: [first = null] }) => [key, first]));
   const always = new Set(required);
   const least = new Map([...whole].filter(([key]) => always.has(key)));
   const others = fields.flatMap(({ key, variants }) =>
     variants.slice(1).map((value) => new Map(whole).set(key, value)),
   );
-  return [whole, least, ...others].map((members) => Object.fromEntries(members));
+  const all = minProperties === 1 && least.size === 0 ? [whole, ...others] : [whole, least, ...others];
+  return all.map((members) => Object.fromEntries(members));
 }

@@ -1,9 +1,10 @@
 import type { EventStorage, RecordedEvent } from '../storage/event-storage.ts';
 import { boundedLogPages } from '../store/read-pages.ts';
 import { OwnShapes } from './own-shapes.ts';
-import type { RecordedShape, ShapeCount, ShapeOwner } from './recorded-shape.ts';
-import { shapeOf } from './shape.ts';
-import { ShapeIds } from './shape-ids.ts';
+import type { JsonValue } from '../json.ts';
+import { REST_HASH, type RecordedShape, type ShapeCount, type ShapeOwner } from './recorded-shape.ts';
+import { covers, shapeOf, type Shape } from './shape.ts';
+import { shapePages } from './shape-pages.ts';
 
 /** Options of `schema.scan`. */
 export interface ScanShapesOptions {
@@ -32,6 +33,7 @@ export interface ScannedShapes {
 
 /** So many events are counted before it is written down. */
 const SAVE_INTERVAL = 10_000;
+const PAGE_SIZE = 1_000;
 const EVERYTHING = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
 
 /** Goes through the log, records shapes that are not recorded, and counts how many events have each. */
@@ -41,12 +43,15 @@ export async function scanShapes(
   { rebuild = false, signal, onProgress }: ScanShapesOptions,
 ): Promise<ScannedShapes> {
   const { position: end, head } = await storage.readBound({ signal });
-  const scanned = rebuild ? Infinity : await lastCounted(storage, pageSize);
+  let counted = await countedShapes(storage, pageSize);
+  // What is counted is written down together: the last event that was counted is the last of all.
+  let after = counted.reduce((last, { lastPosition = 0 }) => Math.max(last, lastPosition), 0);
   // Beyond the end: the log was restored to an earlier state.
-  const isAnew = scanned > head;
-  if (isAnew) await storage.resetShapeCounts();
-  const after = isAnew ? 0 : scanned;
-  const scan = new Scan(storage);
+  if (rebuild || after > head) {
+    await storage.resetShapeCounts();
+    [counted, after] = [[], 0];
+  }
+  const scan = new Scan(storage, counted);
   let progress: ScannedShapes = { events: 0, found: 0, position: after, end };
   const range = { after, upTo: end, untilTime: undefined, filter: EVERYTHING, direction: 'forwards' as const };
   for await (const page of boundedLogPages(storage, range, { limit: undefined, pageSize, signal })) {
@@ -60,64 +65,107 @@ export async function scanShapes(
   return progress;
 }
 
-/** What is counted is written down together: the last event that was counted is the last of all. */
-async function lastCounted(storage: EventStorage, pageSize: number): Promise<number> {
-  let last = 0;
+/** All of them at one time: what another scan counts later is counted here again, and is not more for it. */
+async function countedShapes(storage: EventStorage, pageSize: number): Promise<readonly RecordedShape[]> {
+  const counted: RecordedShape[] = [];
   for await (const page of shapePages(storage, { limit: pageSize })) {
-    for (const { lastPosition = 0 } of page) last = Math.max(last, lastPosition);
+    counted.push(...page.filter(({ eventCount }) => eventCount > 0));
   }
-  return last;
+  return counted;
 }
 
-/** Recorded shapes, page by page. */
-export async function* shapePages(
-  storage: EventStorage,
-  query: { readonly category?: string | undefined; readonly type?: string | undefined; readonly limit: number },
-): AsyncGenerator<readonly RecordedShape[], void, undefined> {
-  let after: RecordedShape | undefined;
-  for (;;) {
-    const page = await storage.listShapes({ ...query, after });
-    yield page;
-    if (page.length < query.limit) return;
-    after = page.at(-1);
-  }
+/** A recorded shape while it is scanned. */
+interface ScannedShape {
+  readonly hash: string;
+  readonly text: string;
+  readonly shape: Shape;
+  readonly parts: number;
 }
 
-/** What is known of a type and version while it is scanned. */
-interface ScannedType {
-  readonly shapes: OwnShapes;
-  /** The shape of what has this number. */
-  readonly byId: Map<number, RecordedShape>;
+/** How many texts of shapes are remembered for a type. */
+const MAX_REMEMBERED = 10_000;
+
+/** The recorded shapes of a type and version while it is scanned. */
+class ScannedType {
+  readonly #storage: EventStorage;
+  readonly #owner: ShapeOwner;
+  /** The narrowest first, and the one that takes in the rest last. */
+  #shapes: readonly ScannedShape[] = [];
+  /** The hash that the events of a shape count for, by its text. */
+  readonly #found = new Map<string, string>();
+
+  constructor(storage: EventStorage, owner: ShapeOwner) {
+    this.#storage = storage;
+    this.#owner = owner;
+  }
+
+  /** The shape that an event counts for: its own, or the narrowest that covers it. Records it where there is none. */
+  async hashOf(data: JsonValue): Promise<{ readonly hash: string; readonly isNew: boolean }> {
+    const shape = shapeOf(data);
+    const text = JSON.stringify(shape);
+    const known = this.#found.get(text) ?? this.#narrowest(shape, text);
+    if (known !== undefined) return { hash: this.#remember(text, known), isNew: false };
+    await this.#reload();
+    const recorded = this.#narrowest(shape, text);
+    if (recorded !== undefined) return { hash: this.#remember(text, recorded), isNew: false };
+    const own = await OwnShapes.load(this.#storage, this.#owner);
+    await own.record(data);
+    await this.#reload();
+    return { hash: this.#remember(text, this.#narrowest(shape, text) ?? REST_HASH), isNew: true };
+  }
+
+  #remember(text: string, hash: string): string {
+    if (this.#found.size >= MAX_REMEMBERED) this.#found.clear();
+    this.#found.set(text, hash);
+    return hash;
+  }
+
+  #narrowest(shape: Shape, text: string): string | undefined {
+    const same = this.#shapes.find((known) => known.text === text);
+    return (same ?? this.#shapes.find((known) => covers(known.shape, shape)))?.hash;
+  }
+
+  async #reload(): Promise<void> {
+    const shapes: ScannedShape[] = [];
+    const { category, type, schemaVersion } = this.#owner;
+    for await (const page of shapePages(this.#storage, { category, type, schemaVersion, limit: PAGE_SIZE })) {
+      for (const { hash, shape } of page) {
+        const text = JSON.stringify(shape);
+        shapes.push({ hash, text, shape, parts: hash === REST_HASH ? Infinity : text.length });
+      }
+    }
+    this.#shapes = shapes.toSorted((left, right) => left.parts - right.parts);
+  }
 }
 
 class Scan {
   readonly #storage: EventStorage;
-  readonly #ids = new ShapeIds();
   readonly #types = new Map<string, ScannedType>();
   readonly #counts = new Map<string, ShapeCount>();
   readonly #changed = new Set<string>();
   #unsaved = 0;
   #found = 0;
 
-  constructor(storage: EventStorage) {
+  constructor(storage: EventStorage, counted: readonly RecordedShape[]) {
     this.#storage = storage;
+    for (const shape of counted) this.#counts.set(keyOf(shape, shape.hash), shape);
   }
 
   get found(): number {
     return this.#found;
   }
 
-  async count(event: RecordedEvent): Promise<void> {
-    const { category, type, schemaVersion, globalPosition } = event;
+  async count({ category, type, schemaVersion, globalPosition, data }: RecordedEvent): Promise<void> {
     const owner = { category, type, schemaVersion };
-    const shape = await this.#shapeOf(event, owner);
-    const key = JSON.stringify([category, type, schemaVersion, shape.hash]);
-    const before = this.#counts.get(key) ?? { ...owner, ...shape };
+    const { hash, isNew } = await this.#typeOf(owner).hashOf(data);
+    if (isNew) this.#found += 1;
+    const key = keyOf(owner, hash);
+    const before = this.#counts.get(key);
     this.#counts.set(key, {
       ...owner,
-      hash: shape.hash,
-      eventCount: before.eventCount + 1,
-      firstPosition: before.firstPosition ?? globalPosition,
+      hash,
+      eventCount: (before?.eventCount ?? 0) + 1,
+      firstPosition: before?.firstPosition ?? globalPosition,
       lastPosition: globalPosition,
     });
     this.#changed.add(key);
@@ -131,23 +179,16 @@ class Scan {
     await this.#storage.saveShapeCounts(counts);
     this.#changed.clear();
     this.#unsaved = 0;
-    if (this.#ids.trim()) for (const { byId } of this.#types.values()) byId.clear();
   }
 
-  async #shapeOf({ data }: RecordedEvent, owner: ShapeOwner): Promise<RecordedShape> {
-    const key = JSON.stringify([owner.category, owner.type, owner.schemaVersion]);
+  #typeOf(owner: ShapeOwner): ScannedType {
+    const key = keyOf(owner, '');
     let type = this.#types.get(key);
-    if (type === undefined) {
-      type = { shapes: await OwnShapes.load(this.#storage, owner), byId: new Map() };
-      this.#types.set(key, type);
-    }
-    const id = this.#ids.idOf(data);
-    const known = type.byId.get(id);
-    if (known !== undefined) return known;
-    const shape = shapeOf(data);
-    if (type.shapes.covering(shape) === undefined) this.#found += 1;
-    const recorded = await type.shapes.record(shape);
-    type.byId.set(id, recorded);
-    return recorded;
+    if (type === undefined) this.#types.set(key, (type = new ScannedType(this.#storage, owner)));
+    return type;
   }
+}
+
+function keyOf({ category, type, schemaVersion }: ShapeOwner, hash: string): string {
+  return JSON.stringify([category, type, schemaVersion, hash]);
 }

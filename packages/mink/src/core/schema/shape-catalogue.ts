@@ -2,40 +2,34 @@ import type { JsonValue } from '../json.ts';
 import type { AppendCommandEntry, EventStorage, OpenTransaction } from '../storage/event-storage.ts';
 import { OwnShapes } from './own-shapes.ts';
 import type { ShapeOwner } from './recorded-shape.ts';
-import { shapeOf } from './shape.ts';
-import { ShapeIds } from './shape-ids.ts';
 
-/** What is known of a type: the numbers of shapes that are recorded. */
+/** What is known of a type. */
 interface KnownType {
   readonly owner: ShapeOwner;
-  readonly ids: Set<number>;
-  shapes: Promise<OwnShapes> | undefined;
-  isRefreshing: boolean;
+  /** Undefined until they were read. */
+  shapes: OwnShapes | undefined;
+  loading: Promise<OwnShapes> | undefined;
+  isCatchingUp: boolean;
 }
 
-/** A payload of a shape that may not be recorded. */
-interface Unseen {
-  readonly known: KnownType;
-  readonly id: number;
-  readonly data: JsonValue;
-}
+/** Payloads of shapes that may not be recorded, by type. */
+type Unseen = Map<KnownType, JsonValue[]>;
 
 /** Beyond, everything is forgotten, and read again. */
 const MAX_TYPES = 10_000;
 
 /**
- * Sees to it that the shape of every payload is recorded before its append. A shape that this process has seen recorded
- * costs a walk through the payload; another one a read, and the first of its kind a commit.
+ * Sees to it that the shape of every payload is recorded before its append. One that this process has seen recorded costs a
+ * walk through the payload; another one a read, and the first of its kind a commit.
  *
  * Guarantee: what is in the log has a shape that is recorded. The other way round does not hold: an append may fail.
  */
 export class ShapeCatalogue {
   readonly #storage: EventStorage;
-  readonly #ids = new ShapeIds();
   readonly #types = new Map<string, Map<string, KnownType>>();
   #typeCount = 0;
-  /** The last append that waits for a shape: those that come later wait behind it, so that none overtakes another. */
-  #last: Promise<void> | undefined;
+  /** What waits for a shape, by its streams, or by its transaction: nothing that comes later there may overtake it. */
+  readonly #waiting = new Map<unknown, Promise<void>>();
 
   constructor(storage: EventStorage) {
     this.#storage = storage;
@@ -44,18 +38,33 @@ export class ShapeCatalogue {
   /** Resolves when the shapes of an append are recorded; undefined where they are already. */
   admit(entries: readonly AppendCommandEntry[], tx: OpenTransaction | undefined): Promise<void> | undefined {
     const unseen = this.#unseenIn(entries);
-    if (tx !== undefined) return unseen === undefined ? undefined : this.#recordWithin(tx, unseen);
-    if (unseen === undefined && this.#last === undefined) return undefined;
-    return this.#enqueue(unseen ?? []);
+    if (unseen === undefined && this.#waiting.size === 0) return undefined;
+    const queues = tx === undefined ? entries.map(({ streamName }) => streamName) : [tx];
+    const before = queues.flatMap((queue) => this.#waiting.get(queue) ?? []);
+    if (unseen === undefined && before.length === 0) return undefined;
+    // It is refused without its transaction, and must not wait for a connection that the transaction has.
+    if (tx === undefined && this.#storage.isInTransaction?.() === true) return undefined;
+    return this.#enqueue(queues, before, async () => {
+      if (unseen !== undefined) await (tx === undefined ? this.#record(unseen) : this.#recordWithin(tx, unseen));
+    });
   }
 
-  #unseenIn(entries: readonly AppendCommandEntry[]): readonly Unseen[] | undefined {
-    let unseen: Unseen[] | undefined;
+  /** The database may be another one now, that has gone back behind what was recorded: all is to be read again. */
+  forget(): void {
+    this.#types.clear();
+    this.#typeCount = 0;
+  }
+
+  #unseenIn(entries: readonly AppendCommandEntry[]): Unseen | undefined {
+    let unseen: Unseen | undefined;
     for (const { category, events } of entries) {
       for (const { type, schemaVersion, data } of events) {
         const known = this.#knownType(category, type, schemaVersion);
-        const id = this.#ids.idOf(data);
-        if (!known.ids.has(id)) (unseen ??= []).push({ known, id, data });
+        if (known.shapes?.matches(data) === true) continue;
+        unseen ??= new Map();
+        const others = unseen.get(known);
+        if (others === undefined) unseen.set(known, [data]);
+        else others.push(data);
       }
     }
     return unseen;
@@ -66,71 +75,67 @@ export class ShapeCatalogue {
     if (types === undefined) this.#types.set(category, (types = new Map()));
     let known = types.get(type);
     if (known === undefined || known.owner.schemaVersion !== schemaVersion) {
-      const owner = { category, type, schemaVersion };
-      known = { owner, ids: new Set(), shapes: undefined, isRefreshing: false };
+      if (this.#typeCount >= MAX_TYPES) this.forget();
+      known = { owner: { category, type, schemaVersion }, shapes: undefined, loading: undefined, isCatchingUp: false };
       types.set(type, known);
       this.#typeCount += 1;
     }
     return known;
   }
 
-  /** One after another, in the order of the calls. */
-  #enqueue(unseen: readonly Unseen[]): Promise<void> {
-    const before = this.#last;
-    const work = (async () => {
-      await before;
-      for (const payload of unseen) await this.#record(payload);
-      this.#trim();
+  #enqueue(queues: readonly unknown[], before: readonly Promise<void>[], work: () => Promise<void>): Promise<void> {
+    const done = (async () => {
+      await Promise.all(before);
+      await work();
     })();
-    const last = work
+    const over = done
       .catch(() => undefined)
       .finally(() => {
-        if (this.#last === last) this.#last = undefined;
+        for (const queue of queues) if (this.#waiting.get(queue) === over) this.#waiting.delete(queue);
       });
-    this.#last = last;
-    return work;
+    for (const queue of queues) this.#waiting.set(queue, over);
+    return done;
   }
 
-  async #record({ known, id, data }: Unseen): Promise<void> {
-    if (known.ids.has(id)) return;
-    known.shapes ??= OwnShapes.load(this.#storage, known.owner);
+  async #record(unseen: Unseen): Promise<void> {
+    for (const [known, payloads] of unseen) {
+      const shapes = await this.#load(known);
+      for (const data of payloads) if (!shapes.matches(data)) await shapes.record(data);
+    }
+  }
+
+  async #load(known: KnownType): Promise<OwnShapes> {
+    known.loading ??= OwnShapes.load(this.#storage, known.owner);
     try {
-      const shapes = await known.shapes;
-      await shapes.record(shapeOf(data));
-      known.ids.add(id);
+      known.shapes = await known.loading;
+      return known.shapes;
     } catch (error) {
-      known.shapes = undefined;
+      known.loading = undefined;
       throw error;
     }
   }
 
-  /** What the transaction records is there if it commits: only then it is known. */
-  async #recordWithin(tx: OpenTransaction, unseen: readonly Unseen[]): Promise<void> {
-    for (const payload of unseen) {
-      const shapes = await OwnShapes.load(this.#storage, payload.known.owner, tx);
-      await shapes.record(shapeOf(payload.data));
-      void this.#refresh(payload);
+  /** What the transaction records is there if it commits, and worth nothing to others until then. */
+  async #recordWithin(tx: OpenTransaction, unseen: Unseen): Promise<void> {
+    for (const [known, payloads] of unseen) {
+      const shapes = await OwnShapes.load(this.#storage, known.owner, tx);
+      for (const data of payloads) if (!shapes.matches(data)) await shapes.record(data);
     }
+    void this.#catchUp(unseen);
   }
 
-  /** Looks, beside everything else, whether the shape is recorded by now, so that the next append need not. */
-  async #refresh({ known, id, data }: Unseen): Promise<void> {
-    if (known.isRefreshing) return;
-    known.isRefreshing = true;
-    try {
-      const shapes = await OwnShapes.load(this.#storage, known.owner);
-      if (shapes.covering(shapeOf(data)) !== undefined) known.ids.add(id);
-    } catch {
-      // The next append looks for itself.
-    } finally {
-      known.isRefreshing = false;
+  /** Records the same beside the transaction, which does no harm if it rolls back: so the next append finds it. */
+  async #catchUp(unseen: Unseen): Promise<void> {
+    for (const [known, payloads] of unseen) {
+      if (known.isCatchingUp) continue;
+      known.isCatchingUp = true;
+      try {
+        await this.#record(new Map([[known, payloads]]));
+      } catch {
+        // The next append records it for itself.
+      } finally {
+        known.isCatchingUp = false;
+      }
     }
-  }
-
-  #trim(): void {
-    const isTrimmed = this.#ids.trim();
-    if (!isTrimmed && this.#typeCount <= MAX_TYPES) return;
-    this.#types.clear();
-    this.#typeCount = 0;
   }
 }

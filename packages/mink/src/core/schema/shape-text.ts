@@ -2,7 +2,7 @@ import type { Shape } from './shape.ts';
 
 const NAME = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
 
-/** A shape as TypeScript would write it, for people: `{ sku: string; quantity: integer; note?: string }[]`. */
+/** A shape as TypeScript would write it, for people: `{ sku: string; quantity: integer; note?: string }[]`. A list is one with elements, unless it says `| []`. */
 export function shapeText(shape: Shape): string {
   const { type } = shape;
   if (type === undefined) return 'unknown';
@@ -12,7 +12,7 @@ export function shapeText(shape: Shape): string {
         case 'string':
           return shape.format ?? 'string';
         case 'array':
-          return arrayText(shape.items);
+          return arrayText(shape);
         case 'object':
           return objectText(shape);
         default:
@@ -22,14 +22,17 @@ export function shapeText(shape: Shape): string {
     .join(' | ');
 }
 
-function arrayText(items: Shape | undefined): string {
-  if (items === undefined) return 'never[]';
+function arrayText({ items, minItems }: Shape): string {
+  if (items === undefined) return '[]';
   const text = shapeText(items);
-  return items.type !== undefined && items.type.length > 1 ? `(${text})[]` : `${text}[]`;
+  const list = items.type !== undefined && items.type.length > 1 ? `(${text})[]` : `${text}[]`;
+  return minItems === 1 ? list : `${list} | []`;
 }
 
-function objectText({ properties = {}, required = [], additionalProperties }: Shape): string {
-  if (additionalProperties !== undefined) return `{ [key]: ${shapeText(additionalProperties)} }`;
+function objectText({ properties = {}, required = [], additionalProperties, minProperties }: Shape): string {
+  if (additionalProperties !== undefined) {
+    return `{ [key]: ${shapeText(additionalProperties)} }${minProperties === 1 ? '' : ' | {}'}`;
+  }
   const always = new Set(required);
   const members = Object.entries(properties).map(([key, shape]) => {
     const name = NAME.test(key) ? key : JSON.stringify(key);

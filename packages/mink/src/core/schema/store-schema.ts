@@ -8,7 +8,8 @@ import { checkLog, type CheckedShapes, type CheckShapesOptions } from './check-l
 import { Trial, trySamples, type ShapeSample } from './check-shapes.ts';
 import type { RecordedShape, ShapeOwner } from './recorded-shape.ts';
 import { samplesOf } from './sample-values.ts';
-import { scanShapes, shapePages, type ScannedShapes, type ScanShapesOptions } from './scan-shapes.ts';
+import { shapePages } from './shape-pages.ts';
+import { scanShapes, type ScannedShapes, type ScanShapesOptions } from './scan-shapes.ts';
 
 /** Which shapes. */
 export interface ShapesOf {
@@ -81,7 +82,8 @@ export function storeSchema<Target>(
       const { registry } = withCategories(use());
       const trial = new Trial(registry);
       trySamples(trial, targets.map(foldOf), samples);
-      return { shapes: samples.length, generated: 0, streams: 0, broken: trial.broken };
+      const { broken } = trial;
+      return { shapes: samples.length, generated: 0, elsewhere: 0, streams: 0, broken, suspected: [] };
     },
     rewrite: (samples) => {
       const { registry } = withCategories(use());

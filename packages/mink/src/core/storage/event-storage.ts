@@ -68,6 +68,8 @@ export interface EventStorage {
   saveShapeCounts(counts: readonly ShapeCount[]): Promise<void>;
   /** Forgets what was counted. The shapes stay. */
   resetShapeCounts(): Promise<void>;
+  /** Calls the listener when connections to the database break: it may be another one, or an earlier state of it, afterwards. */
+  onConnectionLost?(listener: () => void): void;
   /** Releases what the storage holds. Calls under way may fail with `StoreClosedError`. */
   close(): Promise<void>;
 }

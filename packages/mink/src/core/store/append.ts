@@ -1,5 +1,7 @@
 import {
+  AppendOutcomeUnknownError,
   ConcurrencyConflictError,
+  DatabaseUnavailableError,
   IdempotencyMismatchError,
   InvalidArgumentError,
   NoEventsError,
@@ -149,9 +151,22 @@ export async function sendAppend(
   const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
   const recorded = context.shapes?.admit(command.entries, tx);
   if (recorded !== undefined) await (signal === undefined ? recorded : untilAborted(recorded, signal));
-  const appended = toAppended(context, append, await context.storage.append(command, { signal, tx }));
+  const appended = toAppended(context, append, await sendToStorage(context, command, { signal, tx }));
   if (slot !== undefined) slot.isStored = true;
   return appended;
+}
+
+async function sendToStorage(
+  { storage, shapes }: AppendContext,
+  command: AppendCommand,
+  options: StorageCallOptions,
+): Promise<AppendOutcome> {
+  try {
+    return await storage.append(command, options);
+  } catch (error) {
+    if (error instanceof DatabaseUnavailableError || error instanceof AppendOutcomeUnknownError) shapes?.forget();
+    throw error;
+  }
 }
 
 function toAppended(context: AppendContext, { command, data }: PreparedAppend, outcome: AppendOutcome): Appended {

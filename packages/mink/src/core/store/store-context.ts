@@ -32,11 +32,17 @@ export function storeContext<C extends Categories, Meta>(
     metadataSchema: metadata,
     maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
     pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),
-    shapes: options.recordShapes === false ? undefined : new ShapeCatalogue(storage),
+    shapes: options.recordShapes === false ? undefined : shapeCatalogue(storage),
     newId,
     newUuid: createUuidV7Generator(Date.now),
     cache,
     snapshotWriter: new SnapshotWriter(storage, reportSnapshotProblem),
     reportSnapshotProblem,
   };
+}
+
+function shapeCatalogue(storage: EventStorage): ShapeCatalogue {
+  const shapes = new ShapeCatalogue(storage);
+  storage.onConnectionLost?.(() => shapes.forget());
+  return shapes;
 }

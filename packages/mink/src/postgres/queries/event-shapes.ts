@@ -42,6 +42,7 @@ export function recordShapeQuery(schema: SchemaName, shape: NewShape): Statement
     insert into :schema.event_shapes as s (category, type, schema_version, hash, shape, recorded_at)
     select $1, $2, $3, $4, $5, pg_catalog.date_trunc('milliseconds', pg_catalog.clock_timestamp())
     where $4 = '${REST_HASH}'
+      or $7
       or ${MAX_SHAPES} > (
         select count(*)
         from :schema.event_shapes o
@@ -50,9 +51,9 @@ export function recordShapeQuery(schema: SchemaName, shape: NewShape): Statement
     on conflict (category, type, schema_version, hash) do update
     set shape = excluded.shape
     where s.hash = '${REST_HASH}' and s.shape::text = $6`;
-  const { category, type, schemaVersion, hash, replaces } = shape;
+  const { category, type, schemaVersion, hash, replaces, isOfTransaction = false } = shape;
   const previous = replaces === undefined ? null : JSON.stringify(replaces);
-  const values = [category, type, schemaVersion, hash, JSON.stringify(shape.shape), previous];
+  const values = [category, type, schemaVersion, hash, JSON.stringify(shape.shape), previous, isOfTransaction];
   return { ...inSchema(schema, 'record_shape', sql), values };
 }
 

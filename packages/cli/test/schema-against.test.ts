@@ -1,4 +1,3 @@
-/** Defects that a review of "recorded shapes" has found: each of these fails. */
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -65,7 +64,7 @@ function gitIn(cwd: string) {
 
 /** An empty directory that goes when the test ends. */
 function temporary(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'mink-review-'));
+  const directory = mkdtempSync(join(tmpdir(), 'mink-schema-test-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }));
   return directory;
 }
@@ -142,7 +141,7 @@ describe('schema check --against', () => {
     expect(`${stdout}${stderr}`).toContain('The code of HEAD, beside this one, was tried on 1 payload: 1 would break');
   });
 
-  // node_modules links to packages of the workspace: the "old" code gets them as they are now, and is content.
+  // node_modules links to packages of the workspace, which are old code, too.
   test('takes packages of a workspace from the old code', async () => {
     const schema = await oneOrder();
     const root = temporary();
@@ -183,7 +182,7 @@ describe('schema check --against', () => {
       'mink.config.mjs': `${text}\nawait new Promise((go) => setTimeout(go, import.meta.url.includes('mink-against') ? 8000 : 0));\n`,
     });
     git('commit', '--quiet', '-am', 'slow');
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('mink-against-'));
+    const before = new Set(readdirSync(tmpdir()));
     const mink = spawnMink(AGAINST, { cwd: here });
     await mink.untilPrinted('This code was tried');
     await sleep(1_500);
@@ -191,7 +190,7 @@ describe('schema check --against', () => {
     mink.child.kill('SIGINT');
     const { exitCode } = await mink.done;
     const took = performance.now() - interrupted;
-    const left = readdirSync(tmpdir()).filter((name) => name.startsWith('mink-against-') && !before.includes(name));
+    const left = readdirSync(tmpdir()).filter((name) => name.startsWith('mink-against-') && !before.has(name));
     expect({ exitCode, soon: took < 3_000, left, worktrees: git('worktree', 'list').split('\n').length }).toEqual({
       exitCode: 130,
       soon: true,
@@ -249,7 +248,6 @@ describe('schema fixtures', () => {
     expect(new Set(names).size).toBe(2);
   });
 
-  // The file of the shape that takes in the rest has always the same name, so it stays as it was.
   test('of the rest tell what has come since', async () => {
     const many = Array.from({ length: 257 }, (_, n) => ['Order-1', 'ItemAdded', { [`name${n}x`]: n }] as const);
     const { cwd, run, schema } = await fixturesOf(many);
