@@ -108,6 +108,8 @@ export type {
 export { createCategoryRegistry } from './store/event-registry.ts';
 export type { UnknownEventsPolicy } from './store/event-registry.ts';
 export { EventSequence } from './store/event-sequence.ts';
+export { signalIn, takesLazySignals } from './store/lazy-signal.ts';
+export type { AnySignal, LazySignalOptions } from './store/lazy-signal.ts';
 export { allowManyListeners, onAbort, untilAborted } from './store/signals.ts';
 export { createEventStore, EventStore } from './store/event-store.ts';
 export { decidedEvents } from './store/actor.ts';

@@ -15,10 +15,10 @@ import {
   type ResultMap,
   type ResultMapOf,
 } from './handlers.ts';
+import { signalOf } from './lazy-context.ts';
 import {
   compose,
   pipeline,
-  validate,
   type CommandResults,
   type DispatchOptions,
   type DoneOutcome,
@@ -26,6 +26,7 @@ import {
   type Middleware,
   type Next,
 } from './message-context.ts';
+import { validate } from './validate.ts';
 
 /** Takes commands to their handlers. */
 export interface CommandBus<M extends ResultMap> {
@@ -146,7 +147,7 @@ function handleWith(handlers: ReadonlyMap<string, Handler>, store: AnyStore | un
     const handler = handlers.get(type);
     if (handler === undefined) throw new UnhandledMessageError(type, [...handlers.keys()]);
     const checked = await validate(context);
-    checked.signal?.throwIfAborted();
+    signalOf(checked)?.throwIfAborted();
     return handler.handle(typed(store), checked);
   };
 }

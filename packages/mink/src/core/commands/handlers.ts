@@ -13,6 +13,7 @@ import type { EventStore } from '../store/event-store.ts';
 import type { ExecuteResult } from '../store/execute.ts';
 import type { ExecuteWithRetryOptions } from '../store/execute-with-retry.ts';
 import { keyed, type KeyedOptions } from '../store/keyed.ts';
+import { LazySignal, lazySignal, type LazySignalOptions } from '../store/lazy-signal.ts';
 import { loadState } from '../store/load.ts';
 import { parseStreamName } from '../stream-name.ts';
 import { toStoredEvent } from '../store/stored-event.ts';
@@ -25,6 +26,7 @@ import {
   type MessageOf,
   type MessageSchema,
 } from './define-messages.ts';
+import { signalOf } from './lazy-context.ts';
 import { pipeline, type DoneOutcome, type MessageContext } from './message-context.ts';
 
 /** From message type to what is sent, and what comes back. */
@@ -180,8 +182,8 @@ async function replayEntity(
   const version = entry?.streamVersion ?? 0;
   const registry = createCategoryRegistry(fold.category, fold.events);
   const events = readAs(registry, entry?.events ?? []);
-  const { signal } = context;
-  const { state, streamName } = await loadState(store[internals], fold, id, { until: { version }, signal });
+  const stop = stopOptions(context);
+  const { state, streamName } = await loadState(store[internals], fold, id, { until: { version }, ...stop });
   const globalPosition = events.at(-1)?.globalPosition;
   return { streamName, streamVersion: version, state, events, globalPosition, commandId: context.id };
 }
@@ -284,7 +286,6 @@ async function commitDecision(
   options: RetryOptions,
 ): Promise<DecisionResult<unknown>> {
   const tries = new Tries(options);
-  const { signal } = context;
   const { slot } = context[pipeline];
   for (;;) {
     const { append = [], value } = (await decide()) ?? {};
@@ -296,7 +297,7 @@ async function commitDecision(
     } catch (error) {
       if (!(error instanceof ConcurrencyConflictError)) throw error;
       const { made } = tries;
-      const end = await tries.next(signal);
+      const end = await tries.next(signalOf(context));
       if (end !== undefined) throw new ConflictNotResolvedError(error.streamName, { tries: made, reason: end }, error);
     }
   }
@@ -361,9 +362,16 @@ function functionOf<F>(functions: object, type: string): F {
 }
 
 /** What every append of a handler gets. */
-function executeOptions(context: MessageContext): Pick<MessageContext, 'signal' | 'expectedVersion'> & KeyedOptions {
-  const { signal, expectedVersion } = context;
-  return { signal, expectedVersion, [keyed]: context[pipeline].slot };
+function executeOptions(
+  context: MessageContext,
+): Pick<MessageContext, 'signal' | 'expectedVersion'> & KeyedOptions & LazySignalOptions {
+  return { ...stopOptions(context), expectedVersion: context.expectedVersion, [keyed]: context[pipeline].slot };
+}
+
+/** What everything that a handler does is stopped with. */
+function stopOptions(context: MessageContext): Pick<MessageContext, 'signal'> & LazySignalOptions {
+  const signal = signalOf(context);
+  return signal instanceof LazySignal ? { signal: undefined, [lazySignal]: signal } : { signal };
 }
 
 /** The handlers of several sets. Refuses two for the same message. */

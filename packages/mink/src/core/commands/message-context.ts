@@ -1,7 +1,7 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { EventStorage, KeyedOutcome } from '../storage/event-storage.ts';
 import type { KeySlot } from '../store/keyed.ts';
-import { validated, type Message, type MessageSchema } from './define-messages.ts';
+import type { Message, MessageSchema } from './define-messages.ts';
 
 /** A message on its way through a bus. */
 export interface MessageContext {
@@ -38,14 +38,6 @@ export interface PipelineParts {
 
 /** How a command ended that was not refused. */
 export type DoneOutcome = Exclude<KeyedOutcome, { readonly status: 'refused' }>;
-
-/** The context with the data as its schema makes it. Throws `InvalidMessageError`. */
-export async function validate(context: MessageContext): Promise<MessageContext> {
-  const { message, schema } = context;
-  if (schema === undefined) return context;
-  const data = await validated(schema, message.type, message.data);
-  return { ...context, message: { ...message, data }, schema: undefined };
-}
 
 /** Handles a message, or hands it on; may do so with a changed context, not at all, or again. */
 export type Middleware = (context: MessageContext, next: Next) => Promise<unknown>;

@@ -19,6 +19,7 @@ import type {
 import { parseStreamName } from '../stream-name.ts';
 import type { StoredEvent } from './categories.ts';
 import type { EventRegistry } from './event-registry.ts';
+import { signalIn, storageCall, type LazySignalOptions } from './lazy-signal.ts';
 import { keyed, KnownResult, type KeyedOptions } from './keyed.ts';
 import {
   hasGivenIds,
@@ -137,13 +138,16 @@ function checkEntry(entry: UncheckedEntry | null | undefined, names: Set<string>
 export async function sendAppend(
   context: AppendContext,
   append: PreparedAppend,
-  { signal, tx, [keyed]: slot }: StorageCallOptions & KeyedOptions,
+  options: StorageCallOptions & KeyedOptions & LazySignalOptions,
 ): Promise<Appended> {
+  const { tx, [keyed]: slot } = options;
+  const signal = signalIn(options);
   signal?.throwIfAborted();
   if (slot?.isStored === true)
     throw new InvalidArgumentError('append', 'a command with a key appends once; put everything into one append');
   const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
-  const appended = toAppended(context, append, await context.storage.append(command, { signal, tx }));
+  const { storage } = context;
+  const appended = toAppended(context, append, await storage.append(command, storageCall(storage, signal, tx)));
   if (slot !== undefined) slot.isStored = true;
   return appended;
 }

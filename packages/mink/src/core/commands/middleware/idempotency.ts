@@ -5,10 +5,12 @@ import { checkJson, type JsonObject, type JsonValue } from '../../json.ts';
 import type { KeyedResult } from '../../storage/event-storage.ts';
 import { KeySlot, KnownResult } from '../../store/keyed.ts';
 import { checkWhole } from '../../store/read-options.ts';
+import type { AnySignal } from '../../store/lazy-signal.ts';
 import { untilAborted } from '../../store/signals.ts';
 import { textProblem } from '../../stream-name.ts';
 import { fingerprintOf } from '../fingerprint.ts';
 import { typed } from '../../typed.ts';
+import { changed, signalOf } from '../lazy-context.ts';
 import { pipeline, type CommandResults, type MessageContext, type Middleware, type Next } from '../message-context.ts';
 
 const DAY = 86_400_000;
@@ -36,7 +38,7 @@ export interface IdempotencyOptions {
 interface Running {
   readonly messageType: string;
   readonly fingerprint: string;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AnySignal | undefined;
   readonly result: Promise<unknown>;
 }
 
@@ -77,7 +79,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     if (known !== undefined) return first(known);
     cleanUp(results);
     try {
-      const result = await next({ ...context, [pipeline]: { ...context[pipeline], slot } });
+      const result = await next(changed(context, { [pipeline]: { ...context[pipeline], slot } }));
       if (slot.isStored) return result;
       const earlier = await results.keepResult({ ...slot.key, streams: slot.streams, error: undefined });
       return earlier === undefined ? result : await first(earlier);
@@ -94,7 +96,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
   };
 
   return async (context, next) => {
-    const { message, kind, signal } = context;
+    const { message, kind } = context;
     const { id: key, type: messageType } = message;
     if (kind === 'query' || key === undefined) return next(context);
     checkKey(key);
@@ -102,6 +104,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     const running = runningIn.get(results) ?? new Map<string, Running>();
     runningIn.set(results, running);
     const fingerprint = fingerprintOf(sent);
+    const signal = signalOf(context);
     for (let other = running.get(key); other !== undefined; other = running.get(key)) {
       checkSame(key, { messageType, fingerprint }, other);
       try {

@@ -19,7 +19,6 @@ import { logging } from './logging.ts';
 import { metrics, type MessageMeasurement } from './metrics.ts';
 import { recovery } from './recovery.ts';
 import { mayPass, retry } from './retry.ts';
-import { timeout } from './timeout.ts';
 import { tracing, type Span, type Tracer } from './tracing.ts';
 import { validation } from './validation.ts';
 
@@ -149,46 +148,6 @@ describe('authorize', () => {
   test('passes on what a policy throws', async () => {
     const error = new Error('no directory');
     await expect(busDoing((n) => n, authorize(failing(error)))()).rejects.toBe(error);
-  });
-});
-
-describe('timeout', () => {
-  test('stops waiting for a handler that never returns, and aborts its signal', async () => {
-    let signal: AbortSignal | undefined;
-    const dispatch = busDoing((_, context) => {
-      ({ signal } = context);
-      return new Promise(() => undefined);
-    }, timeout(1));
-    await expect(dispatch()).rejects.toMatchObject({ code: 'MESSAGE_TIMEOUT', messageType: 'Do', milliseconds: 1 });
-    expect(signal?.reason).toMatchObject({ code: 'MESSAGE_TIMEOUT' });
-  });
-
-  test('is nothing to a handler that is in time, whether it succeeds or fails', async () => {
-    const dispatch = busDoing((n) => (n === 1 ? 'done' : failing(new Refused())()), timeout(60_000));
-    expect((await dispatch(1)).value).toBe('done');
-    await expect(dispatch(2)).rejects.toThrow('Not today.');
-  });
-
-  test('hands on the signal of the sender', async () => {
-    const controller = new AbortController();
-    const reason = new Error('gone');
-    const dispatch = busDoing(async (_, { signal }) => {
-      controller.abort(reason);
-      signal?.throwIfAborted();
-    }, timeout(60_000));
-    await expect(dispatch(1, {}, { signal: controller.signal })).rejects.toBe(reason);
-  });
-
-  test('does not end the process when the handler fails later', async () => {
-    let fail: (error: Error) => void = () => undefined;
-    const dispatch = busDoing(() => new Promise((_, reject) => (fail = reject)), timeout(1));
-    await expect(dispatch()).rejects.toMatchObject({ code: 'MESSAGE_TIMEOUT' });
-    fail(new Error('too late'));
-    await new Promise(setImmediate);
-  });
-
-  test.each([0, -1, 1.5, Number.NaN, 2 ** 31])('refuses %d', (milliseconds) => {
-    expect(() => timeout(milliseconds)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 });
 
