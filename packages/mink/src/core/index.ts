@@ -81,13 +81,14 @@ export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
 export type { Metadata, StandardMetadata } from './metadata.ts';
 export { snapshotAfter, snapshotEvery, snapshotOlderThan, snapshotWhenSlow } from './snapshots/snapshot-options.ts';
 export type { SnapshotFacts, SnapshotOptions, SnapshotPolicy } from './snapshots/snapshot-options.ts';
+export type { CreatedSnapshots, CreateSnapshotsOptions } from './snapshots/create-snapshots.ts';
+export type { RecreatedSnapshots, RecreateSnapshotsOptions } from './snapshots/recreate-snapshots.ts';
 export type {
-  CreatedSnapshots,
-  CreateSnapshotsOptions,
+  UncheckedSnapshot,
   VerifiedSnapshots,
   VerifySnapshotsOptions,
   WrongSnapshot,
-} from './snapshots/snapshot-job.ts';
+} from './snapshots/verify-snapshots.ts';
 export type { SnapshotFlaw } from './snapshots/snapshot-codec.ts';
 export type { SnapshotProblem } from './snapshots/snapshot-writer.ts';
 export type * from './storage/event-storage.ts';

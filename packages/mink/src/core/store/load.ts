@@ -14,6 +14,7 @@ import { streamPages } from './read-pages.ts';
 import { toStoredEvent } from './stored-event.ts';
 import { forget, OtherHistory, recall, remember, Replay } from '../snapshots/replay.ts';
 import { readBase, reportFlaw, type BaseQuery } from '../snapshots/snapshot-base.ts';
+import { checkSnapshotName, type SnapshotOwners } from '../snapshots/snapshot-name.ts';
 import type { SnapshotProblem, SnapshotWriter } from '../snapshots/snapshot-writer.ts';
 import { typed } from '../typed.ts';
 
@@ -46,6 +47,7 @@ export interface LoadContext {
   readonly pageSize: number;
   readonly cache: StateCache | undefined;
   readonly snapshotWriter: SnapshotWriter;
+  readonly snapshotOwners: SnapshotOwners;
   readonly reportSnapshotProblem: (problem: SnapshotProblem) => void;
 }
 
@@ -100,6 +102,7 @@ export async function loadKnown<State>(
   const nothing = { streamName: name, streamVersion: 0, state: initialStateOf(fold) };
   const { snapshots } = fold;
   const { cache } = context;
+  checkSnapshotName(context, fold);
   if (snapshots === undefined && cache === undefined) {
     return { ...(await loadOn(context, fold, nothing, options)), replay: undefined };
   }

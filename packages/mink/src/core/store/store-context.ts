@@ -35,6 +35,7 @@ export function storeContext<C extends Categories, Meta>(
     newUuid: createUuidV7Generator(Date.now),
     cache,
     snapshotWriter: new SnapshotWriter(storage, reportSnapshotProblem),
+    snapshotOwners: new Map(),
     reportSnapshotProblem,
   };
 }
