@@ -10,6 +10,7 @@ export {
   createCommandBus,
   createEventStore,
   createQueryBus,
+  createSnapshotJob,
   createUuidV7Generator,
   currentMetadata,
   deciderHandlers,

@@ -89,6 +89,14 @@ export type {
   VerifySnapshotsOptions,
   WrongSnapshot,
 } from './snapshots/verify-snapshots.ts';
+export { createSnapshotJob } from './snapshots/snapshot-job.ts';
+export type {
+  SnapshotJob,
+  SnapshotJobClock,
+  SnapshotJobOptions,
+  SnapshotProgress,
+  SnapshotRun,
+} from './snapshots/snapshot-job.ts';
 export type { SnapshotFlaw } from './snapshots/snapshot-codec.ts';
 export type { SnapshotProblem } from './snapshots/snapshot-writer.ts';
 export type * from './storage/event-storage.ts';
