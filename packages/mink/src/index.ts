@@ -49,6 +49,7 @@ export {
 export {
   AppendOutcomeUnknownError,
   BusinessRuleViolationError,
+  CommandWithinItselfError,
   ConcurrencyConflictError,
   ConflictNotResolvedError,
   DatabaseError,

@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { BusinessRuleViolationError } from '../business-rule-violation.ts';
-import { IdempotencyKeyReusedError } from '../../command-errors.ts';
+import { CommandWithinItselfError, IdempotencyKeyReusedError } from '../../command-errors.ts';
 import { InvalidArgumentError } from '../../errors.ts';
 import { checkJson, type JsonObject, type JsonValue } from '../../json.ts';
 import type { KeyedResult } from '../../storage/event-storage.ts';
@@ -40,7 +41,15 @@ interface Running {
   readonly fingerprint: string;
   readonly signal: AnySignal | undefined;
   readonly result: Promise<unknown>;
+  readonly scope: Scope;
 }
+
+/** What happens for a command, inside what happens for others, which wait for it. */
+interface Scope {
+  readonly outer: Scope | undefined;
+}
+
+const scopes = new AsyncLocalStorage<Scope>();
 
 /**
  * A command that was given an id has one effect, however often it is sent: the id and the result are stored in the
@@ -107,6 +116,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     const signal = signalOf(context);
     for (let other = running.get(key); other !== undefined; other = running.get(key)) {
       checkSame(key, { messageType, fingerprint }, other);
+      checkNotWithin(other, key, messageType);
       try {
         return await (signal === undefined ? other.result : untilAborted(other.result, signal));
       } catch (error) {
@@ -114,10 +124,12 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
         if (other.signal?.aborted !== true || signal?.aborted === true) throw error;
       }
     }
-    const result = execute(context, next, new KeySlot({ key, messageType, fingerprint, ttl }));
+    const scope = { outer: scopes.getStore() };
+    const slot = new KeySlot({ key, messageType, fingerprint, ttl });
+    const result = scopes.run(scope, () => execute(context, next, slot));
     // Repeats wait for it as long as its sender does: one that pays no heed to its signal may never end.
     const shared = signal === undefined ? result : untilAborted(result, signal);
-    const own = { messageType, fingerprint, signal, result: shared };
+    const own = { messageType, fingerprint, signal, result: shared, scope };
     const forget = (): void => {
       if (running.get(key) === own) running.delete(key);
     };
@@ -137,6 +149,13 @@ function checkKey(key: string): void {
   }
   const problem = textProblem(key);
   if (problem !== undefined) throw new InvalidArgumentError('message.id', `${JSON.stringify(key)}: ${problem}`);
+}
+
+/** Throws where the handler of a command waits for that very command: neither would ever end. */
+function checkNotWithin(other: Running, key: string, messageType: string): void {
+  for (let scope = scopes.getStore(); scope !== undefined; scope = scope.outer) {
+    if (scope === other.scope) throw new CommandWithinItselfError(key, messageType);
+  }
 }
 
 type Content = Pick<Running, 'messageType' | 'fingerprint'>;
@@ -164,7 +183,9 @@ function toJson(error: unknown): JsonValue {
 function toError(kept: JsonValue): Error {
   const { name, message, code, ...fields } = typed<JsonObject>(kept);
   const error = new BusinessRuleViolationError(textOf(code, 'REFUSED'), textOf(message, ''));
-  return Object.assign(error, fields, { name: textOf(name, error.name) });
+  // Errors of others may have numbers.
+  const codes = typeof code === 'number' ? { code } : {};
+  return Object.assign(error, fields, { name: textOf(name, error.name) }, codes);
 }
 
 function textOf(value: JsonValue | undefined, otherwise: string): string {
