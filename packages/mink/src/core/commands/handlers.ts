@@ -27,6 +27,7 @@ import {
   type MessageSchema,
 } from './define-messages.ts';
 import { signalOf } from './lazy-context.ts';
+import { checkStillExpected, expectedBySender } from './sender-expectation.ts';
 import { pipeline, type DoneOutcome, type MessageContext } from './message-context.ts';
 
 /** From message type to what is sent, and what comes back. */
@@ -288,7 +289,8 @@ async function commitDecision(
   const tries = new Tries(options);
   const { slot } = context[pipeline];
   for (;;) {
-    const { append = [], value } = (await decide()) ?? {};
+    const { append: decided = [], value } = (await decide()) ?? {};
+    const append = expectedBySender(context, decided);
     if (slot !== undefined) slot.value = valueOf(context, value);
     if (append.length === 0) return { commandId: context.id, value, streams: [], globalPosition: undefined };
     try {
@@ -296,6 +298,7 @@ async function commitDecision(
       return { commandId: context.id, value, streams, globalPosition };
     } catch (error) {
       if (!(error instanceof ConcurrencyConflictError)) throw error;
+      checkStillExpected(context, append, error);
       const { made } = tries;
       const end = await tries.next(signalOf(context));
       if (end !== undefined) throw new ConflictNotResolvedError(error.streamName, { tries: made, reason: end }, error);
