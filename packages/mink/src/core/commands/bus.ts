@@ -25,6 +25,7 @@ import {
   type MessageContext,
   type Middleware,
   type Next,
+  type Stopwatch,
 } from './message-context.ts';
 import { validate } from './validate.ts';
 
@@ -126,7 +127,7 @@ function sender(
       signal,
       expectedVersion,
       schema: handler?.schema,
-      [pipeline]: { sent: message.data, results, replay },
+      [pipeline]: { sent: message.data, results, replay, stopwatch: { now: undefined, milliseconds: undefined } },
     };
     // Ambient for the handler and all that it does: the events of everything it appends carry it.
     const work = (): Promise<unknown> => run(context);
@@ -148,8 +149,19 @@ function handleWith(handlers: ReadonlyMap<string, Handler>, store: AnyStore | un
     if (handler === undefined) throw new UnhandledMessageError(type, [...handlers.keys()]);
     const checked = await validate(context);
     signalOf(checked)?.throwIfAborted();
-    return handler.handle(typed(store), checked);
+    return measured(checked[pipeline].stopwatch, () => handler.handle(typed(store), checked));
   };
+}
+
+async function measured(stopwatch: Stopwatch, work: () => Promise<unknown>): Promise<unknown> {
+  const { now } = stopwatch;
+  if (now === undefined) return work();
+  const begin = now();
+  try {
+    return await work();
+  } finally {
+    stopwatch.milliseconds = (stopwatch.milliseconds ?? 0) + now() - begin;
+  }
 }
 
 /** Messages come from networks, too. */

@@ -26,12 +26,22 @@ export const pipeline: unique symbol = Symbol('mink.pipeline');
 /** Where results of commands are kept. */
 export type CommandResults = Pick<EventStorage, 'readResult' | 'keepResult' | 'deleteExpiredResults'>;
 
+/** How long the handler of a message took. */
+export interface Stopwatch {
+  /** Milliseconds from any beginning; undefined where nobody wants to know. */
+  now: (() => number) | undefined;
+  /** All tries together; undefined where there was none. */
+  milliseconds: number | undefined;
+}
+
 export interface PipelineParts {
   /** The message's data as it was sent: what a schema fills in may differ from one time to the next. */
   readonly sent: unknown;
   readonly results: CommandResults;
   /** The result that a command had the first time. */
   readonly replay: (outcome: DoneOutcome) => Promise<unknown>;
+  /** Measures the handler, where a layer wants to know. */
+  readonly stopwatch: Stopwatch;
   /** The key that the handler's append has to carry. */
   readonly slot?: KeySlot | undefined;
 }

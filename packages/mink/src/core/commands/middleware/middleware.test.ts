@@ -252,12 +252,31 @@ describe('metrics', () => {
     await busDoing((n) => n, layer)();
     await expect(busDoing(failing(new Refused()), layer)()).rejects.toThrow(Error);
     await expect(busDoing(failing(new Error('a bug')), layer)()).rejects.toThrow(Error);
-    const common = { kind: 'command', type: 'Do', seconds: 0.025 };
+    // Every look at the clock is 25 ms: the layer's own two, and between them the handler's.
+    const common = { kind: 'command', type: 'Do', seconds: 0.075, handlerSeconds: 0.025 };
     expect(measured).toEqual([
       { ...common, status: 'succeeded', errorCode: undefined },
       { ...common, status: 'refused', errorCode: 'NOT_TODAY' },
       { ...common, status: 'failed', errorCode: 'Error' },
     ]);
+  });
+
+  test('tell how long the handler alone took, with all tries, and of none where it was not asked', async () => {
+    const measured: MessageMeasurement[] = [];
+    const layer = metrics((one) => void measured.push(one), { now: clock() });
+    let tries = 0;
+    const work = (): void => {
+      if ((tries += 1) === 1) throw new OverloadedError(1);
+    };
+    await busDoing(work, layer, retry({ backoff: 0 }))();
+    await expect(
+      busDoing(
+        work,
+        layer,
+        authorize(() => false),
+      )(),
+    ).rejects.toThrow('may not');
+    expect(measured.map(({ handlerSeconds }) => handlerSeconds)).toEqual([0.05, undefined]);
   });
 
   test('fail nothing when the hook does', async () => {
