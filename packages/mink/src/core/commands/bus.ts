@@ -149,13 +149,13 @@ function handleWith(handlers: ReadonlyMap<string, Handler>, store: AnyStore | un
     if (handler === undefined) throw new UnhandledMessageError(type, [...handlers.keys()]);
     const checked = await validate(context);
     signalOf(checked)?.throwIfAborted();
-    return measured(checked[pipeline].stopwatch, () => handler.handle(typed(store), checked));
+    const { stopwatch } = checked[pipeline];
+    const work = (): Promise<unknown> => handler.handle(typed(store), checked);
+    return stopwatch.now === undefined ? work() : measured(stopwatch, stopwatch.now, work);
   };
 }
 
-async function measured(stopwatch: Stopwatch, work: () => Promise<unknown>): Promise<unknown> {
-  const { now } = stopwatch;
-  if (now === undefined) return work();
+async function measured(stopwatch: Stopwatch, now: () => number, work: () => Promise<unknown>): Promise<unknown> {
   const begin = now();
   try {
     return await work();

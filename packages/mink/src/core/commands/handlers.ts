@@ -364,17 +364,20 @@ function functionOf<F>(functions: object, type: string): F {
   throw new InvalidArgumentError('handlers', `there is no function for "${type}"`);
 }
 
-/** What every append of a handler gets. */
+/** What every append of a handler gets. Spelled out: a literal that begins with a spread is made ten times as slowly. */
 function executeOptions(
   context: MessageContext,
 ): Pick<MessageContext, 'signal' | 'expectedVersion'> & KeyedOptions & LazySignalOptions {
-  return { ...stopOptions(context), expectedVersion: context.expectedVersion, [keyed]: context[pipeline].slot };
+  const { signal, [lazySignal]: lazy } = stopOptions(context);
+  return { signal, [lazySignal]: lazy, expectedVersion: context.expectedVersion, [keyed]: context[pipeline].slot };
 }
 
 /** What everything that a handler does is stopped with. */
 function stopOptions(context: MessageContext): Pick<MessageContext, 'signal'> & LazySignalOptions {
   const signal = signalOf(context);
-  return signal instanceof LazySignal ? { signal: undefined, [lazySignal]: signal } : { signal };
+  return signal instanceof LazySignal
+    ? { signal: undefined, [lazySignal]: signal }
+    : { signal, [lazySignal]: undefined };
 }
 
 /** The handlers of several sets. Refuses two for the same message. */
