@@ -48,10 +48,25 @@ export class SnapshotsWrongError extends MinkError {
 
   constructor(category: string, wrong: number) {
     super(
-      `${wrong} snapshots of "${category}" do not hold what the events say. Delete them with "mink snapshots prune --category ${category}", and raise snapshots.schemaVersion if evolve has changed.`,
+      `${wrong} snapshots of "${category}" do not hold what the events say. Make them anew with "mink snapshots recreate --category ${category}", and raise snapshots.schemaVersion if evolve has changed.`,
     );
     this.category = category;
     this.wrong = wrong;
+  }
+}
+
+/** Snapshots whose streams cannot be loaded, so that nothing is known of them. */
+export class SnapshotsNotCheckedError extends MinkError {
+  readonly code = 'SNAPSHOTS_NOT_CHECKED';
+  readonly category: string;
+  readonly unchecked: number;
+
+  constructor(category: string, unchecked: number) {
+    super(
+      `${unchecked} snapshots of "${category}" could not be checked, because their events cannot be loaded. Define the event types and upcasters that the errors above name.`,
+    );
+    this.category = category;
+    this.unchecked = unchecked;
   }
 }
 

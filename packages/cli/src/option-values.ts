@@ -41,6 +41,13 @@ export function parseLogPoint(text: string): { readonly position: number } | { r
   throw new InvalidArgumentError('Give a position of the log (1200), or a time with its zone (2026-01-31T10:00:00Z).');
 }
 
+/** A moment. */
+export function parseMoment(text: string): Date {
+  const time = parseTime(text);
+  if (time !== undefined) return time;
+  throw new InvalidArgumentError('Give a time with its zone (2026-01-31T10:00:00Z).');
+}
+
 /** Where to begin in the log. */
 export function parseAfter(text: string): number | 'end' {
   const position = text === 'end' ? text : parseWhole(text);

@@ -30,7 +30,12 @@ async function accounts(evolve = '(state, event) => ({ balance: state.balance + 
     export const deciders = [account];
     export const aggregates = [Order];
   `;
-  const cwd = project({ 'mink.config.mjs': config(evolve), 'changed.mjs': config('() => ({ balance: 0 })') });
+  const cwd = project({
+    'mink.config.mjs': config(evolve),
+    'changed.mjs': config('() => ({ balance: 0 })'),
+    'new-version.mjs': config(evolve).replace('schemaVersion: 1', 'schemaVersion: 2'),
+    'blind.mjs': config(evolve).replace('Deposited: payload()', 'Other: payload()'),
+  });
   const args = ['--url', database.url(), '--schema', schema];
   const mink = (...more: string[]) => runMink([...more, ...args], { cwd });
   return { mink, args, schema };
@@ -72,8 +77,56 @@ describe('snapshots', () => {
     expect(wrong.stdout).toContain('Account-1 at version 4: loads use it, and it is wrong: balance 20 instead of 0\n');
     expect(wrong.stderr).toContain('error: 2 snapshots of "Account" do not hold what the events say.');
     const json = await mink('snapshots', 'verify', '--config', 'changed.mjs', '--json');
-    expect(jsonLines(json.stdout)).toMatchObject([{ category: 'Account', checked: 2, wrong: [{}, {}] }]);
+    expect(jsonLines(json.stdout)).toMatchObject([{ category: 'Account', checked: 2, wrong: [{}, {}], unchecked: [] }]);
     expect(jsonLines(json.stderr)).toMatchObject([{ error: { code: 'SNAPSHOTS_WRONG', wrong: 2 } }]);
+  });
+
+  test('verify says which it could not check, and goes on', async () => {
+    const { mink } = await accounts();
+    await mink('snapshots', 'run', '--min-events', '1');
+    const blind = await mink('snapshots', 'verify', '--config', 'blind.mjs');
+    expect(blind.exitCode).toBe(1);
+    expect(blind.stdout).toMatch(
+      /^Account: 0 snapshots checked, 0 wrong, 2 not checked\n {2}Account-1 at version 4: not checked: .*"Deposited".*\n/u,
+    );
+    expect(blind.stderr).toContain('2 snapshots of "Account" could not be checked');
+    const json = await mink('snapshots', 'verify', '--config', 'blind.mjs', '--json');
+    const place = { streamName: 'Account-1', streamVersion: 4, error: expect.stringContaining('Deposited') };
+    expect(jsonLines(json.stdout)).toMatchObject([{ checked: 0, wrong: [], unchecked: [place, {}] }]);
+    expect(jsonLines(json.stderr)).toMatchObject([{ error: { code: 'SNAPSHOTS_NOT_CHECKED', unchecked: 2 } }]);
+  });
+
+  test('recreate makes those anew that are wrong, or of an older version, and then there are none', async () => {
+    const { mink } = await accounts();
+    await mink('snapshots', 'run', '--min-events', '1');
+    const right = await mink('snapshots', 'recreate');
+    expect(right).toEqual({ exitCode: 0, stdout: 'Account: 0 snapshots made anew of 2\n', stderr: '' });
+    const changed = await mink('snapshots', 'recreate', '--config', 'changed.mjs', '--category', 'Account');
+    expect(changed.stdout).toBe('Account: 2 snapshots made anew of 2\n');
+    expect((await mink('snapshots', 'verify', '--config', 'changed.mjs')).exitCode).toBe(0);
+    const next = await mink('snapshots', 'recreate', '--config', 'new-version.mjs', '--json');
+    expect(jsonLines(next.stdout)).toEqual([{ category: 'Account', streams: 2, recreated: 2, failed: 0 }]);
+    const listed = jsonLines((await mink('snapshots', 'list', '--json')).stdout);
+    expect(listed).toMatchObject([{ schemaVersion: 2 }, { schemaVersion: 2 }]);
+  });
+
+  test('recreate --all makes all anew, and goes on with those made before', async () => {
+    const { mink } = await accounts();
+    await mink('snapshots', 'run', '--min-events', '1');
+    const all = await mink('snapshots', 'recreate', '--all');
+    expect(all.stdout).toBe('Account: 2 snapshots made anew of 2\n');
+    const rest = await mink('snapshots', 'recreate', '--all', '--made-before', '2026-01-01T00:00:00Z');
+    expect(rest.stdout).toBe('Account: 0 snapshots made anew of 0\n');
+    expect((await mink('snapshots', 'recreate', '--made-before', 'yesterday')).exitCode).toBe(2);
+  });
+
+  test('recreate says how many it could not make', async () => {
+    const { mink } = await accounts();
+    await mink('snapshots', 'run', '--min-events', '1');
+    const blind = await mink('snapshots', 'recreate', '--config', 'blind.mjs', '--json');
+    expect(blind.exitCode).toBe(1);
+    expect(jsonLines(blind.stdout)).toEqual([{ category: 'Account', streams: 2, recreated: 0, failed: 2 }]);
+    expect(jsonLines(blind.stderr)).toMatchObject([{ error: { code: 'SNAPSHOTS_NOT_MADE', failed: 2 } }]);
   });
 
   test('prune deletes what it is told to, and not everything by accident', async () => {

@@ -10,6 +10,7 @@ export {
   createCommandBus,
   createEventStore,
   createQueryBus,
+  createSnapshotJob,
   createUuidV7Generator,
   currentMetadata,
   deciderHandlers,
@@ -51,6 +52,7 @@ export {
 export {
   AppendOutcomeUnknownError,
   BusinessRuleViolationError,
+  CommandWithinItselfError,
   ConcurrencyConflictError,
   ConflictNotResolvedError,
   DatabaseError,

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import type { SnapshotInfo, WrongSnapshot } from 'mink';
+import type { RecreatedSnapshots, SnapshotInfo, VerifiedSnapshots, WrongSnapshot } from 'mink';
 import type { Context, GlobalOptions } from '../context.ts';
 import { foldsWithSnapshots, withStore } from '../database.ts';
 import type { ConfigFold } from '../config-file.ts';
-import { SnapshotsNotMadeError, SnapshotsWrongError, UsageError } from '../errors.ts';
+import { SnapshotsNotCheckedError, SnapshotsNotMadeError, SnapshotsWrongError, UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
-import { parseText, wholeFrom } from '../option-values.ts';
+import { parseMoment, parseText, wholeFrom } from '../option-values.ts';
 import { progressOf } from '../progress.ts';
 import { Table } from '../table.ts';
 
@@ -25,11 +25,18 @@ interface RunOptions extends GlobalOptions {
   readonly minEvents: number;
 }
 
+interface RecreateOptions extends Scope {
+  readonly all?: boolean | undefined;
+  readonly madeBefore?: Date | undefined;
+}
+
 const HELP = `
 Examples:
   mink snapshots list --category Order
   mink snapshots run --min-events 500        for all deciders and aggregates of the config file
   mink snapshots verify                      compares them with the events; exit code 1 if one is wrong
+  mink snapshots recreate                    makes those anew that are wrong, or of an older version or shape
+  mink snapshots recreate --all              all of them
   mink snapshots prune --keep 1 --older-than 30
 
 Snapshots may be deleted at any time: the next loads replay the events.
@@ -52,6 +59,10 @@ export function addSnapshotsCommand(program: Command, context: Context): void {
   add('verify', 'compare the last snapshot of every stream with its events').action((_options, command: Command) =>
     verify(context, command.optsWithGlobals()),
   );
+  add('recreate', 'make snapshots anew that are wrong, or of an older version or shape')
+    .option('--all', 'those that are right, too')
+    .option('--made-before <time>', 'only those made before, to go on with --all', parseMoment)
+    .action((_options, command: Command) => recreate(context, command.optsWithGlobals()));
   add('prune', 'delete snapshots')
     .option('--stream <name>', 'only of this stream', parseText)
     .option('--keep <number>', 'keep so many of each stream', wholeFrom(0))
@@ -140,18 +151,64 @@ async function verify(context: Context, options: Scope): Promise<void> {
   await withStore(context, options, async (store) => {
     for (const { category, target } of folds) {
       const onProgress = progressOf(context, options, (checked: number) => `${category}: ${checked} checked`);
-      const { checked, wrong } = await interruptible(store.snapshots.verify(target, { signal, onProgress }), signal);
-      if (options.json === true) await stdout.line(jsonText({ category, checked, wrong }));
-      else await stdout.line(`${category}: ${checked} snapshots checked, ${wrong.length} wrong`);
-      if (wrong.length === 0) continue;
-      if (options.json !== true) await stdout.write(wrong.map((it) => `  ${describe(it)}\n`).join(''));
-      throw new SnapshotsWrongError(category, wrong.length);
+      const verified = await interruptible(store.snapshots.verify(target, { signal, onProgress }), signal);
+      await stdout.write(options.json === true ? verifiedJson(category, verified) : verifiedText(category, verified));
+      const { wrong, unchecked } = verified;
+      if (wrong.length > 0) throw new SnapshotsWrongError(category, wrong.length);
+      if (unchecked.length > 0) throw new SnapshotsNotCheckedError(category, unchecked.length);
     }
   });
 }
 
+function verifiedText(category: string, { checked, wrong, unchecked }: VerifiedSnapshots): string {
+  const without = unchecked.length === 0 ? '' : `, ${unchecked.length} not checked`;
+  return [
+    `${category}: ${checked} snapshots checked, ${wrong.length} wrong${without}`,
+    ...wrong.map((it) => `  ${describe(it)}`),
+    ...unchecked.map((it) => `  ${placeOf(it)}: not checked: ${textOf(it.error)}`),
+    '',
+  ].join('\n');
+}
+
+function verifiedJson(category: string, { checked, wrong, unchecked }: VerifiedSnapshots): string {
+  const errors = unchecked.map(({ error, ...place }) => ({ ...place, error: textOf(error) }));
+  return `${jsonText({ category, checked, wrong, unchecked: errors })}\n`;
+}
+
+function placeOf({ streamName, streamVersion }: Pick<WrongSnapshot, 'streamName' | 'streamVersion'>): string {
+  return `${streamName} at version ${streamVersion}`;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function recreate(context: Context, options: RecreateOptions): Promise<void> {
+  const { stdout, signal } = context;
+  const { all, madeBefore } = options;
+  const folds = await chosen(context, options);
+  const failures: SnapshotsNotMadeError[] = [];
+  await withStore(context, options, async (store) => {
+    for (const { category, target } of folds) {
+      const onProgress = progressOf(
+        context,
+        options,
+        (done: RecreatedSnapshots) => `${category}: ${done.recreated} of ${done.streams} made anew`,
+      );
+      const work = store.snapshots.recreate(target, { all, madeBefore: madeBefore?.getTime(), signal, onProgress });
+      const done = await interruptible(work, signal);
+      if (options.json === true) await stdout.line(jsonText({ category, ...done }));
+      else await stdout.line(`${category}: ${done.recreated} snapshots made anew of ${done.streams}`);
+      if (done.failed > 0) failures.push(new SnapshotsNotMadeError(category, done.failed));
+    }
+  });
+  // What can be made of the other categories is made all the same.
+  const [failure] = failures;
+  if (failure !== undefined) throw failure;
+}
+
 function describe({ streamName, streamVersion, flaw, differences }: WrongSnapshot): string {
-  const place = `${streamName} at version ${streamVersion}`;
+  const place = placeOf({ streamName, streamVersion });
   if (flaw !== undefined) return `${place}: ${flaw}; no load uses it`;
   const shown = differences
     .slice(0, 3)

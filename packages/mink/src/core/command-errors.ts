@@ -87,6 +87,21 @@ export class IdempotencyKeyReusedError extends MinkError {
   }
 }
 
+/** A command that was sent again by its own handler, which would wait for itself. Nothing of the second one was done. */
+export class CommandWithinItselfError extends MinkError {
+  readonly code = 'COMMAND_WITHIN_ITSELF';
+  readonly key: string;
+  readonly messageType: string;
+
+  constructor(key: string, messageType: string) {
+    super(
+      `Command "${messageType}" with the id "${key}" was sent by its own handler, which would wait for itself for ever. Give what a handler sends an id of its own.`,
+    );
+    this.key = key;
+    this.messageType = messageType;
+  }
+}
+
 function describeThrown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
   return value === null ? 'null' : `a value of type ${typeof value}`;

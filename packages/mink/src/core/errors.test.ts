@@ -104,6 +104,11 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     ['"k-1"', '"AddItem"', 'for "CreateCart"', 'an id of its own'],
   ],
   [
+    new errors.CommandWithinItselfError('k-1', 'AddItem'),
+    'COMMAND_WITHIN_ITSELF',
+    ['"AddItem"', '"k-1"', 'by its own handler', 'an id of its own'],
+  ],
+  [
     new errors.UniqueValueTakenError('User-2', { set: 'email', value: 'a@b', heldBy: 'User-1' }),
     'UNIQUE_VALUE_TAKEN',
     ['"User-2"', '"a@b"', '"email"', 'stream "User-1" has it', 'Choose another'],
@@ -197,6 +202,7 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
     new errors.IdempotencyKeyReusedError('k', 'A', 'A'),
     { key: 'k', messageType: 'A', firstMessageType: 'A', message: expect.stringContaining('other data') },
   ],
+  [new errors.CommandWithinItselfError('k', 'A'), { key: 'k', messageType: 'A' }],
   [
     new errors.UniqueValueTakenError('A-1', { set: 's', value: 'v', heldBy: 'A-2' }),
     { streamName: 'A-1', set: 's', value: 'v', heldBy: 'A-2' },

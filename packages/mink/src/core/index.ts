@@ -92,12 +92,21 @@ export type { Shape, ShapeKind } from './schema/shape.ts';
 export type { StringFormat } from './schema/string-format.ts';
 export { snapshotAfter, snapshotEvery, snapshotOlderThan, snapshotWhenSlow } from './snapshots/snapshot-options.ts';
 export type { SnapshotFacts, SnapshotOptions, SnapshotPolicy } from './snapshots/snapshot-options.ts';
+export type { CreatedSnapshots, CreateSnapshotsOptions } from './snapshots/create-snapshots.ts';
+export type { RecreatedSnapshots, RecreateSnapshotsOptions } from './snapshots/recreate-snapshots.ts';
 export type {
-  CreatedSnapshots,
-  CreateSnapshotsOptions,
+  UncheckedSnapshot,
   VerifiedSnapshots,
   VerifySnapshotsOptions,
   WrongSnapshot,
+} from './snapshots/verify-snapshots.ts';
+export { createSnapshotJob } from './snapshots/snapshot-job.ts';
+export type {
+  SnapshotJob,
+  SnapshotJobClock,
+  SnapshotJobOptions,
+  SnapshotProgress,
+  SnapshotRun,
 } from './snapshots/snapshot-job.ts';
 export type { SnapshotFlaw } from './snapshots/snapshot-codec.ts';
 export type { SnapshotProblem } from './snapshots/snapshot-writer.ts';
@@ -119,6 +128,8 @@ export type {
 export { createCategoryRegistry } from './store/event-registry.ts';
 export type { UnknownEventsPolicy } from './store/event-registry.ts';
 export { EventSequence } from './store/event-sequence.ts';
+export { signalIn, takesLazySignals } from './store/lazy-signal.ts';
+export type { AnySignal, LazySignalOptions } from './store/lazy-signal.ts';
 export { allowManyListeners, onAbort, untilAborted } from './store/signals.ts';
 export { createEventStore, EventStore } from './store/event-store.ts';
 export { decidedEvents } from './store/actor.ts';

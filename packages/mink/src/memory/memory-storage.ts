@@ -2,6 +2,7 @@ import {
   InvalidArgumentError,
   isSameAppend,
   searchedTo,
+  takesLazySignals,
   meetsExpectation,
   StoreClosedError,
   type AppendCommand,
@@ -53,6 +54,7 @@ type Stream = RecordedEvent[];
  * copies of its events, which share their frozen payloads.
  */
 export class MemoryStorage implements EventStorage {
+  readonly [takesLazySignals] = true;
   /** The event at position p is at index p - 1. */
   readonly #log: RecordedEvent[] = [];
   readonly #index = new LogIndex(this.#log);

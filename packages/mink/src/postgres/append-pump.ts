@@ -4,6 +4,7 @@ import {
   onAbort,
   OverloadedError,
   StoreClosedError,
+  type AnySignal,
   type AppendCommand,
   type ExpectedVersion,
 } from '../core/index.ts';
@@ -78,7 +79,7 @@ export class AppendPump {
   }
 
   /** Queues a command. Aborting the signal takes it out again, while it waits to be sent. */
-  append(encoded: EncodedCommand, signal: AbortSignal | undefined): Promise<AppendAnswer> {
+  append(encoded: EncodedCommand, signal: AnySignal | undefined): Promise<AppendAnswer> {
     const { maxQueued, slowLockTimeout } = this.#settings;
     return new Promise((resolve, reject) => {
       if (this.#closed) {
@@ -103,7 +104,7 @@ export class AppendPump {
     this.#waitingSlow.length = 0;
   }
 
-  #abortable({ resolve, reject, ...rest }: Pending, signal: AbortSignal): Pending {
+  #abortable({ resolve, reject, ...rest }: Pending, signal: AnySignal): Pending {
     const forget = onAbort(signal, () => {
       if (!this.#takeOut(pending)) return;
       pending.reject(signal.reason);

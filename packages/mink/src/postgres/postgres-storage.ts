@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import {
   isSameAppend,
   searchedTo,
+  signalIn,
+  takesLazySignals,
+  type AnySignal,
   type AppendCommand,
   type AppendOutcome,
   type EventStorage,
@@ -9,6 +12,7 @@ import {
   type FeedStatus,
   type ListStreamsQuery,
   type OpenTransaction,
+  type LazySignalOptions,
   type LogPage,
   type LogPageQuery,
   type RecordedEvent,
@@ -70,6 +74,7 @@ const CHECK_TIMEOUT = 5_000;
 
 /** The storage contract on PostgreSQL 14 and later. The rules behind it are in docs/decisions. */
 export class PostgresStorage extends SideTables implements EventStorage {
+  readonly [takesLazySignals] = true;
   readonly #database: Database;
   protected readonly schema: SchemaName;
   readonly #migrate: 'auto' | 'never';
@@ -144,7 +149,9 @@ export class PostgresStorage extends SideTables implements EventStorage {
     });
   }
 
-  async append(command: AppendCommand, { signal, tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
+  async append(command: AppendCommand, options: StorageCallOptions & LazySignalOptions = {}): Promise<AppendOutcome> {
+    const { tx } = options;
+    const signal = signalIn(options);
     if (tx !== undefined) return this.#appendWithin(tx, command, signal);
     if (!this.#isSound) await this.#whenSound();
     signal?.throwIfAborted();
@@ -294,7 +301,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
   async #appendWithin(
     tx: OpenTransaction,
     command: AppendCommand,
-    signal: AbortSignal | undefined,
+    signal: AnySignal | undefined,
   ): Promise<AppendOutcome> {
     checkTransaction(tx);
     // Over the same connection: it may be the last one of its pool.

@@ -15,6 +15,7 @@ import type {
   StorageCallOptions,
 } from '../core/index.ts';
 import type { Row, Statement } from './connection.ts';
+import { LookUps } from './look-ups.ts';
 import { toRecordedEvent } from './queries/event-row.ts';
 import {
   listShapesQuery,
@@ -28,7 +29,7 @@ import { findHolderQuery } from './queries/find-holder.ts';
 import {
   deleteExpiredResultsQuery,
   keepResultQuery,
-  readResultQuery,
+  readResultsQuery,
   toKeyedOutcome,
   toKeyedRow,
 } from './queries/idempotency.ts';
@@ -48,6 +49,7 @@ export abstract class SideTables {
   protected abstract readonly schema: SchemaName;
   /** Runs a statement that may be sent again, in a transaction of the caller's if one is given. */
   protected abstract read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]>;
+  readonly #results = new LookUps((keys) => this.#readResults(keys));
 
   async findHolder(set: string, value: string): Promise<string | undefined> {
     const [row] = await this.read(findHolderQuery(this.schema, set, value));
@@ -55,12 +57,24 @@ export abstract class SideTables {
   }
 
   async readResult(key: string, tx?: OpenTransaction): Promise<KeyedResult | undefined> {
-    const [row] = await this.read(readResultQuery(this.schema, key), tx);
-    if (row === undefined) return undefined;
-    const kept = toKeyedRow(row);
-    const events = kept.positions.length === 0 ? [] : await this.read(eventsAtQuery(this.schema, kept.positions), tx);
-    const { messageType, fingerprint, recordedAt } = kept;
-    return { key, messageType, fingerprint, recordedAt, outcome: toKeyedOutcome(kept, events.map(toRecordedEvent)) };
+    if (tx === undefined) return this.#results.find(key);
+    return (await this.#readResults([key], tx)).get(key);
+  }
+
+  async #readResults(keys: readonly string[], tx?: OpenTransaction): Promise<ReadonlyMap<string, KeyedResult>> {
+    const kept = (await this.read(readResultsQuery(this.schema, keys), tx)).map(toKeyedRow);
+    const positions = kept.flatMap((row) => row.positions);
+    const rows = positions.length === 0 ? [] : await this.read(eventsAtQuery(this.schema, positions), tx);
+    const events = new Map(rows.map(toRecordedEvent).map((event) => [event.globalPosition, event]));
+    const results = kept.map((row): readonly [string, KeyedResult] => {
+      const { key, messageType, fingerprint, recordedAt } = row;
+      const outcome = toKeyedOutcome(
+        row,
+        row.positions.flatMap((position) => events.get(position) ?? []),
+      );
+      return [key, { key, messageType, fingerprint, recordedAt, outcome }];
+    });
+    return new Map(results);
   }
 
   async keepResult(result: NewKeyedResult): Promise<KeyedResult | undefined> {

@@ -1,6 +1,7 @@
 import { ok } from 'node:assert';
 import { beforeAll, expect, test } from 'vitest';
 import { createPostgresStore } from '../../src/postgres/index.ts';
+import { readResultsQuery } from '../../src/postgres/queries/idempotency.ts';
 import { readLogQuery } from '../../src/postgres/queries/read-log.ts';
 import { readStreamQuery } from '../../src/postgres/queries/read-stream.ts';
 import { listStreamsQuery, streamInfoQuery } from '../../src/postgres/queries/streams.ts';
@@ -68,6 +69,14 @@ describePostgres('every default index serves the query it is for', (databases) =
       const text = await plan(readLogQuery(schema, query));
       expect(text).toContain('events_pkey');
       ok(!/Seq Scan|Sort/u.test(text), text);
+    }
+  });
+
+  test('results of commands are looked up by their keys, in a plan that was made while there were none', async () => {
+    for (const database of [url, emptyUrl]) {
+      const text = await plan(readResultsQuery(schema, ['a', 'b']), database);
+      expect(text).toContain('idempotency_pkey');
+      ok(!/Seq Scan/u.test(text), text);
     }
   });
 

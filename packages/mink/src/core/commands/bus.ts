@@ -15,17 +15,19 @@ import {
   type ResultMap,
   type ResultMapOf,
 } from './handlers.ts';
+import { signalOf } from './lazy-context.ts';
 import {
   compose,
   pipeline,
-  validate,
   type CommandResults,
   type DispatchOptions,
   type DoneOutcome,
   type MessageContext,
   type Middleware,
   type Next,
+  type Stopwatch,
 } from './message-context.ts';
+import { validate } from './validate.ts';
 
 /** Takes commands to their handlers. */
 export interface CommandBus<M extends ResultMap> {
@@ -125,7 +127,7 @@ function sender(
       signal,
       expectedVersion,
       schema: handler?.schema,
-      [pipeline]: { sent: message.data, results, replay },
+      [pipeline]: { sent: message.data, results, replay, stopwatch: { now: undefined, milliseconds: undefined } },
     };
     // Ambient for the handler and all that it does: the events of everything it appends carry it.
     const work = (): Promise<unknown> => run(context);
@@ -146,9 +148,20 @@ function handleWith(handlers: ReadonlyMap<string, Handler>, store: AnyStore | un
     const handler = handlers.get(type);
     if (handler === undefined) throw new UnhandledMessageError(type, [...handlers.keys()]);
     const checked = await validate(context);
-    checked.signal?.throwIfAborted();
-    return handler.handle(typed(store), checked);
+    signalOf(checked)?.throwIfAborted();
+    const { stopwatch } = checked[pipeline];
+    const work = (): Promise<unknown> => handler.handle(typed(store), checked);
+    return stopwatch.now === undefined ? work() : measured(stopwatch, stopwatch.now, work);
   };
+}
+
+async function measured(stopwatch: Stopwatch, now: () => number, work: () => Promise<unknown>): Promise<unknown> {
+  const begin = now();
+  try {
+    return await work();
+  } finally {
+    stopwatch.milliseconds = (stopwatch.milliseconds ?? 0) + now() - begin;
+  }
 }
 
 /** Messages come from networks, too. */

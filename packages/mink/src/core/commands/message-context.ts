@@ -1,7 +1,7 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { EventStorage, KeyedOutcome } from '../storage/event-storage.ts';
 import type { KeySlot } from '../store/keyed.ts';
-import { validated, type Message, type MessageSchema } from './define-messages.ts';
+import type { Message, MessageSchema } from './define-messages.ts';
 
 /** A message on its way through a bus. */
 export interface MessageContext {
@@ -26,26 +26,28 @@ export const pipeline: unique symbol = Symbol('mink.pipeline');
 /** Where results of commands are kept. */
 export type CommandResults = Pick<EventStorage, 'readResult' | 'keepResult' | 'deleteExpiredResults'>;
 
+/** How long the handler of a message took. */
+export interface Stopwatch {
+  /** Milliseconds from any beginning; undefined where nobody wants to know. */
+  now: (() => number) | undefined;
+  /** All tries together; undefined where there was none. */
+  milliseconds: number | undefined;
+}
+
 export interface PipelineParts {
   /** The message's data as it was sent: what a schema fills in may differ from one time to the next. */
   readonly sent: unknown;
   readonly results: CommandResults;
   /** The result that a command had the first time. */
   readonly replay: (outcome: DoneOutcome) => Promise<unknown>;
+  /** Measures the handler, where a layer wants to know. */
+  readonly stopwatch: Stopwatch;
   /** The key that the handler's append has to carry. */
   readonly slot?: KeySlot | undefined;
 }
 
 /** How a command ended that was not refused. */
 export type DoneOutcome = Exclude<KeyedOutcome, { readonly status: 'refused' }>;
-
-/** The context with the data as its schema makes it. Throws `InvalidMessageError`. */
-export async function validate(context: MessageContext): Promise<MessageContext> {
-  const { message, schema } = context;
-  if (schema === undefined) return context;
-  const data = await validated(schema, message.type, message.data);
-  return { ...context, message: { ...message, data }, schema: undefined };
-}
 
 /** Handles a message, or hands it on; may do so with a changed context, not at all, or again. */
 export type Middleware = (context: MessageContext, next: Next) => Promise<unknown>;

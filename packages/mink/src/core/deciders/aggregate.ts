@@ -209,3 +209,8 @@ export function Aggregate<const Category extends string, E extends AnyEvents, St
     }
   };
 }
+
+/** Whether something is an aggregate, not a decider. */
+export function isAggregateClass(target: unknown): target is AnyAggregateClass {
+  return typeof target === 'function' && 'definition' in target;
+}

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError } from '../errors.ts';
+import { plainSignal, type AnySignal } from '../store/lazy-signal.ts';
 import { checkWhole } from '../store/read-options.ts';
 
 /** How often, and how long, something is tried. */
@@ -83,13 +84,13 @@ export class Tries {
    * Waits before the next try, or says why there is none. Full jitter: see "Exponential Backoff And Jitter", AWS
    * Architecture Blog, 2015.
    */
-  async next(signal: AbortSignal | undefined): Promise<RetryEnd | undefined> {
+  async next(signal: AnySignal | undefined): Promise<RetryEnd | undefined> {
     const { tries, backoff, maxBackoff, budget } = this.#options;
     if (this.#made >= tries) return 'tries';
     const wait = this.#clock.random() * Math.min(maxBackoff, backoff * 2 ** (this.#made - 1));
     if (this.#clock.now() + wait > this.#begin + budget) return 'budget';
     signal?.throwIfAborted();
-    if (wait > 0) await this.#clock.sleep(wait, signal);
+    if (wait > 0) await this.#clock.sleep(wait, plainSignal(signal));
     this.#made += 1;
     return undefined;
   }

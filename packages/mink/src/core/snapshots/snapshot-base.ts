@@ -1,5 +1,6 @@
 import type { AnyFold } from '../deciders/decider.ts';
-import type { StorageCallOptions } from '../storage/event-storage.ts';
+import type { OpenTransaction } from '../storage/event-storage.ts';
+import { storageCall, type AnySignal } from '../store/lazy-signal.ts';
 import type { LoadContext } from '../store/load.ts';
 import type { UntilParts } from '../store/read-options.ts';
 import type { ReplayBase } from './replay.ts';
@@ -10,16 +11,26 @@ export interface SnapshotBase extends ReplayBase {
   readonly state: unknown;
 }
 
+/** Which snapshot to begin with, and where to look for it. */
+export interface BaseQuery {
+  readonly until: UntilParts;
+  readonly signal: AnySignal | undefined;
+  readonly tx: OpenTransaction | undefined;
+}
+
 /** The last usable snapshot; undefined where there is none, which is never an error. */
 export async function readBase(
   context: LoadContext,
   fold: AnyFold<unknown>,
   streamName: string,
-  { until, ...call }: StorageCallOptions & { readonly until: UntilParts },
+  { until, signal, tx }: BaseQuery,
 ): Promise<SnapshotBase | undefined> {
   const { name } = snapshotOptionsOf(fold);
   try {
-    const snapshot = await context.storage.readSnapshot({ streamName, name, ...until }, call);
+    const snapshot = await context.storage.readSnapshot(
+      { streamName, name, ...until },
+      storageCall(context.storage, signal, tx),
+    );
     if (snapshot === undefined) return undefined;
     const decoded = decodeSnapshot(fold, snapshot);
     if ('state' in decoded) {
@@ -29,9 +40,9 @@ export async function readBase(
     }
     reportFlaw(context, fold, streamName, decoded);
   } catch (error) {
-    call.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     // In a transaction, a statement that fails has ended it: there is nothing to fall back to.
-    if (call.tx !== undefined) throw error;
+    if (tx !== undefined) throw error;
     reportFlaw(context, fold, streamName, { flaw: 'failed', error });
   }
   return undefined;

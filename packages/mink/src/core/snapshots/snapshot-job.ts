@@ -1,191 +1,215 @@
-import { initialStateOf, type AnyFold } from '../deciders/decider.ts';
-import {
-  EvolveFailedError,
-  InvalidArgumentError,
-  InvalidEventDataError,
-  UnknownEventTypeError,
-  UpcastFailedError,
-} from '../errors.ts';
-import type { Snapshot } from '../storage/event-storage.ts';
-import { differences, type Difference } from '../store/differences.ts';
-import { loadOn, type Loaded, type LoadContext } from '../store/load.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { internals, isAggregateClass, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
+import type { AnyFold, Fold } from '../deciders/decider.ts';
+import { InvalidArgumentError, StoreClosedError } from '../errors.ts';
+import type { AnyEvents } from '../events/define-events.ts';
+import type { Categories, CategoryName } from '../store/categories.ts';
+import type { EventStore } from '../store/event-store.ts';
+import { checkBelongs, type LoadContext } from '../store/load.ts';
 import { checkWhole } from '../store/read-options.ts';
-import { Replay } from './replay.ts';
-import { decodeSnapshot, snapshotOptionsOf, type SnapshotFlaw } from './snapshot-codec.ts';
+import { checkHasSnapshots } from './category-streams.ts';
+import { createSnapshots, type CreatedSnapshots } from './create-snapshots.ts';
+import { snapshotOptionsOf } from './snapshot-codec.ts';
+import { SnapshotLease } from './snapshot-lease.ts';
 
-/** Options of `createSnapshots`. */
-export interface CreateSnapshotsOptions {
+/** What a job depends on; tests give their own. */
+export interface SnapshotJobClock {
+  /** Milliseconds from any beginning. */
+  readonly now: () => number;
+  /** Resolves after so many milliseconds, or as soon as the signal is aborted. */
+  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** Options of {@link createSnapshotJob}. */
+export interface SnapshotJobOptions {
+  /**
+   * Milliseconds from the beginning of one run to the next, and as long as nobody else may run.
+   * @defaultValue 60_000
+   */
+  readonly interval?: number | undefined;
   /**
    * Only streams with so many events since their last snapshot.
    * @defaultValue 100
    */
   readonly minEvents?: number | undefined;
-  /** Ends the work after the stream under way. What was made stays, and the next run goes on from there. */
-  readonly signal?: AbortSignal | undefined;
+  /**
+   * The most streams that a run looks at; the next one goes on behind them.
+   * @defaultValue 10_000
+   */
+  readonly maxStreams?: number | undefined;
+  /**
+   * The most milliseconds that a run takes, at most `interval`; the stream under way is brought to its end.
+   * @defaultValue half of `interval`
+   */
+  readonly maxTime?: number | undefined;
   /** Told after each stream. */
-  readonly onProgress?: ((progress: CreatedSnapshots) => void) | undefined;
+  readonly onProgress?: ((progress: SnapshotProgress) => void) | undefined;
+  /** Told after each run, of this process and of others. */
+  readonly onRun?: ((run: SnapshotRun) => void) | undefined;
+  /** Told when a run has failed, as without a database; the next one is made all the same. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+  /** @defaultValue the system's */
+  readonly clock?: SnapshotJobClock | undefined;
 }
 
-/** What has been done so far. */
-export interface CreatedSnapshots {
-  /** Streams that were looked at. */
-  readonly streams: number;
-  readonly created: number;
-  /** Streams whose state could not be kept; `onSnapshotProblem` was told why. */
-  readonly failed: number;
+/** How far a run has come with a category. */
+export interface SnapshotProgress extends CreatedSnapshots {
+  readonly category: string;
 }
 
-/** Makes snapshots of all streams of a fold's category that have come far enough since their last one. */
-export async function createSnapshots(
-  context: LoadContext,
-  fold: AnyFold<unknown>,
-  { minEvents = 100, signal, onProgress }: CreateSnapshotsOptions,
-): Promise<CreatedSnapshots> {
-  checkHasSnapshots(fold);
-  checkWhole('minEvents', minEvents, 1);
-  let progress: CreatedSnapshots = { streams: 0, created: 0, failed: 0 };
-  for await (const { streamName, version } of streamsOf(context, fold.category)) {
-    signal?.throwIfAborted();
-    const snapshot = await lastSnapshot(context, fold, streamName);
-    const isUsable = snapshot !== undefined && 'state' in decodeSnapshot(fold, snapshot);
-    let outcome: 'created' | 'failed' | undefined;
-    if (version - (isUsable ? snapshot.streamVersion : 0) >= minEvents) {
-      outcome = (await createOne(context, fold, streamName, signal)) ? 'created' : 'failed';
-    }
-    progress = {
-      streams: progress.streams + 1,
-      created: progress.created + (outcome === 'created' ? 1 : 0),
-      failed: progress.failed + (outcome === 'failed' ? 1 : 0),
-    };
-    onProgress?.(progress);
+/** What came of a run. */
+export type SnapshotRun =
+  /** Another process makes them. */
+  | { readonly status: 'elsewhere' }
+  /** All streams were looked at since the last run of this kind; or there was not time enough. */
+  | ({ readonly status: 'complete' | 'stopped' } & CreatedSnapshots);
+
+/** Makes snapshots in the background, until it is closed. */
+export interface SnapshotJob extends AsyncDisposable {
+  /** Begins no further stream, and resolves when the one under way is done. */
+  close(): Promise<void>;
+}
+
+/** What has snapshots. */
+type Target<C extends Categories> =
+  | Fold<CategoryName<C>, AnyEvents, unknown>
+  | AnyAggregateClass<AnyAggregate, CategoryName<C>>;
+
+const MOST = 2 ** 31 - 1;
+
+/**
+ * Makes snapshots of all streams that have come far enough, at an interval, in the background. Of several processes with
+ * the same job one works at a time; when it is gone, another one goes on within an interval.
+ *
+ * Guarantee: none is needed. A process that was frozen may work beside another one for a moment, and makes the same snapshots.
+ *
+ * @example
+ * await using job = createSnapshotJob(store, [order, Customer], { interval: 300_000, minEvents: 500 });
+ */
+export function createSnapshotJob<C extends Categories, Meta>(
+  store: EventStore<C, Meta>,
+  targets: readonly Target<C>[],
+  options: SnapshotJobOptions = {},
+): SnapshotJob {
+  const context = store[internals];
+  const folds = targets.map((target) => (isAggregateClass(target) ? target.definition : target));
+  if (folds.length === 0) throw new InvalidArgumentError('targets', 'are none: give deciders or aggregates');
+  for (const fold of folds) {
+    checkBelongs(context, fold);
+    checkHasSnapshots(context, fold);
   }
-  return progress;
+  return new Job(context, folds, options);
 }
 
-/** From the first event on: a snapshot is not made of another one, which may be wrong. */
-async function createOne(
-  context: LoadContext,
-  fold: AnyFold<unknown>,
-  streamName: string,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const replay = new Replay(undefined);
+class Job implements SnapshotJob {
+  readonly #context: LoadContext;
+  readonly #folds: readonly AnyFold<unknown>[];
+  readonly #options: SnapshotJobOptions;
+  readonly #clock: SnapshotJobClock;
+  readonly #interval: number;
+  readonly #maxTime: number;
+  readonly #maxStreams: number;
+  readonly #lease: SnapshotLease;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  /** Where the next run goes on. */
+  #at: { readonly fold: number; readonly after: string | undefined } = { fold: 0, after: undefined };
+
+  constructor(context: LoadContext, folds: readonly AnyFold<unknown>[], options: SnapshotJobOptions) {
+    this.#context = context;
+    this.#folds = folds;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#interval = checkWhole('interval', options.interval ?? 60_000, 1);
+    if (this.#interval > MOST) throw new InvalidArgumentError('interval', `${this.#interval} is more than ${MOST}`);
+    this.#maxTime = checkWhole('maxTime', options.maxTime ?? Math.ceil(this.#interval / 2), 1);
+    this.#maxStreams = checkWhole('maxStreams', options.maxStreams ?? 10_000, 1);
+    checkWhole('minEvents', options.minEvents ?? 100, 1);
+    const names = folds.map((fold) => `${fold.category}/${snapshotOptionsOf(fold).name}`);
+    this.#lease = new SnapshotLease(context.storage, { names, milliseconds: this.#interval, now: this.#clock.now });
+    this.#running = this.#loop();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #loop(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      let asked = this.#clock.now();
+      try {
+        const end = await this.#lease.take();
+        // Whoever had the lease asks for it as soon as it has surely ended, and mostly before the others do.
+        asked = this.#clock.now();
+        tell(this.#options.onRun, end === undefined ? { status: 'elsewhere' } : await this.#run(end));
+      } catch (error) {
+        if (error instanceof StoreClosedError) return;
+        tell(this.#options.onError, error);
+      }
+      const wait = Math.max(0, asked + this.#interval - this.#clock.now());
+      if (!signal.aborted) await this.#clock.sleep(wait, signal);
+    }
+  }
+
+  async #run(end: number): Promise<SnapshotRun> {
+    const deadline = Math.min(end, this.#clock.now() + this.#maxTime);
+    let total: CreatedSnapshots = { streams: 0, created: 0, failed: 0 };
+    for (let fold = this.#folds[this.#at.fold]; fold !== undefined; fold = this.#folds[this.#at.fold]) {
+      const before = total;
+      const { progress, last } = await this.#work(fold, (made) =>
+        this.#isEnough(before.streams + made.streams, deadline),
+      );
+      total = sum(total, progress);
+      const isOver = last === undefined;
+      this.#at = isOver ? { fold: this.#at.fold + 1, after: undefined } : { fold: this.#at.fold, after: last };
+      if (!isOver) return { status: 'stopped', ...total };
+    }
+    this.#at = { fold: 0, after: undefined };
+    return { status: 'complete', ...total };
+  }
+
+  #work(fold: AnyFold<unknown>, isEnough: (progress: CreatedSnapshots) => boolean) {
+    const { minEvents, onProgress } = this.#options;
+    const { category } = fold;
+    const told = (progress: CreatedSnapshots): void => tell(onProgress, { category, ...progress });
+    return createSnapshots(this.#context, fold, { minEvents, onProgress: told }, { after: this.#at.after, isEnough });
+  }
+
+  #isEnough(streams: number, deadline: number): boolean {
+    return this.#closing.signal.aborted || streams >= this.#maxStreams || this.#clock.now() >= deadline;
+  }
+}
+
+function sum(left: CreatedSnapshots, right: CreatedSnapshots): CreatedSnapshots {
+  return {
+    streams: left.streams + right.streams,
+    created: left.created + right.created,
+    failed: left.failed + right.failed,
+  };
+}
+
+/** Whoever is told must not stop the job. */
+function tell<T>(listener: ((told: T) => void) | undefined, told: T): void {
   try {
-    const { state } = await loadOn(context, fold, beginning(fold, streamName), { signal, replay });
-    const { last } = replay;
-    return last === undefined || (await context.snapshotWriter.write({ fold, streamName, state, last }));
-  } catch (error) {
-    if (!isOfStream(error)) throw error;
-    context.reportSnapshotProblem({ streamName, name: snapshotOptionsOf(fold).name, flaw: 'failed', error });
-    return false;
+    listener?.(told);
+  } catch {
+    // What has been made is made, whether it can be told or not.
   }
 }
 
-/** Whether an error lies in the events of a stream: the others can be loaded all the same. */
-function isOfStream(error: unknown): boolean {
-  return (
-    error instanceof UnknownEventTypeError ||
-    error instanceof UpcastFailedError ||
-    error instanceof InvalidEventDataError ||
-    error instanceof EvolveFailedError
-  );
-}
-
-/** Options of `verifySnapshots`. */
-export interface VerifySnapshotsOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Told after each stream how many snapshots were checked. */
-  readonly onProgress?: ((checked: number) => void) | undefined;
-}
-
-/** A snapshot that does not hold what the events say. */
-export interface WrongSnapshot {
-  readonly streamName: string;
-  readonly streamVersion: number;
-  /** Why a load would not use it; undefined where it would, and get a wrong state. */
-  readonly flaw: SnapshotFlaw | undefined;
-  /** In what its state differs from that of the events; the events are right. */
-  readonly differences: readonly Difference[];
-}
-
-/** What came of verifying snapshots. */
-export interface VerifiedSnapshots {
-  readonly checked: number;
-  readonly wrong: readonly WrongSnapshot[];
-}
-
-/** Compares the last snapshot of every stream with what its events say, from the first one on. */
-export async function verifySnapshots(
-  context: LoadContext,
-  fold: AnyFold<unknown>,
-  { signal, onProgress }: VerifySnapshotsOptions,
-): Promise<VerifiedSnapshots> {
-  checkHasSnapshots(fold);
-  const wrong: WrongSnapshot[] = [];
-  let checked = 0;
-  for await (const { streamName } of streamsOf(context, fold.category)) {
-    signal?.throwIfAborted();
-    const snapshot = await lastSnapshot(context, fold, streamName);
-    if (snapshot !== undefined) {
-      const found = await verifyOne(context, fold, snapshot, signal);
-      if (found !== undefined) wrong.push(found);
-      checked += 1;
+const systemClock: SnapshotJobClock = {
+  now: () => performance.now(),
+  sleep: async (milliseconds, signal) => {
+    try {
+      await sleep(milliseconds, undefined, { signal });
+    } catch {
+      // Closed.
     }
-    onProgress?.(checked);
-  }
-  return { checked, wrong };
-}
-
-async function verifyOne(
-  context: LoadContext,
-  fold: AnyFold<unknown>,
-  snapshot: Snapshot,
-  signal: AbortSignal | undefined,
-): Promise<WrongSnapshot | undefined> {
-  const { streamName, streamVersion } = snapshot;
-  const decoded = decodeSnapshot(fold, snapshot);
-  if ('flaw' in decoded) return { streamName, streamVersion, flaw: decoded.flaw, differences: [] };
-  const replay = new Replay(undefined);
-  const until = { version: streamVersion };
-  const { state } = await loadOn(context, fold, beginning(fold, streamName), { until, signal, replay });
-  if (replay.last?.id !== snapshot.lastEventId) {
-    return { streamName, streamVersion, flaw: 'other-history', differences: [] };
-  }
-  const found = differences(state, decoded.state);
-  return found.length === 0 ? undefined : { streamName, streamVersion, flaw: undefined, differences: found };
-}
-
-function beginning(fold: AnyFold<unknown>, streamName: string): Loaded<unknown> {
-  return { streamName, streamVersion: 0, state: initialStateOf(fold) };
-}
-
-function lastSnapshot(
-  { storage }: LoadContext,
-  fold: AnyFold<unknown>,
-  streamName: string,
-): Promise<Snapshot | undefined> {
-  const { name } = snapshotOptionsOf(fold);
-  const whole = { untilVersion: undefined, untilPosition: undefined, untilTime: undefined };
-  return storage.readSnapshot({ streamName, name, ...whole });
-}
-
-async function* streamsOf(
-  { storage, pageSize: limit }: LoadContext,
-  category: string,
-): AsyncGenerator<{ readonly streamName: string; readonly version: number }, void, undefined> {
-  let afterStreamName: string | undefined;
-  for (;;) {
-    const page = await storage.listStreams({ category, prefix: undefined, afterStreamName, limit });
-    yield* page;
-    if (page.length < limit) return;
-    afterStreamName = page.at(-1)?.streamName;
-  }
-}
-
-function checkHasSnapshots(fold: AnyFold<unknown>): void {
-  if (fold.snapshots !== undefined) return;
-  throw new InvalidArgumentError(
-    'snapshots',
-    `the definition of "${fold.category}" has none. Give it { schemaVersion: 1 }.`,
-  );
-}
+  },
+};

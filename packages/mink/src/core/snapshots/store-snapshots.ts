@@ -4,14 +4,9 @@ import type { DeleteSnapshotsQuery, SnapshotInfo } from '../storage/event-storag
 import { EventSequence } from '../store/event-sequence.ts';
 import type { LoadContext } from '../store/load.ts';
 import { checkWhole } from '../store/read-options.ts';
-import {
-  createSnapshots,
-  verifySnapshots,
-  type CreatedSnapshots,
-  type CreateSnapshotsOptions,
-  type VerifiedSnapshots,
-  type VerifySnapshotsOptions,
-} from './snapshot-job.ts';
+import { createSnapshots, type CreatedSnapshots, type CreateSnapshotsOptions } from './create-snapshots.ts';
+import { recreateSnapshots, type RecreatedSnapshots, type RecreateSnapshotsOptions } from './recreate-snapshots.ts';
+import { verifySnapshots, type VerifiedSnapshots, type VerifySnapshotsOptions } from './verify-snapshots.ts';
 
 /** The snapshots of a store. They are made and used by themselves; this is for jobs, checks and cleaning up. */
 export interface StoreSnapshots<Target> {
@@ -29,6 +24,15 @@ export interface StoreSnapshots<Target> {
    * that is wrong, shows that `evolve` has changed without its `schemaVersion`.
    */
   verify(target: Target, options?: VerifySnapshotsOptions): Promise<VerifiedSnapshots>;
+  /**
+   * Makes the snapshots anew that are wrong, or of an older version or shape of the state; with `all`, every one. A stream's
+   * snapshot takes the place of all that it has. Streams without one, and snapshots of a newer version, stay as they are. It
+   * can be stopped and run again at any time: what is right is not made twice.
+   *
+   * @example
+   * const { recreated, failed } = await store.snapshots.recreate(order);
+   */
+  recreate(target: Target, options?: RecreateSnapshotsOptions): Promise<RecreatedSnapshots>;
   /** Snapshots, by stream name, name and version, without their states. */
   list(options?: {
     readonly category?: string | undefined;
@@ -49,8 +53,9 @@ export function storeSnapshots<Target>(
   foldOf: (target: Target) => AnyFold<unknown>,
 ): StoreSnapshots<Target> {
   return {
-    create: async (target, options = {}) => createSnapshots(use(), foldOf(target), options),
+    create: async (target, options = {}) => (await createSnapshots(use(), foldOf(target), options)).progress,
     verify: async (target, options = {}) => verifySnapshots(use(), foldOf(target), options),
+    recreate: async (target, options = {}) => recreateSnapshots(use(), foldOf(target), options),
     list: ({ category, streamName } = {}) => {
       const { storage, pageSize: limit } = use();
       return new EventSequence(async function* () {

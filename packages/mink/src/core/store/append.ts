@@ -22,6 +22,7 @@ import type {
 import { parseStreamName } from '../stream-name.ts';
 import type { StoredEvent } from './categories.ts';
 import type { EventRegistry } from './event-registry.ts';
+import { signalIn, storageCall, type LazySignalOptions } from './lazy-signal.ts';
 import { keyed, KnownResult, type KeyedOptions } from './keyed.ts';
 import {
   hasGivenIds,
@@ -143,15 +144,21 @@ function checkEntry(entry: UncheckedEntry | null | undefined, names: Set<string>
 export async function sendAppend(
   context: AppendContext,
   append: PreparedAppend,
-  { signal, tx, [keyed]: slot }: StorageCallOptions & KeyedOptions,
+  options: StorageCallOptions & KeyedOptions & LazySignalOptions,
 ): Promise<Appended> {
+  const { tx, [keyed]: slot } = options;
+  const signal = signalIn(options);
   signal?.throwIfAborted();
   if (slot?.isStored === true)
     throw new InvalidArgumentError('append', 'a command with a key appends once; put everything into one append');
   const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
   const recorded = context.shapes?.admit(command.entries, tx);
   if (recorded !== undefined) await (signal === undefined ? recorded : untilAborted(recorded, signal));
-  const appended = toAppended(context, append, await sendToStorage(context, command, { signal, tx }));
+  const appended = toAppended(
+    context,
+    append,
+    await sendToStorage(context, command, storageCall(context.storage, signal, tx)),
+  );
   if (slot !== undefined) slot.isStored = true;
   return appended;
 }

@@ -1,5 +1,5 @@
 import { DatabaseUnavailableError, InvalidArgumentError, StoreClosedError, StreamNotFoundError } from '../errors.ts';
-import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
+import { internals, isAggregateClass, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
 import type { AnyFold, Decider, Fold } from '../deciders/decider.ts';
 import type { AnyEvents, EventMapOf } from '../events/define-events.ts';
 import type { Metadata } from '../metadata.ts';
@@ -532,10 +532,6 @@ export function createEventStore<C extends Categories = UntypedCategories, Meta 
   options: StoreOptions<C, Meta> = {},
 ): EventStore<C, Meta> {
   return new EventStore(storage, options);
-}
-
-function isAggregateClass(target: unknown): target is AnyAggregateClass {
-  return typeof target === 'function' && 'definition' in target;
 }
 
 /** A subscription waits for a database that is away. */

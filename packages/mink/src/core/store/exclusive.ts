@@ -19,10 +19,11 @@ import { checkExpectation, type ExecuteContext, type ExecuteResult } from './exe
 import { sendSurely, type ExecuteWithRetryOptions } from './execute-with-retry.ts';
 import { keyed, type KeyedOptions } from './keyed.ts';
 import { loadKnown, loadOn, type Known, type Loaded } from './load.ts';
+import { signalIn, type LazySignalOptions } from './lazy-signal.ts';
 import { onAbort } from './signals.ts';
 import { cacheKey } from './state-cache.ts';
 
-type Options = ExecuteWithRetryOptions<unknown, unknown> & KeyedOptions;
+type Options = ExecuteWithRetryOptions<unknown, unknown> & KeyedOptions & LazySignalOptions;
 
 /** A piece of work that waits for its turn. */
 interface Request {
@@ -86,7 +87,7 @@ export class ExclusiveStreams {
     if (options.onConflict !== undefined) {
       throw new InvalidArgumentError('onConflict', 'is never asked in exclusive mode, which waits instead of losing');
     }
-    options.signal?.throwIfAborted();
+    signalIn(options)?.throwIfAborted();
     const { fold } = actor;
     const name = streamName(fold.category, id);
     if (this.#context.storage.isInTransaction?.() === true) throw new TransactionOpenError([name]);
@@ -255,7 +256,7 @@ function together(appends: readonly PreparedAppend[], { streamVersion }: Loaded<
 
 /** Puts a request at the end; aborting its signal takes it out again, while it waits. */
 function enqueue(queue: Request[], { resolve, reject, ...rest }: Request): void {
-  const { signal } = rest.options;
+  const signal = signalIn(rest.options);
   const forget =
     signal === undefined
       ? undefined

@@ -17,6 +17,7 @@ import {
   type ExecuteResult,
 } from './execute.ts';
 import type { KeyedOptions } from './keyed.ts';
+import { signalIn, type LazySignalOptions } from './lazy-signal.ts';
 import { loadKnown, loadOn, type Loaded } from './load.ts';
 import { checkOneOf } from './read-options.ts';
 
@@ -61,7 +62,7 @@ export async function executeWithRetry(
   context: ExecuteContext,
   actor: Actor,
   id: string,
-  options: ExecuteWithRetryOptions<unknown, unknown> & KeyedOptions,
+  options: ExecuteWithRetryOptions<unknown, unknown> & KeyedOptions & LazySignalOptions,
 ): Promise<ExecuteResult<unknown>> {
   const { fold } = actor;
   const tries = new Tries(options);
@@ -85,7 +86,7 @@ export async function executeWithRetry(
       throw new ConcurrencyConflictError(streamName, expectedVersion, lost.actualVersion);
     }
     const made = tries.made;
-    const end = await tries.next(options.signal);
+    const end = await tries.next(signalIn(options));
     if (end !== undefined) throw new ConflictNotResolvedError(streamName, { tries: made, reason: end }, lost);
     const between: StoredEvent[] = [];
     known = await loadOn(context, fold, known, { ...options, onEvent: (event) => between.push(event) });
@@ -120,7 +121,7 @@ export function sendSurely(tries: Tries): typeof sendAppend {
         if (error instanceof AppendOutcomeUnknownError) unknown = error;
         // That nothing of the repeat was written says nothing about the first.
         else if (unknown === undefined || !(error instanceof DatabaseUnavailableError)) throw error;
-        if ((await tries.next(options.signal)) !== undefined) throw unknown;
+        if ((await tries.next(signalIn(options))) !== undefined) throw unknown;
       }
     }
   };

@@ -7,6 +7,7 @@ import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
 import type { StoredEvent } from './categories.ts';
 import { createCategoryRegistry } from './event-registry.ts';
 import type { KeyedOptions } from './keyed.ts';
+import type { LazySignalOptions } from './lazy-signal.ts';
 import { loadKnown, loadState, type LoadContext, type LoadOptions } from './load.ts';
 import { remember, type Replay } from '../snapshots/replay.ts';
 import type { AppendOptions } from './options.ts';
@@ -90,7 +91,7 @@ export interface Decided {
 export async function appendDecision(
   context: ExecuteContext,
   { fold, id, decision }: Decided,
-  options: ExecuteOptions<unknown> & KeyedOptions,
+  options: ExecuteOptions<unknown> & KeyedOptions & LazySignalOptions,
   send = sendAppend,
 ): Promise<ExecuteResult<unknown>> {
   try {

@@ -3,16 +3,18 @@ import type { AnyEvents } from '../events/define-events.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
 import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
-import type { EventStorage, OpenTransaction, StorageCallOptions } from '../storage/event-storage.ts';
+import type { EventStorage, OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Categories, StoredEvent } from './categories.ts';
 import { createCategoryRegistry, type UnknownEventsPolicy } from './event-registry.ts';
-import { checkPolicy, checkUntil, type Until, type UntilParts } from './read-options.ts';
+import { signalIn, type LazySignalOptions } from './lazy-signal.ts';
+import { checkPolicy, checkUntil, type Until } from './read-options.ts';
 import type { StateCache } from './state-cache.ts';
 import { streamPages } from './read-pages.ts';
 import { toStoredEvent } from './stored-event.ts';
 import { forget, OtherHistory, recall, remember, Replay } from '../snapshots/replay.ts';
-import { readBase, reportFlaw } from '../snapshots/snapshot-base.ts';
+import { readBase, reportFlaw, type BaseQuery } from '../snapshots/snapshot-base.ts';
+import { checkSnapshotName, type SnapshotOwners } from '../snapshots/snapshot-name.ts';
 import type { SnapshotProblem, SnapshotWriter } from '../snapshots/snapshot-writer.ts';
 import { typed } from '../typed.ts';
 
@@ -45,6 +47,7 @@ export interface LoadContext {
   readonly pageSize: number;
   readonly cache: StateCache | undefined;
   readonly snapshotWriter: SnapshotWriter;
+  readonly snapshotOwners: SnapshotOwners;
   readonly reportSnapshotProblem: (problem: SnapshotProblem) => void;
 }
 
@@ -75,7 +78,7 @@ export async function loadState<State>(
   context: LoadContext,
   fold: AnyFold<State>,
   id: string,
-  options: LoadOptions,
+  options: LoadOptions & LazySignalOptions,
 ): Promise<Loaded<State>> {
   const { replay, ...loaded } = await loadKnown(context, fold, id, options);
   if (replay !== undefined) remember(context, fold, { ...loaded, replay });
@@ -93,12 +96,13 @@ export async function loadKnown<State>(
   context: LoadContext,
   fold: AnyFold<State>,
   id: string,
-  options: LoadOptions,
+  options: LoadOptions & LazySignalOptions,
 ): Promise<Known<State>> {
   const name = streamName(fold.category, id);
   const nothing = { streamName: name, streamVersion: 0, state: initialStateOf(fold) };
   const { snapshots } = fold;
   const { cache } = context;
+  checkSnapshotName(context, fold);
   if (snapshots === undefined && cache === undefined) {
     return { ...(await loadOn(context, fold, nothing, options)), replay: undefined };
   }
@@ -122,8 +126,9 @@ export async function loadKnown<State>(
   }
 }
 
-function baseQuery({ until, signal, tx }: LoadOptions): StorageCallOptions & { readonly until: UntilParts } {
-  return { signal, tx, until: checkUntil(until, ['version', 'position', 'time']) };
+function baseQuery(options: LoadOptions & LazySignalOptions): BaseQuery {
+  const { until, tx } = options;
+  return { signal: signalIn(options), tx, until: checkUntil(until, ['version', 'position', 'time']) };
 }
 
 /** Folds what has come to a stream since it was `known`. */
@@ -131,10 +136,11 @@ export async function loadOn<State>(
   context: LoadContext,
   fold: AnyFold<State>,
   known: Loaded<State>,
-  options: LoadOptions & {
-    readonly onEvent?: ((event: StoredEvent) => void) | undefined;
-    readonly replay?: Replay | undefined;
-  },
+  options: LoadOptions &
+    LazySignalOptions & {
+      readonly onEvent?: ((event: StoredEvent) => void) | undefined;
+      readonly replay?: Replay | undefined;
+    },
 ): Promise<Loaded<State>> {
   const { streamName } = known;
   const registry = createCategoryRegistry(fold.category, fold.events);
@@ -144,8 +150,8 @@ export async function loadOn<State>(
   // The last event of what it goes on from is read again: it has to be the same one.
   const fromVersion = known.streamVersion + (replay?.hasBase === true ? 0 : 1);
   const query = { streamName, fromVersion, types: undefined, direction: 'forwards' as const, ...until };
-  const { signal, tx } = options;
-  const limits = { limit: undefined, pageSize: context.pageSize, signal, tx, isEager: true };
+  const { tx } = options;
+  const limits = { limit: undefined, pageSize: context.pageSize, signal: signalIn(options), tx, isEager: true };
   let { state, streamVersion } = known;
   for await (const page of streamPages(context.storage, query, limits)) {
     for (const event of page) {

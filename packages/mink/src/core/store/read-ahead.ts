@@ -1,4 +1,5 @@
 import type { RecordedEvent } from '../storage/event-storage.ts';
+import type { AnySignal } from './lazy-signal.ts';
 
 /** A page, and how to read the one after it; undefined after the last. */
 export interface Page {
@@ -11,7 +12,7 @@ export type ReadPage = () => Promise<Page>;
 
 /** How to read ahead. */
 export interface ReadAheadOptions {
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AnySignal | undefined;
   /**
    * From the first page on, for readers that want everything; else from the second on, so that whoever wants one page only
    * costs one.
@@ -41,7 +42,7 @@ export async function* readAhead(
 /** The same without reading ahead: on a connection that its owner uses between two pages. */
 export async function* readOneByOne(
   readFirst: ReadPage,
-  signal: AbortSignal | undefined,
+  signal: AnySignal | undefined,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   for (let read: ReadPage | undefined = readFirst; read !== undefined;) {
     signal?.throwIfAborted();

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogRewoundError } from '../errors.ts';
 import { readAhead, readOneByOne, type ReadPage } from './read-ahead.ts';
+import { plainSignal, storageCall, type AnySignal } from './lazy-signal.ts';
 import { untilAborted } from './signals.ts';
 import type {
   EventStorage,
@@ -16,7 +17,7 @@ import type {
 export interface PageLimits {
   readonly limit: number | undefined;
   readonly pageSize: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AnySignal | undefined;
   /** A transaction to read in; for streams only. */
   readonly tx?: OpenTransaction | undefined;
   /** Everything will be read: the second page is fetched while the first is in use. */
@@ -33,7 +34,7 @@ export function streamPages(
     (from: Pick<StreamPageQuery, 'fromVersion' | 'untilVersion'>, left: number): ReadPage =>
     async () => {
       const size = Math.min(left, pageSize);
-      const events = await storage.readStreamPage({ ...query, ...from, limit: size }, { signal, tx });
+      const events = await storage.readStreamPage({ ...query, ...from, limit: size }, storageCall(storage, signal, tx));
       const last = events.at(-1);
       if (last === undefined || events.length < size || events.length === left) return { events, next: undefined };
       const rest =
@@ -56,7 +57,10 @@ function logPages(
     (range: Pick<LogPageQuery, 'after' | 'upTo'>, left: number): ReadPage =>
     async () => {
       const size = Math.min(left, pageSize);
-      const page = await storage.readLogPage({ ...query, ...range, limit: size }, { signal });
+      const page = await storage.readLogPage(
+        { ...query, ...range, limit: size },
+        storageCall(storage, signal, undefined),
+      );
       if (page.incarnation !== undefined && page.incarnation !== incarnation) throw new IncarnationChanged();
       const rest =
         query.direction === 'forwards' ? { ...range, after: page.searchedTo } : { ...range, upTo: page.searchedTo };
@@ -82,7 +86,7 @@ export async function* boundedLogPages(
   let { after, upTo } = query;
   let left = limits.limit ?? Infinity;
   for (;;) {
-    const bound = await storage.readBound({ signal: limits.signal });
+    const bound = await storage.readBound({ signal: plainSignal(limits.signal) });
     const end = await endOf(storage, Math.min(upTo, bound.position), query.untilTime);
     try {
       const pages = logPages(

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { LazySignal, type AnySignal } from './lazy-signal.ts';
 
 /** A signal that follows others, until it is released. */
 export interface LinkedSignal {
@@ -25,8 +26,9 @@ const followers = new WeakMap<AbortSignal, Set<() => void>>();
  * Calls the follower on abort, until it is released. One listener for each signal, however many follow it: more than ten
  * would look like a leak.
  */
-export function onAbort(source: AbortSignal, follower: () => void): () => void {
+export function onAbort(source: AnySignal, follower: () => void): () => void {
   if (source.aborted) follower();
+  if (source instanceof LazySignal) return source.follow(follower);
   const known = followers.get(source);
   const all = known ?? new Set();
   if (known === undefined) {
@@ -45,7 +47,7 @@ export function allowManyListeners(signal: AbortSignal): void {
 }
 
 /** Settles with `work`, or rejects with the signal's reason as soon as it is aborted. */
-export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export function untilAborted<T>(work: Promise<T>, signal: AnySignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const release = onAbort(signal, () => reject(signal.reason));
     work.then(resolve, reject).then(release, release);

@@ -37,6 +37,7 @@ export function storeContext<C extends Categories, Meta>(
     newUuid: createUuidV7Generator(Date.now),
     cache,
     snapshotWriter: new SnapshotWriter(storage, reportSnapshotProblem),
+    snapshotOwners: new Map(),
     reportSnapshotProblem,
   };
 }

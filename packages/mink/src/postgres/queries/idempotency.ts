@@ -4,6 +4,7 @@ import { inSchema, type SchemaName } from '../schema-name.ts';
 
 /** A result as its row has it: its events are in the log. */
 export interface KeyedRow {
+  readonly key: string;
   readonly messageType: string;
   readonly fingerprint: string;
   readonly recordedAt: number;
@@ -14,16 +15,23 @@ export interface KeyedRow {
   readonly positions: readonly number[];
 }
 
-/** The first result of the command with this key, unless it has expired. */
-export function readResultQuery(schema: SchemaName, key: string): Statement {
+/** The first results of the commands with these keys, but for those that have expired. */
+export function readResultsQuery(schema: SchemaName, keys: readonly string[]): Statement {
+  // Key by key: for an array of any length, a scan of the whole table would look cheaper while the table is small, and the
+  // plan stays when it has grown.
   const sql = `
     select
-      k.message_type, k.fingerprint, (pg_catalog.date_part('epoch', k.recorded_at) * 1000)::bigint, k.outcome,
-      k.value, k.error, pg_catalog.array_to_json(k.stream_names), pg_catalog.array_to_json(k.stream_versions),
-      pg_catalog.array_to_json(k.positions)
-    from :schema.idempotency k
-    where k.key = $1 and k.expires_at > pg_catalog.clock_timestamp()`;
-  return { ...inSchema(schema, 'read_result', sql), values: [key] };
+      f.key, f.message_type, f.fingerprint, (pg_catalog.date_part('epoch', f.recorded_at) * 1000)::bigint, f.outcome,
+      f.value, f.error, pg_catalog.array_to_json(f.stream_names), pg_catalog.array_to_json(f.stream_versions),
+      pg_catalog.array_to_json(f.positions)
+    from pg_catalog.unnest($1::text[]) as w (key)
+    cross join lateral (
+      select k.*
+      from :schema.idempotency k
+      where k.key = w.key collate "C" and k.expires_at > pg_catalog.clock_timestamp()
+      limit 1
+    ) f`;
+  return { ...inSchema(schema, 'read_results', sql), values: [keys] };
 }
 
 /** Keeps a result if its key is free: gives back a row if it was. */
@@ -86,9 +94,10 @@ export function deleteExpiredResultsQuery(schema: SchemaName, limit: number): St
 
 /** A result from its row. */
 export function toKeyedRow(row: Row): KeyedRow {
-  const [messageType, fingerprint, recordedAt, outcome, value, error, names, versions, positions] = row;
+  const [key, messageType, fingerprint, recordedAt, outcome, value, error, names, versions, positions] = row;
   const streamVersions = typed<readonly number[]>(JSON.parse(versions ?? '[]'));
   return {
+    key: key ?? '',
     messageType: messageType ?? '',
     fingerprint: fingerprint ?? '',
     recordedAt: Number(recordedAt),

@@ -7,7 +7,7 @@ import { payload } from '../../events/event-schema.ts';
 import type { EventStore } from '../../store/event-store.ts';
 import { createCommandBus } from '../bus.ts';
 import { defineCommands, type CommandOf } from '../define-messages.ts';
-import { deciderHandlers } from '../handlers.ts';
+import { commandHandlers, deciderHandlers } from '../handlers.ts';
 import type { Middleware } from '../message-context.ts';
 import { recommendedPipeline } from '../recommended-pipeline.ts';
 import { idempotency } from './idempotency.ts';
@@ -90,4 +90,57 @@ describe('a repeat', () => {
     expect((await bus.dispatch(pay)).streamVersion).toBe(1);
     expect(await store.readAll().toArray()).toHaveLength(1);
   });
+});
+
+describe('a command within itself', () => {
+  const nested = defineCommands({ Outer: payload<null>(), Inner: payload<null>() });
+
+  /** A bus whose Outer sends something. */
+  function sending(work: (dispatch: (id: string, type?: 'Outer' | 'Inner') => Promise<unknown>) => unknown) {
+    const dispatch = (id: string, type: 'Outer' | 'Inner' = 'Outer'): Promise<unknown> =>
+      bus.dispatch({ ...nested[type](null), id });
+    const bus = createCommandBus(store, {
+      handlers: [
+        commandHandlers(nested, {
+          Outer: async () => ({ value: await work(dispatch) }),
+          Inner: async () => {
+            await dispatch('a');
+          },
+        }),
+      ],
+      middleware: [idempotency()],
+    });
+    return dispatch;
+  }
+
+  test('is an error, by whatever way it comes back, and the command may be sent again', async () => {
+    const error = { code: 'COMMAND_WITHIN_ITSELF', key: 'a', messageType: 'Outer' };
+    await expect(sending((dispatch) => dispatch('a'))('a')).rejects.toMatchObject(error);
+    await expect(sending((dispatch) => dispatch('b', 'Inner'))('a')).rejects.toMatchObject(error);
+    expect(await sending(() => 'done')('a')).toMatchObject({ value: 'done' });
+  });
+
+  test('is none with another id, nor as a repeat beside it', async () => {
+    let left = 2;
+    const dispatch = sending((again) => ((left -= 1) > 0 ? again('b') : 'done'));
+    const [first, repeat] = await Promise.all([dispatch('a'), dispatch('a')]);
+    expect(first).toMatchObject({ value: { value: 'done' } });
+    expect(repeat).toMatchObject({ value: { value: 'done' } });
+  });
+});
+
+test('an error that is a result keeps its code, text or number', async () => {
+  const error = Object.assign(new Error('gone'), { code: 410 });
+  const dispatch = (): Promise<unknown> => {
+    const refuse = (): never => {
+      throw error;
+    };
+    const bus = createCommandBus(store, {
+      handlers: [commandHandlers(commands, { Pay: refuse, PayAt: refuse })],
+      middleware: [idempotency({ isResult: () => true })],
+    });
+    return bus.dispatch(commands.PayAt({ invoice: '1' }, { id: 'k' }));
+  };
+  await expect(dispatch()).rejects.toBe(error);
+  await expect(dispatch()).rejects.toMatchObject({ code: 410, message: 'gone' });
 });

@@ -1,14 +1,17 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { BusinessRuleViolationError } from '../business-rule-violation.ts';
-import { IdempotencyKeyReusedError } from '../../command-errors.ts';
+import { CommandWithinItselfError, IdempotencyKeyReusedError } from '../../command-errors.ts';
 import { InvalidArgumentError } from '../../errors.ts';
 import { checkJson, type JsonObject, type JsonValue } from '../../json.ts';
 import type { KeyedResult } from '../../storage/event-storage.ts';
 import { KeySlot, KnownResult } from '../../store/keyed.ts';
 import { checkWhole } from '../../store/read-options.ts';
+import type { AnySignal } from '../../store/lazy-signal.ts';
 import { untilAborted } from '../../store/signals.ts';
 import { textProblem } from '../../stream-name.ts';
 import { fingerprintOf } from '../fingerprint.ts';
 import { typed } from '../../typed.ts';
+import { changed, signalOf } from '../lazy-context.ts';
 import { pipeline, type CommandResults, type MessageContext, type Middleware, type Next } from '../message-context.ts';
 
 const DAY = 86_400_000;
@@ -36,9 +39,17 @@ export interface IdempotencyOptions {
 interface Running {
   readonly messageType: string;
   readonly fingerprint: string;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AnySignal | undefined;
   readonly result: Promise<unknown>;
+  readonly scope: Scope;
 }
+
+/** What happens for a command, inside what happens for others, which wait for it. */
+interface Scope {
+  readonly outer: Scope | undefined;
+}
+
+const scopes = new AsyncLocalStorage<Scope>();
 
 /**
  * A command that was given an id has one effect, however often it is sent: the id and the result are stored in the
@@ -77,7 +88,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     if (known !== undefined) return first(known);
     cleanUp(results);
     try {
-      const result = await next({ ...context, [pipeline]: { ...context[pipeline], slot } });
+      const result = await next(changed(context, { [pipeline]: { ...context[pipeline], slot } }));
       if (slot.isStored) return result;
       const earlier = await results.keepResult({ ...slot.key, streams: slot.streams, error: undefined });
       return earlier === undefined ? result : await first(earlier);
@@ -94,7 +105,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
   };
 
   return async (context, next) => {
-    const { message, kind, signal } = context;
+    const { message, kind } = context;
     const { id: key, type: messageType } = message;
     if (kind === 'query' || key === undefined) return next(context);
     checkKey(key);
@@ -102,8 +113,10 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     const running = runningIn.get(results) ?? new Map<string, Running>();
     runningIn.set(results, running);
     const fingerprint = fingerprintOf(sent);
+    const signal = signalOf(context);
     for (let other = running.get(key); other !== undefined; other = running.get(key)) {
       checkSame(key, { messageType, fingerprint }, other);
+      checkNotWithin(other, key, messageType);
       try {
         return await (signal === undefined ? other.result : untilAborted(other.result, signal));
       } catch (error) {
@@ -111,10 +124,12 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
         if (other.signal?.aborted !== true || signal?.aborted === true) throw error;
       }
     }
-    const result = execute(context, next, new KeySlot({ key, messageType, fingerprint, ttl }));
+    const scope = { outer: scopes.getStore() };
+    const slot = new KeySlot({ key, messageType, fingerprint, ttl });
+    const result = scopes.run(scope, () => execute(context, next, slot));
     // Repeats wait for it as long as its sender does: one that pays no heed to its signal may never end.
     const shared = signal === undefined ? result : untilAborted(result, signal);
-    const own = { messageType, fingerprint, signal, result: shared };
+    const own = { messageType, fingerprint, signal, result: shared, scope };
     const forget = (): void => {
       if (running.get(key) === own) running.delete(key);
     };
@@ -134,6 +149,13 @@ function checkKey(key: string): void {
   }
   const problem = textProblem(key);
   if (problem !== undefined) throw new InvalidArgumentError('message.id', `${JSON.stringify(key)}: ${problem}`);
+}
+
+/** Throws where the handler of a command waits for that very command: neither would ever end. */
+function checkNotWithin(other: Running, key: string, messageType: string): void {
+  for (let scope = scopes.getStore(); scope !== undefined; scope = scope.outer) {
+    if (scope === other.scope) throw new CommandWithinItselfError(key, messageType);
+  }
 }
 
 type Content = Pick<Running, 'messageType' | 'fingerprint'>;
@@ -161,7 +183,9 @@ function toJson(error: unknown): JsonValue {
 function toError(kept: JsonValue): Error {
   const { name, message, code, ...fields } = typed<JsonObject>(kept);
   const error = new BusinessRuleViolationError(textOf(code, 'REFUSED'), textOf(message, ''));
-  return Object.assign(error, fields, { name: textOf(name, error.name) });
+  // Errors of others may have numbers.
+  const codes = typeof code === 'number' ? { code } : {};
+  return Object.assign(error, fields, { name: textOf(name, error.name) }, codes);
 }
 
 function textOf(value: JsonValue | undefined, otherwise: string): string {

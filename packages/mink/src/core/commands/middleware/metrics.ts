@@ -1,4 +1,4 @@
-import type { MessageContext, Middleware } from '../message-context.ts';
+import { pipeline, type MessageContext, type Middleware } from '../message-context.ts';
 import { errorCodeOf, statusOf, type MessageStatus } from './outcome.ts';
 
 /** One message, measured. */
@@ -8,7 +8,13 @@ export interface MessageMeasurement {
   readonly status: MessageStatus;
   /** The stable code of the error it ended with. */
   readonly errorCode: string | undefined;
+  /** From this layer on: with all layers further in, all tries, and what they wait for. */
   readonly seconds: number;
+  /**
+   * In the handler alone, all tries together: loading, deciding, appending. Undefined where it was not asked, as for a message
+   * that was refused before, or a repeat.
+   */
+  readonly handlerSeconds: number | undefined;
 }
 
 /**
@@ -22,11 +28,16 @@ export function metrics(
 ): Middleware {
   const { now = () => performance.now() } = options;
   return async (context, next) => {
+    const { stopwatch } = context[pipeline];
+    stopwatch.now = now;
     const begin = now();
     const tell = (status: MessageStatus, errorCode: string | undefined): void => {
       const { kind, message } = context;
       try {
-        record({ kind, type: message.type, status, errorCode, seconds: (now() - begin) / 1_000 });
+        const seconds = (now() - begin) / 1_000;
+        const { milliseconds } = stopwatch;
+        const handlerSeconds = milliseconds === undefined ? undefined : milliseconds / 1_000;
+        record({ kind, type: message.type, status, errorCode, seconds, handlerSeconds });
       } catch {
         // What has been done is done, whether it can be counted or not.
       }

@@ -26,7 +26,6 @@ import { logging } from './logging.ts';
 import { metrics, type MessageMeasurement } from './metrics.ts';
 import { recovery } from './recovery.ts';
 import { mayPass, retry } from './retry.ts';
-import { timeout } from './timeout.ts';
 import { tracing, type Span, type Tracer } from './tracing.ts';
 import { validation } from './validation.ts';
 
@@ -159,46 +158,6 @@ describe('authorize', () => {
   });
 });
 
-describe('timeout', () => {
-  test('stops waiting for a handler that never returns, and aborts its signal', async () => {
-    let signal: AbortSignal | undefined;
-    const dispatch = busDoing((_, context) => {
-      ({ signal } = context);
-      return new Promise(() => undefined);
-    }, timeout(1));
-    await expect(dispatch()).rejects.toMatchObject({ code: 'MESSAGE_TIMEOUT', messageType: 'Do', milliseconds: 1 });
-    expect(signal?.reason).toMatchObject({ code: 'MESSAGE_TIMEOUT' });
-  });
-
-  test('is nothing to a handler that is in time, whether it succeeds or fails', async () => {
-    const dispatch = busDoing((n) => (n === 1 ? 'done' : failing(new Refused())()), timeout(60_000));
-    expect((await dispatch(1)).value).toBe('done');
-    await expect(dispatch(2)).rejects.toThrow('Not today.');
-  });
-
-  test('hands on the signal of the sender', async () => {
-    const controller = new AbortController();
-    const reason = new Error('gone');
-    const dispatch = busDoing(async (_, { signal }) => {
-      controller.abort(reason);
-      signal?.throwIfAborted();
-    }, timeout(60_000));
-    await expect(dispatch(1, {}, { signal: controller.signal })).rejects.toBe(reason);
-  });
-
-  test('does not end the process when the handler fails later', async () => {
-    let fail: (error: Error) => void = () => undefined;
-    const dispatch = busDoing(() => new Promise((_, reject) => (fail = reject)), timeout(1));
-    await expect(dispatch()).rejects.toMatchObject({ code: 'MESSAGE_TIMEOUT' });
-    fail(new Error('too late'));
-    await new Promise(setImmediate);
-  });
-
-  test.each([0, -1, 1.5, Number.NaN, 2 ** 31])('refuses %d', (milliseconds) => {
-    expect(() => timeout(milliseconds)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
-  });
-});
-
 describe('retry', () => {
   const conflict = new ConcurrencyConflictError('A-1', 1, 2);
 
@@ -309,12 +268,31 @@ describe('metrics', () => {
     await busDoing((n) => n, layer)();
     await expect(busDoing(failing(new Refused()), layer)()).rejects.toThrow(Error);
     await expect(busDoing(failing(new Error('a bug')), layer)()).rejects.toThrow(Error);
-    const common = { kind: 'command', type: 'Do', seconds: 0.025 };
+    // Every look at the clock is 25 ms: the layer's own two, and between them the handler's.
+    const common = { kind: 'command', type: 'Do', seconds: 0.075, handlerSeconds: 0.025 };
     expect(measured).toEqual([
       { ...common, status: 'succeeded', errorCode: undefined },
       { ...common, status: 'refused', errorCode: 'NOT_TODAY' },
       { ...common, status: 'failed', errorCode: 'Error' },
     ]);
+  });
+
+  test('tell how long the handler alone took, with all tries, and of none where it was not asked', async () => {
+    const measured: MessageMeasurement[] = [];
+    const layer = metrics((one) => void measured.push(one), { now: clock() });
+    let tries = 0;
+    const work = (): void => {
+      if ((tries += 1) === 1) throw new OverloadedError(1);
+    };
+    await busDoing(work, layer, retry({ backoff: 0 }))();
+    await expect(
+      busDoing(
+        work,
+        layer,
+        authorize(() => false),
+      )(),
+    ).rejects.toThrow('may not');
+    expect(measured.map(({ handlerSeconds }) => handlerSeconds)).toEqual([0.05, undefined]);
   });
 
   test('fail nothing when the hook does', async () => {

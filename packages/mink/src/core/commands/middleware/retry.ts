@@ -1,5 +1,6 @@
 import { ConcurrencyConflictError, DatabaseError, DatabaseUnavailableError, OverloadedError } from '../../errors.ts';
 import { checkRetryOptions, Tries, type RetryOptions } from '../../retry/backoff.ts';
+import { signalOf } from '../lazy-context.ts';
 import type { Middleware } from '../message-context.ts';
 
 /** Serialization failure, deadlock, lock not available, and the server's lack of something that may come back. */
@@ -30,7 +31,7 @@ export function retry(options: RetryLayerOptions = {}): Middleware {
       } catch (error) {
         // Whoever named a version has to look at the new one.
         const isTheirs = error instanceof ConcurrencyConflictError && context.expectedVersion !== undefined;
-        if (isTheirs || !canSucceed(error) || (await tries.next(context.signal)) !== undefined) throw error;
+        if (isTheirs || !canSucceed(error) || (await tries.next(signalOf(context))) !== undefined) throw error;
       }
     }
   };

@@ -1,8 +1,10 @@
 import { MessageTimeoutError } from '../../command-errors.ts';
 import { InvalidArgumentError } from '../../errors.ts';
 import { checkWhole } from '../../store/read-options.ts';
+import { LazySignal } from '../../store/lazy-signal.ts';
 import { onAbort } from '../../store/signals.ts';
-import type { Middleware } from '../message-context.ts';
+import { signalOf, withLazySignal } from '../lazy-context.ts';
+import type { MessageContext, Middleware, Next } from '../message-context.ts';
 
 /** A timer that is set for longer ends at once. */
 const LONGEST = 2 ** 31 - 1;
@@ -16,24 +18,32 @@ const LONGEST = 2 ** 31 - 1;
 export function timeout(milliseconds: number): Middleware {
   checkWhole('timeout', milliseconds, 1);
   if (milliseconds > LONGEST) throw new InvalidArgumentError('timeout', `${milliseconds} is more than ${LONGEST}`);
-  return (context, next) => {
-    const controller = new AbortController();
-    const { signal } = context;
-    const release = signal === undefined ? undefined : onAbort(signal, () => controller.abort(signal.reason));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+  return (context, next) =>
+    new Promise((resolve, reject) => {
+      const lazy = new LazySignal();
+      const outer = signalOf(context);
+      const release = outer === undefined ? undefined : onAbort(outer, () => lazy.abort(outer.reason));
+      const timer = setTimeout(() => {
         const error = new MessageTimeoutError(context.message.type, milliseconds);
-        controller.abort(error);
+        release?.();
+        lazy.abort(error);
         reject(error);
       }, milliseconds);
+      const end = (): void => {
+        clearTimeout(timer);
+        release?.();
+      };
+      // Nobody hears of what comes after the time is up.
+      const work = handOn(next, withLazySignal(context, lazy));
+      work.then(resolve, reject).then(end, end);
     });
-    const work = next({ ...context, signal: controller.signal });
-    // Nobody hears of it when it fails after the time is up.
-    work.catch(() => undefined);
-    return Promise.race([work, late]).finally(() => {
-      clearTimeout(timer);
-      release?.();
-    });
-  };
+}
+
+/** A layer of somebody's own may throw instead of rejecting: the timer must not go on. */
+function handOn(next: Next, context: MessageContext): Promise<unknown> {
+  try {
+    return next(context);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

@@ -1,4 +1,5 @@
-import { validate, type Middleware } from '../message-context.ts';
+import type { Middleware } from '../message-context.ts';
+import { validate } from '../validate.ts';
 
 /**
  * Checks the data by its schema here already: the layers further in, such as an authorisation, see what the schema made of
