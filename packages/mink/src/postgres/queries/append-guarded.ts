@@ -1,3 +1,4 @@
+import { stringifyJson } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 import { parseAppendAnswers, toArrays } from './append.ts';
@@ -33,7 +34,7 @@ function keyArrays(commands: readonly EncodedCommand[]): readonly unknown[] {
     keys.map((key) => key?.key ?? null),
     keys.map((key) => key?.messageType ?? null),
     keys.map((key) => key?.fingerprint ?? null),
-    keys.map((key) => (key?.value === undefined ? null : JSON.stringify(key.value))),
+    keys.map((key) => (key?.value === undefined ? null : stringifyJson(key.value, true))),
     keys.map((key) => key?.ttl ?? null),
   ];
 }

@@ -1,4 +1,11 @@
-import { typed, type JsonValue, type KeyedOutcome, type NewKeyedResult, type RecordedEvent } from '../../core/index.ts';
+import {
+  stringifyJson,
+  typed,
+  type JsonValue,
+  type KeyedOutcome,
+  type NewKeyedResult,
+  type RecordedEvent,
+} from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 
@@ -57,8 +64,8 @@ export function keepResultQuery(schema: SchemaName, result: NewKeyedResult): Sta
       messageType,
       fingerprint,
       error === undefined ? 'value' : 'refused',
-      value === undefined ? null : JSON.stringify(value),
-      error === undefined ? null : JSON.stringify(error),
+      value === undefined ? null : stringifyJson(value, true),
+      error === undefined ? null : stringifyJson(error, true),
       streams.map(({ streamName }) => streamName),
       streams.map(({ streamVersion }) => streamVersion),
       ttl,

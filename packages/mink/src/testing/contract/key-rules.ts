@@ -213,13 +213,17 @@ export const keyRules: readonly Rule[] = [
   {
     name: 'keys may be any text, and values any JSON',
     check: async ({ storage }) => {
+      // As with payloads of events: what comes back is what went in, -0 included.
       const keys = ["'; drop table x --", 'ключ', '🔑', 'a,b', '{"a":1}', 'null', ' ', '"'];
       for (const [n, key] of keys.entries()) {
         const { key: whole, ...rest } = command(key, { n });
-        const value = n % 2 === 0 ? [key, null, { [key]: 0.1 }] : key;
+        const value = n % 2 === 0 ? [key, null, { [key]: 0.1, zero: -0 }] : key;
         await storage.append({ ...rest, key: whole === undefined ? undefined : { ...whole, value } });
         const outcome = (await storage.readResult(key))?.outcome;
         deepStrictEqual(outcome?.status === 'appended' ? outcome.value : undefined, value);
+        await storage.keepResult({ ...refused, key: `not ${key}`, error: [value] });
+        const kept = (await storage.readResult(`not ${key}`))?.outcome;
+        deepStrictEqual(kept, { status: 'refused', error: [value] });
       }
     },
   },
