@@ -276,23 +276,11 @@ begin
 
   -- 5. The result belongs to the key; who lost at the streams leaves nothing behind.
   if cardinality(new_keys) > 0 then
-    -- The same ids are a repeat if the same events have them, in the same order.
+    -- Whether the same ids are a repeat or a mistake, the caller has to see first; then it keeps the result.
     kept := array(
       select o.nr
       from unnest(outcomes) with ordinality as o (outcome, nr)
       where o.outcome = 0
-        or o.outcome = 2 and not exists (
-          select
-          from (
-            select
-              e.stream, e.type, e.data, e.position, lag(e.position) over (partition by e.stream order by e.nr) as before
-            from unnest(event_streams, event_types, event_data, append_v2.positions)
-              with ordinality as e (stream, type, data, position, nr)
-          ) w
-          join :schema.events x on x.global_position = w.position
-          where stream_commands[w.stream] = o.nr
-            and (x.type <> w.type or x.data::text <> w.data::text or w.position < w.before)
-        )
     );
 
     update :schema.idempotency k
