@@ -143,6 +143,16 @@ export class GuardModel {
     return [this.#held, results];
   }
 
+  /** Equal for two that cannot be told apart, ids of events included. */
+  state(): unknown {
+    const results = this.#results.map(({ result: { outcome, ...rest }, isExpired }) => [
+      rest,
+      outcome.status === 'refused' ? outcome : [outcome.value, toIds(outcome.entries)],
+      isExpired,
+    ]);
+    return [this.#held, results];
+  }
+
   /** The stream that was the first to have a value that stays with it. */
   #ownerForEver(set: string, value: string): string | undefined {
     return this.#held.find(({ hold }) => hold.isForever && hold.set === set && hold.values.includes(value))?.streamName;
@@ -156,6 +166,21 @@ export class GuardModel {
     );
     return isToldAnew ? undefined : holder;
   }
+}
+
+/** Streams of a result with their versions and the ids of their events. */
+export function toIds(
+  entries: readonly {
+    readonly streamName: string;
+    readonly streamVersion: number;
+    readonly events: readonly { readonly id: string }[];
+  }[],
+): readonly (readonly [streamName: string, version: number, ids: readonly string[]])[] {
+  return entries.map(({ streamName, streamVersion, events }) => [
+    streamName,
+    streamVersion,
+    events.map(({ id }) => id),
+  ]);
 }
 
 /** What must become of an append with a key or values. Changes nothing. */

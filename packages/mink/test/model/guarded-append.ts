@@ -1,5 +1,12 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert';
-import type { AppendCommand, AppendOutcome, KeyedOutcome, KeyedResult, PreparedEvent } from '../../src/index.ts';
+import type {
+  AppendCommand,
+  AppendOutcome,
+  KeyedOutcome,
+  KeyedResult,
+  NewKeyedResult,
+  PreparedEvent,
+} from '../../src/index.ts';
 import {
   judgeGuarded,
   type GuardedEvent,
@@ -24,7 +31,7 @@ const SHORT = 1;
 export async function appendGuarded(subject: Subject, input: GuardedInput, ttl = LONG): Promise<boolean> {
   const verdict = judgeGuarded({ log: subject.model, guards: subject.guards }, input);
   countEnding(subject, input, verdict);
-  const answer = await subject.storage.append(toCommand(input, ttl, () => subject.newId()));
+  const answer = await subject.storage.append(toCommand(input, { newId: () => subject.newId(), ttl }));
   switch (verdict.status) {
     case 'known':
       ok(answer.status === 'known', `the key has a result: ${JSON.stringify(answer)}`);
@@ -58,14 +65,7 @@ export async function keepResult(
 ): Promise<void> {
   const known = subject.guards.result(key.key);
   subject.count(known === undefined ? `kept a result: ${outcome.status}` : 'kept no result: there was one');
-  const { status } = outcome;
-  const kept = await subject.storage.keepResult({
-    ...key,
-    ttl: expires ? SHORT : LONG,
-    value: status === 'refused' ? undefined : outcome.value,
-    error: status === 'refused' ? outcome.error : undefined,
-    streams: status === 'refused' ? [] : outcome.entries,
-  });
+  const kept = await subject.storage.keepResult(keepInput({ ...key, outcome }, expires ? SHORT : LONG));
   if (known !== undefined) {
     ok(kept !== undefined, 'a result was kept over another one');
     checkResult(kept, known);
@@ -74,6 +74,12 @@ export async function keepResult(
   strictEqual(kept, undefined);
   subject.guards.keep({ ...key, outcome });
   if (expires) await expire(subject, key.key);
+}
+
+/** A result as a storage is to keep it. */
+export function keepInput({ outcome, ...key }: ModelResult, ttl = LONG): NewKeyedResult {
+  if (outcome.status === 'refused') return { ...key, ttl, value: undefined, error: outcome.error, streams: [] };
+  return { ...key, ttl, value: outcome.value, error: undefined, streams: outcome.entries };
 }
 
 type KeyOnly = Omit<ModelResult, 'outcome'>;
@@ -115,8 +121,7 @@ function countEnding(subject: Subject, { entries, key }: GuardedInput, verdict: 
 /** An append as a storage takes it. */
 export function toCommand(
   { entries, mayBeRepeated, key }: GuardedInput,
-  ttl: number,
-  newId: () => string,
+  { newId, ttl = LONG }: { readonly newId: () => string; readonly ttl?: number },
 ): AppendCommand {
   return {
     mayBeRepeated,
@@ -136,7 +141,7 @@ function prepare({ type, data, id }: GuardedEvent, newId: () => string): Prepare
 }
 
 /** What the model says of a refused append, from what the storage says. */
-function factsOf(answer: AppendOutcome, { entries }: GuardedInput): unknown {
+export function factsOf(answer: AppendOutcome, { entries }: GuardedInput): Readonly<Record<string, unknown>> {
   switch (answer.status) {
     case 'conflict': {
       const { streamName, actualVersion } = answer;
@@ -148,7 +153,7 @@ function factsOf(answer: AppendOutcome, { entries }: GuardedInput): unknown {
       return { code: 'IDEMPOTENCY_MISMATCH', streamName, eventIds };
     }
     default:
-      return answer;
+      return { ...answer };
   }
 }
 

@@ -1,6 +1,6 @@
 import { ok, strictEqual } from 'node:assert';
 import { boolean, constantFrom, nat, option, record, type Arbitrary } from 'fast-check';
-import type { ExpectedVersion, Hold, JsonValue } from '../../src/index.ts';
+import type { Hold, JsonValue } from '../../src/index.ts';
 import type { GuardedEntry, GuardedEvent, GuardedInput } from './guard-model.ts';
 import { appendExpiring, appendGuarded, checkKey, keepResult } from './guarded-append.ts';
 import {

@@ -42,7 +42,7 @@ export function hold(set: 'email' | 'number', list: readonly string[]): Hold {
 }
 
 /** An empty list gives everything up. */
-export const holds: Arbitrary<readonly Hold[]> = oneof(
+const holds: Arbitrary<readonly Hold[]> = oneof(
   { weight: 4, arbitrary: subarray([...EMAILS], { maxLength: 3 }).map((list) => [hold('email', list)]) },
   { weight: 2, arbitrary: subarray([...NUMBERS], { maxLength: 2 }).map((list) => [hold('number', list)]) },
   {

@@ -43,13 +43,9 @@ export function memoryKind(): SubjectKind {
   };
 }
 
-let schemas = 0;
-
-/** Each in a schema of its own: cheaper than a database. */
-export function postgresKind(url: string): SubjectKind {
-  schemas += 1;
-  const schema = `model_${schemas}`;
-  const disturbances: readonly (() => Promise<unknown>)[] = [
+/** What other clients, time and maintenance do to a schema. */
+function disturbancesOf(url: string, schema: string): readonly (() => Promise<unknown>)[] {
+  return [
     // An append of somebody else that is rolled back leaves a gap.
     async () => {
       const client = await openClient(url);
@@ -81,6 +77,15 @@ export function postgresKind(url: string): SubjectKind {
       ),
     () => runSql(url, `vacuum analyze ${schema}.streams, ${schema}.events, ${schema}.idempotency, ${schema}.claims`),
   ];
+}
+
+let schemas = 0;
+
+/** Each in a schema of its own: cheaper than a database. */
+export function postgresKind(url: string): SubjectKind {
+  schemas += 1;
+  const schema = `model_${schemas}`;
+  const disturbances = disturbancesOf(url, schema);
   return {
     name: 'postgres',
     open: () => createPostgresStorage({ url, schema, pollInterval: 5 }),
