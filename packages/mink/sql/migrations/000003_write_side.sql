@@ -68,6 +68,7 @@ comment on table :schema.claims is
 --   command_ttls        for each command: how long its result is kept, in milliseconds
 --   hold_streams        for each value to hold: the stream, by its place in stream_names
 --   hold_values         the value; null where the stream gives up all values of the set
+--   hold_forever        whether no other stream may ever have it; null: nor this one now, which has given it up already
 --
 -- A stream holds exactly the values given here of every set that is named for it. Outcomes as in append_v1, and
 --   5  the key has a result already
@@ -343,7 +344,10 @@ begin
     where c.stream_name = g.stream_name collate "C" and c.set_name = g.set_name collate "C" and c.is_forever;
 
     update :schema.claims c
-    set stream_name = stream_names[h.stream], is_held = true, is_forever = c.is_forever or h.forever
+    set
+      stream_name = stream_names[h.stream],
+      is_held = h.forever is not null,
+      is_forever = c.is_forever or coalesce(h.forever, true)
     from unnest(hold_streams, hold_sets, hold_values, hold_forever) as h (stream, set_name, value, forever)
     where c.set_name = h.set_name collate "C"
       and c.value = h.value collate "C"

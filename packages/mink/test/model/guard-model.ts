@@ -97,8 +97,8 @@ export class GuardModel {
   /** The first value that somebody else has, and does not give up with the same append. */
   findTaken(entries: readonly EntryInput[]): TakenFacts | undefined {
     for (const { streamName, holds = [] } of entries) {
-      for (const { set, values } of holds) {
-        for (const value of values) {
+      for (const { set, values, givenUp = [] } of holds) {
+        for (const value of [...values, ...givenUp]) {
           const heldBy = this.#ownerForEver(set, value) ?? this.#ownerBeside(entries, set, value);
           if (heldBy !== undefined && heldBy !== streamName) return { streamName, set, value, heldBy };
         }
@@ -155,7 +155,10 @@ export class GuardModel {
 
   /** The stream that was the first to have a value that stays with it. */
   #ownerForEver(set: string, value: string): string | undefined {
-    return this.#held.find(({ hold }) => hold.isForever && hold.set === set && hold.values.includes(value))?.streamName;
+    return this.#held.find(
+      ({ hold: { isForever, values, givenUp = [], ...hold } }) =>
+        isForever && hold.set === set && (values.includes(value) || givenUp.includes(value)),
+    )?.streamName;
   }
 
   /** The holder of a value, unless these entries say anew what it holds. */

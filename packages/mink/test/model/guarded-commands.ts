@@ -40,7 +40,11 @@ function toEntries(
         made += 1;
         return { type: 'Guarded', data, id: firstId === undefined ? undefined : IDS[(firstId + made) % IDS.length] };
       }),
-      holds: holds?.map((it) => ({ ...it, values: it.values.filter((value) => isFirst(it.set, value)) })),
+      holds: holds?.map((it) => ({
+        ...it,
+        values: it.values.filter((value) => isFirst(it.set, value)),
+        givenUp: it.givenUp?.filter((value) => isFirst(it.set, value)),
+      })),
     };
   });
 }

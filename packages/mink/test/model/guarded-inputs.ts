@@ -46,6 +46,12 @@ const holds: Arbitrary<readonly Hold[]> = oneof(
   { weight: 4, arbitrary: subarray([...EMAILS], { maxLength: 3 }).map((list) => [hold('email', list)]) },
   { weight: 2, arbitrary: subarray([...NUMBERS], { maxLength: 2 }).map((list) => [hold('number', list)]) },
   {
+    weight: 2,
+    arbitrary: subarray([...NUMBERS], { minLength: 1, maxLength: 3 }).map((list) => [
+      { ...hold('number', list.slice(1)), givenUp: list.slice(0, 1) },
+    ]),
+  },
+  {
     weight: 1,
     arbitrary: record({ email: constantFrom(...EMAILS), number: constantFrom(...NUMBERS) }).map(({ email, number }) => [
       hold('number', [number]),

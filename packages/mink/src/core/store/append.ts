@@ -6,7 +6,7 @@ import {
   StreamClosedError,
   UniqueValueTakenError,
 } from '../errors.ts';
-import { holdsAfter } from '../events/unique-sets.ts';
+import { holdsAfter, wantedValues } from '../events/unique-sets.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
 import type {
@@ -103,8 +103,9 @@ function checkApart(entries: readonly AppendCommandEntry[]): void {
   if (entries.length < 2) return;
   const holders = new Map<string, string>();
   for (const { streamName, holds = [] } of entries) {
-    for (const { set, values } of holds) {
-      for (const value of values) {
+    for (const hold of holds) {
+      const { set } = hold;
+      for (const value of wantedValues(hold)) {
         const heldBy = holders.get(`${set}\0${value}`);
         if (heldBy !== undefined) throw new UniqueValueTakenError(streamName, { set, value, heldBy });
         holders.set(`${set}\0${value}`, streamName);

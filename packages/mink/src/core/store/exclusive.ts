@@ -9,7 +9,8 @@ import type { AnyFold } from '../deciders/decider.ts';
 import { currentMetadata, runWithMetadata, type Metadata } from '../metadata.ts';
 import { Tries } from '../retry/backoff.ts';
 import { remember } from '../snapshots/replay.ts';
-import type { Hold, OpenTransaction } from '../storage/event-storage.ts';
+import { lastHolds } from '../events/unique-sets.ts';
+import type { OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Actor, Decision } from './actor.ts';
 import { prepareAppend, type PreparedAppend } from './append.ts';
@@ -254,12 +255,12 @@ function together(appends: readonly PreparedAppend[], { streamVersion }: Loaded<
   const [first] = entries;
   if (first === undefined) throw new Error('nothing is appended');
   // What a later one says of a set counts.
-  const holds = new Map<string, Hold>(entries.flatMap((entry) => (entry.holds ?? []).map((hold) => [hold.set, hold])));
+  const holds = lastHolds(entries.flatMap((entry) => entry.holds ?? []));
   const entry = {
     ...first,
     expectedVersion: streamVersion,
     events: entries.flatMap(({ events }) => events),
-    ...(holds.size === 0 ? undefined : { holds: [...holds.values()] }),
+    ...(holds.length === 0 ? undefined : { holds }),
   };
   const mayBeRepeated = appends.some(({ command }) => command.mayBeRepeated);
   return { command: { entries: [entry], mayBeRepeated }, data: [appends.flatMap(({ data }) => data[0] ?? [])] };

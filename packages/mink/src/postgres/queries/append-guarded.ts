@@ -45,15 +45,17 @@ interface HeldValue {
   readonly set: string;
   /** Null where the stream gives up what it holds of the set. */
   readonly value: string | null;
-  readonly isForever: boolean;
+  /** Null: for all time, and given up already. */
+  readonly isForever: boolean | null;
 }
 
 function heldValues(commands: readonly EncodedCommand[]): readonly HeldValue[] {
   const entries = commands.flatMap(({ command }) => command.entries);
   return entries.flatMap(({ holds = [] }, index) =>
-    holds.flatMap(({ set, values, isForever }) =>
-      (values.length === 0 ? [null] : values).map((value) => ({ stream: index + 1, set, value, isForever })),
-    ),
+    holds.flatMap(({ set, values, isForever, givenUp = [] }) => [
+      ...(values.length === 0 ? [null] : values).map((value) => ({ stream: index + 1, set, value, isForever })),
+      ...givenUp.map((value) => ({ stream: index + 1, set, value, isForever: null })),
+    ]),
   );
 }
 
