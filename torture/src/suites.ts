@@ -1,4 +1,5 @@
 import type { Request } from './arguments.ts';
+import { commandsSuite } from './commands/commands-suite.ts';
 import { feedSuite } from './feed/feed-suite.ts';
 import type { PlacedFinding } from './feed/run.ts';
 
@@ -20,12 +21,15 @@ export interface SuiteReport {
   readonly doubts: readonly string[];
 }
 
-export type SuiteName = 'feed';
+export type SuiteName = 'feed' | 'commands';
 
 type Suite = (request: Request, context: SuiteContext) => Promise<SuiteReport>;
 
 /** Another suite is another line here. */
-export const SUITES: Readonly<Record<SuiteName, Suite>> = { feed: feedSuite };
+export const SUITES: Readonly<Record<SuiteName, Suite>> = {
+  feed: feedSuite,
+  commands: commandsSuite,
+};
 
 export function isSuite(name: string): name is SuiteName {
   return Object.hasOwn(SUITES, name);

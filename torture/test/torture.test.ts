@@ -1,57 +1,8 @@
 import { strictEqual } from 'node:assert';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-
-const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-  /** The last line of the output, if it is JSON. */
-  readonly summary: Record<string, unknown>;
-}
-
-/** A run of the program. */
-class Torture {
-  readonly #process;
-  readonly #ended: Promise<unknown[]>;
-  #output = '';
-  #errors = '';
-
-  constructor(args: readonly string[]) {
-    this.#process = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#ended = once(this.#process, 'close');
-    this.#process.stdout.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
-    this.#process.stderr.on('data', (chunk: Buffer) => (this.#errors += chunk.toString()));
-  }
-
-  get errors(): string {
-    return this.#errors;
-  }
-
-  interrupt(): void {
-    this.#process.kill('SIGINT');
-  }
-
-  async end(): Promise<Ended> {
-    await this.#ended;
-    const last = this.#output.trimEnd().split('\n').at(-1) ?? '';
-    const summary = last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {};
-    return { code: this.#process.exitCode, output: this.#output, errors: this.#errors, summary };
-  }
-}
-
-/** For the evidence of a run; it goes with the test. */
-async function temporaryDirectory(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), 'mink-torture-test-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
+import { temporaryDirectory, Torture } from './support/torture-run.ts';
 
 // Together: each waits for its servers most of the time.
 describe.concurrent('the torture of the feed', () => {
@@ -112,13 +63,15 @@ describe.concurrent('the torture of the feed', () => {
 
 describe('the command line', () => {
   test.each([
-    [['--suite', 'aggregates'], 'there is no suite "aggregates"; there is feed'],
-    [[], 'name a suite with --suite (feed)'],
+    [['--suite', 'aggregates'], 'there is no suite "aggregates"; there is feed, commands'],
+    [[], 'name a suite with --suite (feed, commands)'],
     [['--suite', 'feed', '--seconds', 'soon'], '--seconds "soon" is not a whole number from 1'],
     [['--suite', 'feed', '--seed', '-1'], '--seed'],
     [['--suite', 'feed', '--postgres', 'mysql'], '--postgres is npm or system, not "mysql"'],
     [['--suite', 'feed', '--phases', 'stress,peace'], '--phases: "peace" is not one of stress, kill'],
     [['--suite', 'feed', '--sabotage', 'all'], '--sabotage "all" is not one of no-floor-lock'],
+    [['--suite', 'commands', '--sabotage', 'no-bound'], '--sabotage "no-bound" is not one of no-keys, no-claims'],
+    [['--suite', 'commands', '--phases', 'stress'], '--phases is for the suite feed'],
     [['--suite', 'feed', '--loud'], "Unknown option '--loud'"],
   ])('refuses %j with exit code 2', async (args, message) => {
     const { code, output, errors } = await new Torture(args).end();
@@ -131,5 +84,42 @@ describe('the command line', () => {
     const { code, output } = await new Torture(['--help']).end();
     expect(code).toBe(0);
     for (const option of ['--suite', '--seconds', '--seed', '--cycles', '--postgres']) expect(output).toContain(option);
+  });
+});
+
+// When those of the feed have ended, which keep a small machine busy.
+describe.concurrent('the torture of commands', () => {
+  const seed = String(Math.floor(Math.random() * 2 ** 32));
+  const commands = (evidence: string, ...args: readonly string[]): Torture =>
+    new Torture(['--suite', 'commands', '--seed', seed, '--evidence', evidence, ...args]);
+
+  test(
+    'in its short form, finds one effect and one answer for each command, while the control does some twice',
+    { timeout: 300_000 },
+    async () => {
+      await using directory = await temporaryDirectory();
+      const { code, errors, summary } = await commands(directory.path, '--seconds', '3', '--cycles', '8').end();
+      strictEqual(code, 0, errors);
+      expect(summary).toMatchObject({ suite: 'commands', seed: Number(seed), lost: 0, repeated: 0, violations: 0 });
+      expect(summary['controlsLost']).toBeGreaterThan(0);
+      expect(summary['unanswered']).toBeGreaterThan(0);
+      const kinds = ['kill backend', 'kill sender', 'kill server', 'terminate backend'];
+      expect(Object.keys(summary['kills'] ?? {}).toSorted()).toEqual(kinds);
+      expect(await readdir(directory.path)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['a key that whoever comes later takes over', 'no-keys', /REPEATED: took effect more than once/u],
+    ['a value that nobody minds', 'no-claims', /HOLDER: .* both hold email/u],
+  ])('finds what comes of %s', { timeout: 300_000 }, async (_what, sabotage, finding) => {
+    await using directory = await temporaryDirectory();
+    const run = commands(directory.path, '--seconds', '10', '--cycles', '0', '--sabotage', sabotage);
+    const { code, errors, summary } = await run.end();
+    strictEqual(code, 1, errors);
+    expect(errors).toMatch(finding);
+    expect(Number(summary['repeated']) + Number(summary['violations'])).toBeGreaterThan(0);
+    const [kept = ''] = await readdir(directory.path);
+    expect(await readdir(join(directory.path, kept, 'commands-1'))).toContain('findings.json');
   });
 });

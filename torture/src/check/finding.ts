@@ -9,6 +9,7 @@
  * - `answer`: what a writer was told is not what is stored
  * - `unwanted`: a reader was given what its filter excludes
  * - `stuck`: readers are held by nobody, or for longer than anybody may hold them
+ * - `holder`: a value of a unique set belongs to two streams, or to another one than the events say
  * - `unexpected`: an error that is not documented
  */
 export type FindingKind =
@@ -22,6 +23,7 @@ export type FindingKind =
   | 'answer'
   | 'unwanted'
   | 'stuck'
+  | 'holder'
   | 'unexpected';
 
 /** One thing that must not be, and where. */

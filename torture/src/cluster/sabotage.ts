@@ -1,13 +1,12 @@
 import { runSql } from './sql.ts';
 
-/** Ways to break the database on purpose. A run over a broken one must fail: that is what they are for. */
-export const SABOTAGES = ['no-floor-lock', 'no-bound', 'one-incarnation'] as const;
+/** Ways to break the database on purpose, by suite. A run over a broken one must fail: that is what they are for. */
+export const SABOTAGES = {
+  feed: ['no-floor-lock', 'no-bound', 'one-incarnation'],
+  commands: ['no-keys', 'no-claims'],
+} as const;
 
-export type Sabotage = (typeof SABOTAGES)[number];
-
-export function isSabotage(name: string): name is Sabotage {
-  return SABOTAGES.some((known) => known === name);
-}
+export type Sabotage = (typeof SABOTAGES)[keyof typeof SABOTAGES][number];
 
 /** What each replaces in the functions of the schema, wherever it comes. */
 const REPLACEMENTS: Readonly<Record<Sabotage, { readonly pattern: RegExp; readonly replacement: string }>> = {
@@ -20,6 +19,10 @@ const REPLACEMENTS: Readonly<Record<Sabotage, { readonly pattern: RegExp; readon
   'no-bound': { pattern: /least\(\s*head\s*,\s*lowest_floor\s*\)/giu, replacement: 'head' },
   // A crash is not noticed: positions that are handed out again are below the old bound.
   'one-incarnation': { pattern: /select\s+hashtext\(concat_ws\([\s\S]*\)\)/giu, replacement: 'select 1' },
+  // Whoever comes later takes the key over.
+  'no-keys': { pattern: /where k\.expires_at <= excluded\.recorded_at/gu, replacement: 'where true' },
+  // Nobody's value is in the way.
+  'no-claims': { pattern: /and \(c\.is_held or c\.is_forever\)/gu, replacement: 'and false' },
 };
 
 /** Breaks the schema `mink` of a database. Throws when there was nothing to break: then the run would prove nothing. */

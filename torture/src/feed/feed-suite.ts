@@ -1,7 +1,6 @@
-import { findSystemPostgres } from '@mink/dev';
 import type { Request } from '../arguments.ts';
 import { Cluster } from '../cluster/cluster.ts';
-import { UsageError } from '../errors.ts';
+import { findBinDir } from '../cluster/find-bin-dir.ts';
 import { Random } from '../random.ts';
 import type { SuiteContext, SuiteReport } from '../suites.ts';
 import { freezePhase } from './freeze-phase.ts';
@@ -48,13 +47,6 @@ export async function feedSuite(request: Request, { signal, tell, directory }: S
   }
   const seconds = Math.round((performance.now() - began) / 100) / 10;
   return summarize({ request, version: cluster.version, seconds, results });
-}
-
-async function findBinDir(which: 'npm' | 'system'): Promise<string | undefined> {
-  if (which === 'npm') return undefined;
-  const system = await findSystemPostgres();
-  if (system === undefined) throw new UsageError('--postgres system: no PostgreSQL is installed (pg_config --bindir)');
-  return system.binDir;
 }
 
 interface Sizes {

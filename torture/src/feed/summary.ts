@@ -1,4 +1,5 @@
 import type { Request } from '../arguments.ts';
+import { addUp, total } from '../counts.ts';
 import type { SuiteReport } from '../suites.ts';
 import type { PhaseResult } from './run.ts';
 
@@ -77,14 +78,4 @@ function doubtsOf(
   }
   if (found.cycles < wanted) doubts.push(`there were ${found.cycles} cycles, not ${wanted}`);
   return doubts;
-}
-
-function addUp(counts: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
-  const sums: Record<string, number> = {};
-  for (const [what, count] of counts.flatMap((each) => Object.entries(each))) sums[what] = (sums[what] ?? 0) + count;
-  return sums;
-}
-
-function total(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

@@ -41,3 +41,18 @@ export function recordsIn(record: JsonRecord, name: string): readonly JsonRecord
 export function textsIn(record: JsonRecord, name: string): readonly string[] {
   return listIn(record, name).map(String);
 }
+
+export function recordIn(record: JsonRecord, name: string): JsonRecord {
+  const value = toRecord(record[name]);
+  if (value === undefined) throw new Error(`"${name}" is no object in ${JSON.stringify(record)}`);
+  return value;
+}
+
+/** The JSON of a value, the same for equal values: fields are sorted by name. */
+export function sortedJson(value: unknown): string {
+  return JSON.stringify(value, (_name, item: unknown) => {
+    const record = item instanceof Date ? undefined : toRecord(item);
+    if (record === undefined) return item;
+    return Object.fromEntries(Object.entries(record).toSorted(([left], [right]) => (left < right ? -1 : 1)));
+  });
+}

@@ -68,6 +68,7 @@ comment on table :schema.claims is
 --   command_ttls        for each command: how long its result is kept, in milliseconds
 --   hold_streams        for each value to hold: the stream, by its place in stream_names
 --   hold_values         the value; null where the stream gives up all values of the set
+--   hold_forever        whether no other stream may ever have it; null: nor this one now, which has given it up already
 --
 -- A stream holds exactly the values given here of every set that is named for it. Outcomes as in append_v1, and
 --   5  the key has a result already
@@ -276,23 +277,11 @@ begin
 
   -- 5. The result belongs to the key; who lost at the streams leaves nothing behind.
   if cardinality(new_keys) > 0 then
-    -- The same ids are a repeat if the same events have them, in the same order.
+    -- Whether the same ids are a repeat or a mistake, the caller has to see first; then it keeps the result.
     kept := array(
       select o.nr
       from unnest(outcomes) with ordinality as o (outcome, nr)
       where o.outcome = 0
-        or o.outcome = 2 and not exists (
-          select
-          from (
-            select
-              e.stream, e.type, e.data, e.position, lag(e.position) over (partition by e.stream order by e.nr) as before
-            from unnest(event_streams, event_types, event_data, append_v2.positions)
-              with ordinality as e (stream, type, data, position, nr)
-          ) w
-          join :schema.events x on x.global_position = w.position
-          where stream_commands[w.stream] = o.nr
-            and (x.type <> w.type or x.data::text <> w.data::text or w.position < w.before)
-        )
     );
 
     update :schema.idempotency k
@@ -355,7 +344,10 @@ begin
     where c.stream_name = g.stream_name collate "C" and c.set_name = g.set_name collate "C" and c.is_forever;
 
     update :schema.claims c
-    set stream_name = stream_names[h.stream], is_held = true, is_forever = c.is_forever or h.forever
+    set
+      stream_name = stream_names[h.stream],
+      is_held = h.forever is not null,
+      is_forever = c.is_forever or coalesce(h.forever, true)
     from unnest(hold_streams, hold_sets, hold_values, hold_forever) as h (stream, set_name, value, forever)
     where c.set_name = h.set_name collate "C"
       and c.value = h.value collate "C"

@@ -76,6 +76,7 @@ export type { StandardIssue, StandardResult, StandardSchema, TwoWaySchema } from
 export { meetsExpectation } from './expected-version.ts';
 export type { ExpectedVersion } from './expected-version.ts';
 export { stringifyJson } from './json.ts';
+export { wantedValues } from './events/unique-sets.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
 export type { Metadata, StandardMetadata } from './metadata.ts';

@@ -1,4 +1,4 @@
-import type { AppendCommandEntry } from '../core/index.ts';
+import { wantedValues, type AppendCommandEntry } from '../core/index.ts';
 
 interface Claim {
   readonly streamName: string;
@@ -29,8 +29,9 @@ export class Claims {
   /** The first value of these entries that another stream holds, and does not give up with them. */
   findTaken(entries: readonly AppendCommandEntry[]): Taken | undefined {
     for (const { streamName, holds = [] } of entries) {
-      for (const { set, values } of holds) {
-        for (const value of values) {
+      for (const wanted of holds) {
+        const { set } = wanted;
+        for (const value of wantedValues(wanted)) {
           const claim = this.#sets.get(set)?.get(value);
           if (claim === undefined || claim.streamName === streamName) continue;
           if (claim.isForever) return { streamName, set, value, heldBy: claim.streamName };
@@ -49,13 +50,14 @@ export class Claims {
       for (const { set } of holds) this.#giveUp(set, streamName);
     }
     for (const { streamName, holds = [] } of entries) {
-      for (const { set, values, isForever } of holds) {
+      for (const { set, values, isForever, givenUp = [] } of holds) {
         this.#held.set(`${streamName}\0${set}`, values);
         const claims = this.#claimsOf(set);
         for (const value of values) {
           const before = claims.get(value);
           claims.set(value, { streamName, isHeld: true, isForever: isForever || before?.isForever === true });
         }
+        for (const value of givenUp) claims.set(value, { streamName, isHeld: false, isForever: true });
       }
     }
   }

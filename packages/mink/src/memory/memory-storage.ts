@@ -1,5 +1,4 @@
 import {
-  InvalidArgumentError,
   isSameAppend,
   searchedTo,
   takesLazySignals,
@@ -9,38 +8,22 @@ import {
   type AppendCommandEntry,
   type AppendedEntry,
   type AppendOutcome,
-  type DeleteSnapshotsQuery,
   type Direction,
   type EventStorage,
   type FeedBound,
   type FeedStatus,
-  type KeyedOutcome,
-  type KeyedResult,
-  type ListShapesQuery,
-  type ListSnapshotsQuery,
   type ListStreamsQuery,
   type LogFilter,
   type LogPage,
   type LogPageQuery,
-  type NewKeyedResult,
-  type NewShape,
-  type NewSnapshot,
   type PreparedEvent,
   type RecordedEvent,
-  type RecordedShape,
-  type ShapeCount,
-  type Snapshot,
-  type SnapshotInfo,
-  type SnapshotQuery,
   type StorageCallOptions,
   type StreamInfo,
   type StreamPageQuery,
   type WaitForBound,
 } from '../core/index.ts';
-import { Claims } from './claims.ts';
-import { EventShapes } from './event-shapes.ts';
-import { KeyedResults } from './keyed-results.ts';
-import { Snapshots } from './snapshots.ts';
+import { refuseTransaction, SideTables } from './side-tables.ts';
 import { firstIndex, LogIndex } from './log-index.ts';
 
 const INCARNATION = 'memory';
@@ -53,7 +36,7 @@ type Stream = RecordedEvent[];
  * the bound is always the head. What it holds lives as long as the object, and never leaves it: results and pages are
  * copies of its events, which share their frozen payloads.
  */
-export class MemoryStorage implements EventStorage {
+export class MemoryStorage extends SideTables implements EventStorage {
   readonly [takesLazySignals] = true;
   /** The event at position p is at index p - 1. */
   readonly #log: RecordedEvent[] = [];
@@ -63,26 +46,20 @@ export class MemoryStorage implements EventStorage {
   readonly #commits: number[] = [];
   /** The version of each event id, for streams in which a repeat was looked for. */
   readonly #versions = new Map<string, IdIndex>();
-  readonly #results: KeyedResults;
-  readonly #claims = new Claims();
-  readonly #snapshots: Snapshots;
-  readonly #shapes: EventShapes;
   readonly #waiting = new Set<() => void>();
   readonly #now: () => number;
   #closed = false;
 
   constructor(now: () => number) {
+    super(now);
     this.#now = now;
-    this.#results = new KeyedResults(now);
-    this.#snapshots = new Snapshots(now);
-    this.#shapes = new EventShapes(now);
   }
 
   async append(command: AppendCommand, { tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
-    this.#checkOpen();
+    this.checkOpen();
     if (tx !== undefined) refuseTransaction();
     const { key } = command;
-    const known = key === undefined ? undefined : this.#results.find(key.key);
+    const known = key === undefined ? undefined : this.results.find(key.key);
     if (known !== undefined) return { status: 'known', result: known };
     const outcome = (command.mayBeRepeated ? this.#findRepeat(command) : undefined) ?? this.#appendNew(command);
     if (key !== undefined && outcome.status === 'appended') {
@@ -90,13 +67,13 @@ export class MemoryStorage implements EventStorage {
         ...entry,
         streamName: command.entries[index]?.streamName ?? '',
       }));
-      this.#results.keep(key, { status: 'appended', entries, value: key.value });
+      this.results.keep(key, { status: 'appended', entries, value: key.value });
     }
     return outcome;
   }
 
   #appendNew(command: AppendCommand): AppendOutcome {
-    const taken = this.#claims.findTaken(command.entries);
+    const taken = this.claims.findTaken(command.entries);
     if (taken !== undefined) return { status: 'taken', ...taken };
     const streams: (Stream | undefined)[] = [];
     let latest = 0;
@@ -110,13 +87,13 @@ export class MemoryStorage implements EventStorage {
     const recordedAt = Math.max(latest, this.#now());
     this.#commits.push(this.#log.length + 1);
     const entries = command.entries.map((entry, index) => this.#write(entry, streams[index], recordedAt));
-    this.#claims.apply(command.entries);
+    this.claims.apply(command.entries);
     for (const wake of this.#waiting) wake();
     return { status: 'appended', repeated: false, entries };
   }
 
   async readStreamPage(query: StreamPageQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedEvent[]> {
-    this.#checkOpen();
+    this.checkOpen();
     if (tx !== undefined) refuseTransaction();
     const { untilVersion = Infinity, untilPosition = Infinity, untilTime = Infinity, types } = query;
     const events = this.#streams.get(query.streamName) ?? [];
@@ -133,7 +110,7 @@ export class MemoryStorage implements EventStorage {
   }
 
   async readLogPage({ after, upTo, filter, direction, limit }: LogPageQuery): Promise<LogPage> {
-    this.#checkOpen();
+    this.checkOpen();
     const matches = (event: RecordedEvent): boolean => matchesFilter(event, filter);
     const pages = this.#listsFor(filter).map((events) =>
       take(events, {
@@ -151,7 +128,7 @@ export class MemoryStorage implements EventStorage {
   }
 
   async readBound(): Promise<FeedBound> {
-    this.#checkOpen();
+    this.checkOpen();
     return { position: this.#log.length, head: this.#log.length, incarnation: INCARNATION };
   }
 
@@ -161,7 +138,7 @@ export class MemoryStorage implements EventStorage {
 
   async waitForBound({ after, signal }: WaitForBound): Promise<FeedBound> {
     while (this.#log.length <= after) {
-      this.#checkOpen();
+      this.checkOpen();
       signal.throwIfAborted();
       await this.#nextAppend(signal);
     }
@@ -169,18 +146,18 @@ export class MemoryStorage implements EventStorage {
   }
 
   async positionAt(time: Date, upTo: number): Promise<number> {
-    this.#checkOpen();
+    this.checkOpen();
     const later = this.#index.firstAfter(time.getTime());
     return later === undefined ? upTo : Math.min(later.globalPosition - 1, upTo);
   }
 
   async streamInfo(streamName: string): Promise<StreamInfo | undefined> {
-    this.#checkOpen();
+    this.checkOpen();
     return this.#info(streamName);
   }
 
   async listStreams(query: ListStreamsQuery): Promise<readonly StreamInfo[]> {
-    this.#checkOpen();
+    this.checkOpen();
     const { category, prefix = '', afterStreamName, limit } = query;
     const beginning = category === undefined ? prefix : within(category, prefix);
     const page: StreamInfo[] = [];
@@ -193,80 +170,12 @@ export class MemoryStorage implements EventStorage {
     return page;
   }
 
-  async findHolder(set: string, value: string): Promise<string | undefined> {
-    this.#checkOpen();
-    return this.#claims.holderOf(set, value);
-  }
-
-  async readResult(key: string): Promise<KeyedResult | undefined> {
-    this.#checkOpen();
-    return this.#results.find(key);
-  }
-
-  async keepResult({ error, streams, ...key }: NewKeyedResult): Promise<KeyedResult | undefined> {
-    this.#checkOpen();
-    const known = this.#results.find(key.key);
-    if (known !== undefined) return known;
-    const entries = streams.map((stream) => ({ ...stream, events: [] }));
-    const outcome: KeyedOutcome =
-      error === undefined ? { status: 'value', entries, value: key.value } : { status: 'refused', error };
-    this.#results.keep(key, outcome);
-    return undefined;
-  }
-
-  async deleteExpiredResults(limit: number): Promise<number> {
-    this.#checkOpen();
-    return this.#results.deleteExpired(limit);
-  }
-
-  async saveSnapshot(snapshot: NewSnapshot): Promise<void> {
-    this.#checkOpen();
-    this.#snapshots.save(snapshot);
-  }
-
-  async readSnapshot(query: SnapshotQuery, { tx }: StorageCallOptions = {}): Promise<Snapshot | undefined> {
-    this.#checkOpen();
-    if (tx !== undefined) refuseTransaction();
-    return this.#snapshots.find(query);
-  }
-
-  async listSnapshots(query: ListSnapshotsQuery): Promise<readonly SnapshotInfo[]> {
-    this.#checkOpen();
-    return this.#snapshots.list(query);
-  }
-
-  async deleteSnapshots(query: DeleteSnapshotsQuery): Promise<number> {
-    this.#checkOpen();
-    return this.#snapshots.delete(query);
-  }
-
-  async listShapes(query: ListShapesQuery, { tx }: StorageCallOptions = {}): Promise<readonly RecordedShape[]> {
-    this.#checkOpen();
-    if (tx !== undefined) refuseTransaction();
-    return this.#shapes.list(query);
-  }
-
-  async recordShape(shape: NewShape): Promise<void> {
-    this.#checkOpen();
-    this.#shapes.record(shape);
-  }
-
-  async saveShapeCounts(counts: readonly ShapeCount[]): Promise<void> {
-    this.#checkOpen();
-    this.#shapes.saveCounts(counts);
-  }
-
-  async resetShapeCounts(): Promise<void> {
-    this.#checkOpen();
-    this.#shapes.resetCounts();
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     for (const wake of this.#waiting) wake();
   }
 
-  #checkOpen(): void {
+  protected checkOpen(): void {
     if (this.#closed) throw new StoreClosedError();
   }
 
@@ -462,8 +371,4 @@ function within(category: string, prefix: string): string | undefined {
 function categoriesOf(prefixes: readonly string[] | undefined): readonly string[] | undefined {
   if (prefixes?.every((prefix) => prefix.includes('-')) !== true) return undefined;
   return prefixes.map((prefix) => prefix.slice(0, prefix.indexOf('-')));
-}
-
-function refuseTransaction(): never {
-  throw new InvalidArgumentError('tx', 'the memory storage has no transactions; leave it out');
 }

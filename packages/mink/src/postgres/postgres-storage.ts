@@ -40,7 +40,7 @@ import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
 import { ensureSequence } from './repair.ts';
 import type { SchemaName } from './schema-name.ts';
-import { SideTables } from './side-tables.ts';
+import { SideTables, type StoredAppend } from './side-tables.ts';
 import {
   checkNotEnded,
   isTransactionOpen,
@@ -369,7 +369,18 @@ export class PostgresStorage extends SideTables implements EventStorage {
       return { streamVersion: own.at(-1)?.streamVersion ?? answer.versions[index] ?? 0, events: own };
     });
     const isRepeat = command.entries.every(({ events }, index) => isSameAppend(events, entries[index]?.events ?? []));
-    return isRepeat ? { status: 'appended', repeated: true, entries } : toMismatch(command, answer);
+    if (!isRepeat) return toMismatch(command, answer);
+    const isKept = await this.#keepRepeated(command, { entries, positions: answer.positions }, tx);
+    return isKept ? { status: 'appended', repeated: true, entries } : this.#toKnown(command, tx);
+  }
+
+  /** An append that was there before its key is its result from now on; false if the key has got another one meanwhile. */
+  async #keepRepeated(command: AppendCommand, append: StoredAppend, tx?: OpenTransaction): Promise<boolean> {
+    try {
+      return await this.keepAppended(command, append, tx);
+    } catch (error) {
+      throw outcomeUnknown(command, error);
+    }
   }
 
   /** The append is stored: whoever cannot be told so must not be told that it is not. */

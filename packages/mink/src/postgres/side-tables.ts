@@ -1,4 +1,6 @@
 import type {
+  AppendCommand,
+  AppendedEntry,
   DeleteSnapshotsQuery,
   KeyedResult,
   ListShapesQuery,
@@ -44,6 +46,13 @@ import {
 import type { SchemaName } from './schema-name.ts';
 import { checkTransaction } from './transaction.ts';
 
+/** An append that is in the log already. */
+export interface StoredAppend {
+  /** In the order of the command's entries. */
+  readonly entries: readonly AppendedEntry[];
+  readonly positions: readonly number[];
+}
+
 /** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes. */
 export abstract class SideTables {
   protected abstract readonly schema: SchemaName;
@@ -85,6 +94,21 @@ export abstract class SideTables {
       // Undefined: it has expired since.
       if (known !== undefined) return known;
     }
+  }
+
+  /** Makes an append the result of its command's key, if that is free; false if it is not. */
+  protected async keepAppended(
+    { key, entries }: AppendCommand,
+    append: StoredAppend,
+    tx: OpenTransaction | undefined,
+  ): Promise<boolean> {
+    if (key === undefined) return true;
+    const streams = entries.map(({ streamName }, index) => ({
+      streamName,
+      streamVersion: append.entries[index]?.streamVersion ?? 0,
+    }));
+    const result = { ...key, error: undefined, streams, positions: append.positions };
+    return (await this.read(keepResultQuery(this.schema, result), tx)).length > 0;
   }
 
   async deleteExpiredResults(limit: number): Promise<number> {

@@ -1,16 +1,6 @@
 import { deepStrictEqual, ok } from 'node:assert';
-import {
-  commands,
-  constantFrom,
-  nat,
-  option,
-  record,
-  tuple,
-  uniqueArray,
-  type Arbitrary,
-  type AsyncCommand,
-} from 'fast-check';
-import type { ExpectedVersion } from '../../src/index.ts';
+import { commands, constantFrom, nat, option, record, tuple, uniqueArray, type Arbitrary } from 'fast-check';
+import { guardedSteps } from './guarded-commands.ts';
 import {
   categories,
   directions,
@@ -22,51 +12,11 @@ import {
   somePrefix,
   someTypes,
   streamNames,
-  type Expectation,
   type Mark,
 } from './inputs.ts';
-import { categoryOf, type EntryInput, type LogModel, type ModelEvent } from './log-model.ts';
+import { categoryOf, type EntryInput, type ModelEvent } from './log-model.ts';
+import { resolve, step, type Step, type World } from './step.ts';
 import { outcome, pickFacts, plain, type AnyAppended, type Subject } from './subject.ts';
-
-/** The stores that are told the same, and how much they were told. */
-export interface World {
-  readonly subjects: readonly Subject[];
-  /** Appends that had ids of the caller, for repeats. */
-  readonly sent: EntryInput[][];
-  executed: number;
-}
-
-export type Step = AsyncCommand<object, World>;
-
-/** A command that every subject must answer like its model. */
-function step<T>(
-  name: string,
-  arbitrary: Arbitrary<T>,
-  perform: (subject: Subject, input: T, world: World) => Promise<void>,
-): Arbitrary<Step> {
-  return arbitrary.map((input) => ({
-    check: () => true,
-    run: async (_, world) => {
-      world.executed += 1;
-      const before = world.sent.length;
-      await Promise.all(world.subjects.map((subject) => perform(subject, input, world)));
-      // Every subject has remembered the same append.
-      world.sent.splice(before + 1);
-    },
-    toString: () => `${name}(${JSON.stringify(input)})`,
-  }));
-}
-
-function resolve(model: LogModel, streamName: string, expectation: Expectation): ExpectedVersion | undefined {
-  switch (expectation.kind) {
-    case 'none':
-      return undefined;
-    case 'word':
-      return expectation.word;
-    case 'relative':
-      return Math.max(0, model.version(streamName) + expectation.by);
-  }
-}
 
 async function appendOne(
   subject: Subject,
@@ -422,6 +372,7 @@ export function commandSequences(maxCommands: number): Arbitrary<Iterable<Step>>
       ...weighted(2, checkFollowers),
       ...weighted(2, bad),
       ...weighted(2, disturb),
+      ...guardedSteps.flatMap(([count, arbitrary]) => weighted(count, arbitrary)),
       subscribeBeyond,
       reopen,
     ],

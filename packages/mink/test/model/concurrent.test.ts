@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert';
+import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert';
 import {
   array,
   assert as check,
@@ -17,16 +17,16 @@ import {
 } from 'fast-check';
 import { Pool } from 'pg';
 import { describe, test } from 'vitest';
-import { createPostgresStore, type PoolLike } from '../../src/postgres/index.ts';
+import { createPostgresStorage, type PoolLike } from '../../src/postgres/index.ts';
 import { describePostgres } from '../support/databases.ts';
+import type { GuardedInput } from './guard-model.ts';
+import { guardedOperations, lastLooks } from './guarded-operations.ts';
 import { isLinearizable, type Answer, type Observed, type Operation } from './linearizability.ts';
 import type { EntryInput } from './log-model.ts';
+import { clientOn, idOf, runScripts } from './run-scripts.ts';
 import { modelSettings, reportRun } from './settings.ts';
-import { outcome, pickFacts, type AnyStore } from './subject.ts';
 
 const { seed, long } = modelSettings();
-
-const idOf = (n: number): string => `0190f0f0-0000-7000-8000-${String(n).padStart(12, '0')}`;
 
 const expectedVersions = constantFrom<(EntryInput['expectedVersion'] & {})[]>(
   'any',
@@ -65,111 +65,50 @@ const operations: Arbitrary<Operation> = oneof(
   },
 );
 
+const reads = ['A-1', 'B-1'].map((streamName): Operation => ({ kind: 'read', streamName }));
+
+/** What clients do in histories of one kind. */
+interface Way {
+  readonly name: string;
+  readonly operations: Arbitrary<Operation>;
+  readonly last: readonly Operation[];
+  /** What appends must have come to, or the histories prove too little. */
+  readonly endings: readonly string[];
+}
+
 /** What each client does, one after another. */
-const scripts = array(array(operations, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 4 });
-
-async function perform(store: AnyStore, operation: Operation): Promise<{ answer: Answer; positions: number[] }> {
-  if (operation.kind === 'read') {
-    const ids = (await store.readStream(operation.streamName).toArray()).map(({ id }) => id);
-    return { answer: { kind: 'read', ids }, positions: [] };
-  }
-  const { value, error } = await outcome(() =>
-    store.appendMany(
-      operation.entries.map(({ streamName, events, expectedVersion = 'any' }) =>
-        events === undefined ? { streamName, expectedVersion } : { streamName, events, expectedVersion },
-      ),
-    ),
-  );
-  if (value === undefined) return { answer: { kind: 'refused', facts: factsOf(error) }, positions: [] };
-  const events = value.streams.flatMap((stream) => stream.events);
-  return {
-    answer: {
-      kind: 'appended',
-      repeated: value.repeated,
-      streams: value.streams.map((stream) => ({
-        version: stream.streamVersion,
-        ids: stream.events.map(({ id }) => id),
-      })),
-    },
-    positions: value.repeated ? [] : events.map(({ globalPosition }) => globalPosition),
-  };
+function scriptsOf(some: Arbitrary<Operation>): Arbitrary<readonly (readonly Operation[])[]> {
+  return array(array(some, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 4 });
 }
 
-function factsOf(error: unknown): Readonly<Record<string, unknown>> {
-  const names = {
-    CONCURRENCY_CONFLICT: { code: '', streamName: '', expectedVersion: '', actualVersion: '' },
-    IDEMPOTENCY_MISMATCH: { code: '', streamName: '', eventIds: '' },
-  };
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const wanted = code in names ? names[code as keyof typeof names] : undefined;
-  if (wanted === undefined) throw error;
-  return pickFacts(error, wanted) as Readonly<Record<string, unknown>>;
+/** How an append ended, for the tally. */
+function endingOf({ operation, answer }: Observed): readonly string[] {
+  if (operation.kind !== 'append' && operation.kind !== 'guarded') return [];
+  switch (answer.kind) {
+    case 'appended':
+      return [answer.repeated ? 'repeated' : 'appended'];
+    case 'refused':
+      return [String(answer.facts['code'])];
+    case 'result':
+      return ['known'];
+    default:
+      return [answer.kind];
+  }
 }
 
-let histories = 0;
-
-/** The same on streams, and in categories, that no other history has used. */
-function onOwnStreams(operation: Operation, history: number): Operation {
-  const own = (streamName: string): string => streamName.replace('-', `/${history}-`);
-  if (operation.kind === 'read') return { kind: 'read', streamName: own(operation.streamName) };
-  return {
-    kind: 'append',
-    entries: operation.entries.map((item) => ({ ...item, streamName: own(item.streamName) })),
-  };
-}
-
-/** Runs the scripts side by side, client by client on its store, and checks what came of it. */
-async function runScripts(
-  clients: readonly (readonly Operation[])[],
-  stores: readonly AnyStore[],
-  waitFor: <T>(work: Promise<T>) => Promise<T> = (work) => work,
-): Promise<number> {
-  const history: (Observed & { readonly positions: readonly number[] })[] = [];
-  let clock = 0;
-  histories += 1;
-  const own = histories;
-  const streamNames = [`A/${own}-1`, `B/${own}-1`];
-  const observe = async (store: AnyStore, asked: Operation): Promise<void> => {
-    const operation = onOwnStreams(asked, own);
-    clock += 1;
-    const called = clock;
-    const result = await perform(store, operation);
-    clock += 1;
-    history.push({ operation, ...result, called, answered: clock });
-  };
-  const storeOf = (client: number): AnyStore => {
-    const store = stores[client % stores.length];
-    if (store === undefined) throw new Error('no stores');
-    return store;
-  };
-  await waitFor(
-    Promise.all(
-      clients.map(async (script, client) => {
-        for (const operation of script) await observe(storeOf(client), operation);
-      }),
-    ),
-  );
-  // What is there at the end must be explained, too.
-  await waitFor(Promise.all(['A-1', 'B-1'].map((streamName) => observe(storeOf(0), { kind: 'read', streamName }))));
-  ok(isLinearizable(history), `no order explains this history: ${JSON.stringify(history, undefined, 2)}`);
-
-  // Positions: each once, and what was answered before another was called stands before it.
-  const positions = history.flatMap((item) => item.positions);
-  strictEqual(new Set(positions).size, positions.length);
-  for (const earlier of history) {
-    for (const later of history.filter(({ called }) => called > earlier.answered)) {
-      ok(Math.max(0, ...earlier.positions) < Math.min(Infinity, ...later.positions));
-    }
+/** Whatever the order: of all that had one key, one took effect, and everybody was told the same result. */
+function checkKeys(history: readonly Observed[]): void {
+  const effects: string[] = [];
+  const results = new Map<string, Set<string>>();
+  for (const { operation, answer } of history) {
+    const key = operation.kind === 'guarded' ? operation.input.key?.key : undefined;
+    if (key !== undefined && answer.kind === 'appended' && !answer.repeated) effects.push(key);
+    if (answer.kind !== 'result' || answer.result === undefined) continue;
+    const told = results.get(answer.result.key) ?? new Set();
+    results.set(answer.result.key, told.add(JSON.stringify(answer.result)));
   }
-  const log = await waitFor(storeOf(0).readAll({ streamNames }).toArray());
-  for (const streamName of streamNames) {
-    const versions = log.filter((event) => event.streamName === streamName).map(({ streamVersion }) => streamVersion);
-    deepStrictEqual(
-      versions,
-      Array.from(versions, (_, index) => index + 1),
-    );
-  }
-  return history.length;
+  strictEqual(new Set(effects).size, effects.length, 'a key had two effects');
+  for (const [key, told] of results) strictEqual(told.size, 1, `${key} had different results: ${[...told].join()}`);
 }
 
 describe('the checker of histories', () => {
@@ -209,74 +148,154 @@ describe('the checker of histories', () => {
     ok(isLinearizable([early, first]));
     ok(!isLinearizable([early, { ...first, called: 3, answered: 4 }]));
   });
+
+  const keyed = (n: number): Operation => ({ kind: 'guarded', input: { ...claim(n, []), key } });
+  const claim = (n: number, values: readonly string[]): GuardedInput => ({
+    entries: [
+      {
+        streamName: `A-${n}`,
+        expectedVersion: 'any',
+        events: [{ type: 'Noted', data: null, id: idOf(n) }],
+        holds: [{ set: 'email', values, isForever: false }],
+      },
+    ],
+    mayBeRepeated: false,
+    key: undefined,
+  });
+  const key = { key: 'k', messageType: 'Do', fingerprint: 'f', value: undefined };
+  const resultOf = (n: number): Answer => {
+    const { value, ...facts } = key;
+    return { kind: 'result', result: { ...facts, status: 'appended', value, entries: [[`A-${n}`, 1, [idOf(n)]]] } };
+  };
+
+  test('of two with one key at once, accepts that one takes effect and both get its result, and nothing else', () => {
+    const times = { called: 1, answered: 9 };
+    const first = { operation: keyed(1), answer: won(1, 1), ...times };
+    const second = (answer: Answer): Observed => ({ operation: keyed(2), answer, ...times });
+    ok(isLinearizable([second(resultOf(1)), first]));
+    ok(!isLinearizable([second(won(2, 1)), first]));
+    ok(!isLinearizable([second(resultOf(2)), first]));
+    ok(
+      !isLinearizable([
+        { ...second(resultOf(1)), called: 1, answered: 2 },
+        { ...first, called: 3 },
+      ]),
+    );
+    throws(() => checkKeys([first, second(won(2, 1))]), /two effects/u);
+    throws(() => checkKeys([second(resultOf(1)), second(resultOf(2))]), /different results/u);
+  });
+
+  test('of two that want one value at once, accepts one holder, who gives it up before the other gets it', () => {
+    const guarded = (n: number, values: readonly string[]): Operation => ({ kind: 'guarded', input: claim(n, values) });
+    const first = { operation: guarded(1, ['x']), answer: won(1, 1), called: 1, answered: 3 };
+    const facts = { streamName: 'A-2', set: 'email', value: 'x', heldBy: 'A-1' };
+    const second = { operation: guarded(2, ['x']), called: 2, answered: 6 };
+    const holder = (streamName: string | undefined): Observed => ({
+      operation: { kind: 'holder', set: 'email', value: 'x' },
+      answer: { kind: 'holder', streamName },
+      called: 7,
+      answered: 8,
+    });
+    ok(isLinearizable([first, { ...second, answer: { kind: 'taken', facts } }, holder('A-1')]));
+    ok(!isLinearizable([first, { ...second, answer: won(2, 1) }]));
+    ok(!isLinearizable([first, { ...second, answer: { kind: 'taken', facts } }, holder(undefined)]));
+    const release = { operation: append(9, 'any'), answer: won(9, 2), called: 4, answered: 5 };
+    const freed = { ...release, operation: guarded(1, []), answer: { ...won(1, 2) } };
+    ok(!isLinearizable([first, release, { ...second, answer: won(2, 1) }, holder('A-2')]));
+    ok(isLinearizable([first, freed, { ...second, answer: won(2, 1) }, holder('A-2')]));
+  });
 });
 
 describePostgres('concurrent histories', (databases) => {
   const target = long === undefined ? 400 : Math.ceil(long / 20);
   const timeout = long === undefined ? 120_000 : 3_600_000;
 
+  const ways: readonly Way[] = [
+    { name: 'histories', operations, last: reads, endings: ['appended', 'CONCURRENCY_CONFLICT'] },
+    {
+      name: 'histories with keys and values',
+      operations: guardedOperations,
+      last: lastLooks,
+      endings: ['appended', 'known', 'taken', 'CONCURRENCY_CONFLICT'],
+    },
+  ];
+
   /** Runs histories until `target` commands were executed. */
   async function runUntil(
-    name: string,
-    makeProperty: (count: (executed: number) => void) => IAsyncProperty<unknown>,
+    { name, endings }: { readonly name: string; readonly endings: readonly string[] },
+    makeProperty: (take: (history: readonly Observed[]) => void) => IAsyncProperty<unknown>,
   ): Promise<void> {
     const total = { executed: 0, failures: 1 };
+    const tally = new Map<string, number>();
+    const isEnough = (): boolean => total.executed >= (endings.every((ending) => tally.has(ending)) ? 1 : 5) * target;
     try {
-      for (let round = 0; total.executed < target; round += 1) {
-        const property = makeProperty((executed) => {
-          total.executed += executed;
+      for (let round = 0; !isEnough(); round += 1) {
+        const property = makeProperty((history) => {
+          total.executed += history.length;
+          for (const ending of history.flatMap(endingOf)) tally.set(ending, (tally.get(ending) ?? 0) + 1);
+          checkKeys(history);
         });
         await check(property, { seed: seed + round, numRuns: 20, interruptAfterTimeLimit: 600_000 });
       }
+      deepStrictEqual(
+        endings.filter((ending) => !tally.has(ending)),
+        [],
+        'nothing ended like that',
+      );
       total.failures = 0;
     } finally {
-      console.log(`${name}: SEED=${seed}, ${total.executed} commands`);
+      console.log(`${name}: SEED=${seed}, ${total.executed} commands, appends ended as`, Object.fromEntries(tally));
       reportRun(total);
     }
   }
 
-  test(
-    `of clients on two stores, under real concurrency, are explained by one order: SEED=${seed}`,
+  test.each(ways.map((way) => [way.name, way] as const))(
+    `%s of clients on two stores, under real concurrency, are explained by one order: SEED=${seed}`,
     { timeout },
-    async () => {
+    async (name, { operations: some, last, endings }) => {
       const url = await databases.create();
-      await using left = createPostgresStore({ url });
-      await using right = createPostgresStore({ url });
-      await runUntil('concurrent histories', (count) =>
-        asyncProperty(scripts, async (clients) => count(await runScripts(clients, [left, right]))),
+      const clients = [0, 1].map(() => clientOn(createPostgresStorage({ url })));
+      await runUntil({ name: `concurrent ${name}`, endings }, (take) =>
+        asyncProperty(scriptsOf(some), async (scripts) => take(await runScripts(clients, { clients: scripts, last }))),
       );
+      for (const { store } of clients) await store.close();
     },
   );
 
-  test(`are explained by one order in whatever order statements go through: SEED=${seed}`, { timeout }, async () => {
-    const pool = new Pool({ connectionString: await databases.create(), max: 10 });
-    let held: Scheduler | undefined;
-    const scheduled: PoolLike = {
-      connect: async () => {
-        const client = await pool.connect();
-        return {
-          // Each statement waits until its turn comes; fast-check draws whose turn it is.
-          query: (query) => held?.scheduleFunction(() => client.query(query))() ?? client.query(query),
-          release: (error) => client.release(error),
-          on: (event, listener) => client.on(event, listener),
-          off: (event, listener) => client.off(event, listener),
-        };
-      },
-    };
-    // Without notifications, whose time is not drawn.
-    const stores = [0, 1].map(() => createPostgresStore({ pool: scheduled, wakeUp: 'poll' }));
-    for (const store of stores) await store.readBound();
-    await runUntil('scheduled histories', (count) =>
-      asyncProperty(scheduler(), scripts, async (drawn, clients) => {
-        held = drawn;
-        try {
-          count(await runScripts(clients, stores, (work) => drawn.waitFor(work)));
-        } finally {
-          held = undefined;
-        }
-      }),
-    );
-    for (const store of stores) await store.close();
-    await pool.end();
-  });
+  test.each(ways.map((way) => [way.name, way] as const))(
+    `%s are explained by one order in whatever order statements go through: SEED=${seed}`,
+    { timeout },
+    async (name, { operations: some, last, endings }) => {
+      const pool = new Pool({ connectionString: await databases.create(), max: 10 });
+      let held: Scheduler | undefined;
+      const scheduled: PoolLike = {
+        connect: async () => {
+          const client = await pool.connect();
+          return {
+            // Each statement waits until its turn comes; fast-check draws whose turn it is.
+            query: (query) => held?.scheduleFunction(() => client.query(query))() ?? client.query(query),
+            release: (error) => client.release(error),
+            on: (event, listener) => client.on(event, listener),
+            off: (event, listener) => client.off(event, listener),
+          };
+        },
+      };
+      // Without notifications, whose time is not drawn.
+      const clients = [0, 1].map(() => clientOn(createPostgresStorage({ pool: scheduled, wakeUp: 'poll' })));
+      for (const { store } of clients) await store.readBound();
+      await runUntil({ name: `scheduled ${name}`, endings }, (take) =>
+        asyncProperty(scheduler(), scriptsOf(some), async (drawn, scripts) => {
+          held = drawn;
+          try {
+            const waitFor = <T>(work: Promise<T>): Promise<T> => drawn.waitFor(work);
+            take(await runScripts(clients, { clients: scripts, last, waitFor }));
+          } finally {
+            held = undefined;
+          }
+        }),
+      );
+      for (const { store } of clients) await store.close();
+      await pool.end();
+    },
+  );
 });

@@ -71,7 +71,8 @@ const payloads: Arbitrary<unknown> = oneof(
 
 const event: Arbitrary<EventInput> = record({ type: types, data: payloads });
 
-const IDS = Array.from({ length: 24 }, (_, n) => `0190f0f0-0000-7000-8000-${String(n).padStart(12, '0')}`);
+/** Of events whose ids the caller gives. */
+export const IDS = Array.from({ length: 24 }, (_, n) => `0190f0f0-0000-7000-8000-${String(n).padStart(12, '0')}`);
 
 export const events: Arbitrary<readonly EventInput[]> = oneof(
   { weight: 3, arbitrary: array(event, { minLength: 1, maxLength: 4 }) },

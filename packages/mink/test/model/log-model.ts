@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ExpectedVersion } from '../../src/index.ts';
+import type { ExpectedVersion, Hold } from '../../src/index.ts';
 
 /** One stream of an append, as it is handed to the store. */
 export interface EntryInput {
   readonly streamName: string;
   readonly events?: readonly EventInput[] | undefined;
   readonly expectedVersion?: ExpectedVersion | undefined;
+  /** Values of unique sets that the stream holds from then on. */
+  readonly holds?: readonly Hold[] | undefined;
 }
 
 export interface EventInput {
@@ -93,10 +95,12 @@ export class LogModel {
     const written = entries.flatMap(({ streamName, events = [] }) => events.map((event) => ({ streamName, event })));
     const names = entries.map(({ streamName }) => streamName);
     if (written.length === 0) return { status: 'refused', facts: { code: 'NO_EVENTS', streamName: names.join(', ') } };
-    return this.#judgeIds(entries, written.length) ?? this.#judgeVersions(entries) ?? { status: 'appended' };
+    return this.judgeIds(entries) ?? this.judgeVersions(entries) ?? { status: 'appended' };
   }
 
-  #judgeIds(entries: readonly EntryInput[], size: number): Verdict | undefined {
+  /** What follows from events that are stored already; undefined if none is. */
+  judgeIds(entries: readonly EntryInput[]): Verdict | undefined {
+    const size = entries.reduce((sum, { events = [] }) => sum + events.length, 0);
     const found = entries.map(({ streamName, events = [] }) =>
       events.map(({ id }) => this.stream(streamName).find((event) => event.id === id?.toLowerCase())),
     );
@@ -127,7 +131,8 @@ export class LogModel {
     return { status: 'refused', facts: { code: 'IDEMPOTENCY_MISMATCH', streamName, eventIds } };
   }
 
-  #judgeVersions(entries: readonly EntryInput[]): Verdict | undefined {
+  /** The first expectation that is wrong. */
+  judgeVersions(entries: readonly EntryInput[]): Verdict | undefined {
     for (const { streamName, expectedVersion = 'any' } of entries) {
       const actualVersion = this.version(streamName);
       const holds =

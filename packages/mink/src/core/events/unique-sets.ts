@@ -53,37 +53,34 @@ export function holdsAfter(
   const holds: Hold[] = [];
   for (const [name, set] of sets) {
     const [valuesOf, isForever] = typeof set === 'function' ? [set, false] : [set.values, true];
-    let last: readonly string[] | undefined;
-    for (const event of events) last = checkValues(name, event.type, ask(name, event, valuesOf)) ?? last;
-    if (last !== undefined) holds.push({ set: name, values: last, isForever });
+    for (const event of events) {
+      const values = checkValues(name, event.type, ask(name, event, valuesOf));
+      if (values !== undefined) holds.push({ set: name, values, isForever });
+    }
   }
-  return holds;
+  return lastHolds(holds);
 }
 
-/**
- * What an append of these events claims. Of a set for all time also what one of them gives and a later one gives up: it counts
- * as held until the next event about that set.
- */
-export function holdsOfAppend(
-  sets: AnyUniqueSets,
-  events: readonly { readonly type: string; readonly data: unknown }[],
-): readonly Hold[] {
-  const after = holdsAfter(sets, events);
-  if (events.length < 2 || !after.some(({ isForever }) => isForever)) return after;
-  const ever = new Map(heldEver(sets, events).map(({ set, values }) => [set, values]));
-  return after.map((hold) => ({ ...hold, values: ever.get(hold.set) ?? hold.values }));
-}
-
-/** What of sets for all time these events have ever given to a stream: it keeps it, whether it holds it now or not. */
-export function heldEver(
-  sets: AnyUniqueSets,
-  events: readonly { readonly type: string; readonly data: unknown }[],
-): readonly Hold[] {
-  return [...sets].flatMap(([set, definition]) => {
-    if (typeof definition === 'function') return [];
-    const all = events.flatMap((event) => checkValues(set, event.type, ask(set, event, definition.values)) ?? []);
-    return all.length === 0 ? [] : [{ set, values: [...new Set(all)], isForever: true }];
+/** What comes of holds one after another: the last one of each set, and what those before it leave for all time. */
+function lastHolds(holds: readonly Hold[]): readonly Hold[] {
+  const last = new Map<string, Hold>();
+  const ever = new Map<string, Set<string>>();
+  for (const hold of holds) {
+    last.set(hold.set, hold);
+    if (!hold.isForever) continue;
+    const values = ever.get(hold.set) ?? new Set<string>();
+    ever.set(hold.set, values);
+    for (const value of wantedValues(hold)) values.add(value);
+  }
+  return [...last.values()].map(({ set, values, isForever }) => {
+    const givenUp = [...(ever.get(set) ?? [])].filter((value) => !values.includes(value));
+    return { set, values, isForever, ...(givenUp.length === 0 ? {} : { givenUp }) };
   });
+}
+
+/** All values that no other stream may have for this hold. */
+export function wantedValues({ values, givenUp = [] }: Hold): readonly string[] {
+  return givenUp.length === 0 ? values : [...values, ...givenUp];
 }
 
 function ask<E extends { readonly type: string }>(name: string, event: E, valuesOf: (event: E) => unknown): unknown {

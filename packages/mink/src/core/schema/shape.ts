@@ -100,7 +100,7 @@ function mapPart(shapes: readonly (readonly [string, Shape])[], mayBeEmpty: bool
 }
 
 /** Whether a key is the name of a field, rather than a value: an id, a date, a number, an address. */
-export function isName(key: string): boolean {
+function isName(key: string): boolean {
   return key.length <= MAX_KEY_LENGTH && NAME.test(key) && formatOf(key) === undefined;
 }
 

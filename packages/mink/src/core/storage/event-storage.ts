@@ -223,6 +223,8 @@ export interface Hold {
   readonly values: readonly string[];
   /** No other stream may ever hold them, even when this one has given them up. */
   readonly isForever: boolean;
+  /** Of a set for all time: values that the stream got and gave up within this append. They stay with it, too. */
+  readonly givenUp?: readonly string[] | undefined;
 }
 
 export interface AppendCommandEntry {

@@ -9,7 +9,7 @@ import {
   UniqueValueTakenError,
 } from '../errors.ts';
 import type { ShapeCatalogue } from '../schema/shape-catalogue.ts';
-import { holdsOfAppend } from '../events/unique-sets.ts';
+import { holdsAfter, wantedValues } from '../events/unique-sets.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
 import type {
@@ -91,7 +91,7 @@ export function prepareAppend(
       category,
       expectedVersion: checkExpectedVersion(expectedVersion),
       events: prepared.events,
-      ...(sets.size === 0 ? undefined : { holds: holdsOfAppend(sets, decodedEvents(prepared)) }),
+      ...(sets.size === 0 ? undefined : { holds: holdsAfter(sets, decodedEvents(prepared)) }),
     });
     data.push(prepared.data);
     if (events !== undefined) isEmpty = false;
@@ -110,8 +110,9 @@ function checkApart(entries: readonly AppendCommandEntry[]): void {
   if (entries.length < 2) return;
   const holders = new Map<string, string>();
   for (const { streamName, holds = [] } of entries) {
-    for (const { set, values } of holds) {
-      for (const value of values) {
+    for (const hold of holds) {
+      const { set } = hold;
+      for (const value of wantedValues(hold)) {
         const heldBy = holders.get(`${set}\0${value}`);
         if (heldBy !== undefined) throw new UniqueValueTakenError(streamName, { set, value, heldBy });
         holders.set(`${set}\0${value}`, streamName);

@@ -1,10 +1,10 @@
-import { heldEver, holdsAfter } from '../events/unique-sets.ts';
+import { holdsAfter, wantedValues } from '../events/unique-sets.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import type { AppendContext } from './append.ts';
 import type { LoadContext } from './load.ts';
 import { checkText } from './read-options.ts';
 import { streamPages } from './read-pages.ts';
-import type { AppendOutcome, Hold } from '../storage/event-storage.ts';
+import type { Hold } from '../storage/event-storage.ts';
 import { typed } from '../typed.ts';
 
 /** Options of `uniqueSets.rebuild`. */
@@ -98,26 +98,27 @@ async function rebuildStream(
     const { version, events } = await readStream(context, streamName, signal);
     const isFree = ({ set }: Hold, value: string): boolean =>
       !conflicts.some((conflict) => conflict.set === set && conflict.value === value);
-    const without = (hold: Hold): Hold => ({ ...hold, values: hold.values.filter((value) => isFree(hold, value)) });
+    const without = (hold: Hold): Hold => ({
+      ...hold,
+      values: hold.values.filter((value) => isFree(hold, value)),
+      givenUp: hold.givenUp?.filter((value) => isFree(hold, value)),
+    });
     const told = new Map(holdsAfter(sets, events).map((hold) => [hold.set, hold]));
     // A set that no event speaks of is empty for this stream.
     const holds = [...sets].map(([set, definition]) => {
       return without(told.get(set) ?? { set, values: [], isForever: typeof definition !== 'function' });
     });
-    const entry = { streamName, category, expectedVersion: version, events: [] };
-    const hold = (given: readonly Hold[]): Promise<AppendOutcome> =>
-      storage.append({ entries: [{ ...entry, holds: given }], mayBeRepeated: false }, { signal });
-    // What was given up is held for a moment, so that it is the stream's for all time.
-    const ever = heldEver(sets, events);
-    const claimed = ever.length === 0 ? undefined : await hold(ever.map(without));
-    const outcome = claimed === undefined || claimed.status === 'appended' ? await hold(holds) : claimed;
+    const entry = { streamName, category, expectedVersion: version, events: [], holds };
+    const outcome = await storage.append({ entries: [entry], mayBeRepeated: false }, { signal });
     if (outcome.status === 'taken') {
       const { set, value, heldBy } = outcome;
       conflicts.push({ set, value, streamName, heldBy });
     } else if (outcome.status !== 'conflict') {
       // What it gave up meanwhile is nobody's conflict.
-      const said = [...told.values(), ...ever];
-      return conflicts.filter(({ set, value }) => said.some((it) => it.set === set && it.values.includes(value)));
+      return conflicts.filter(({ set, value }) => {
+        const said = told.get(set);
+        return said !== undefined && wantedValues(said).includes(value);
+      });
     }
   }
 }

@@ -1,3 +1,4 @@
+import { stringifyJson } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 import { parseAppendAnswers, toArrays } from './append.ts';
@@ -33,7 +34,7 @@ function keyArrays(commands: readonly EncodedCommand[]): readonly unknown[] {
     keys.map((key) => key?.key ?? null),
     keys.map((key) => key?.messageType ?? null),
     keys.map((key) => key?.fingerprint ?? null),
-    keys.map((key) => (key?.value === undefined ? null : JSON.stringify(key.value))),
+    keys.map((key) => (key?.value === undefined ? null : stringifyJson(key.value, true))),
     keys.map((key) => key?.ttl ?? null),
   ];
 }
@@ -44,15 +45,17 @@ interface HeldValue {
   readonly set: string;
   /** Null where the stream gives up what it holds of the set. */
   readonly value: string | null;
-  readonly isForever: boolean;
+  /** Null: for all time, and given up already. */
+  readonly isForever: boolean | null;
 }
 
 function heldValues(commands: readonly EncodedCommand[]): readonly HeldValue[] {
   const entries = commands.flatMap(({ command }) => command.entries);
   return entries.flatMap(({ holds = [] }, index) =>
-    holds.flatMap(({ set, values, isForever }) =>
-      (values.length === 0 ? [null] : values).map((value) => ({ stream: index + 1, set, value, isForever })),
-    ),
+    holds.flatMap(({ set, values, isForever, givenUp = [] }) => [
+      ...(values.length === 0 ? [null] : values).map((value) => ({ stream: index + 1, set, value, isForever })),
+      ...givenUp.map((value) => ({ stream: index + 1, set, value, isForever: null })),
+    ]),
   );
 }
 

@@ -1,5 +1,6 @@
 import {
   stringifyJson,
+  wantedValues,
   type AppendCommand,
   type AppendCommandEntry,
   type ExpectedVersion,
@@ -56,7 +57,9 @@ export function encodeCommand(command: AppendCommand): EncodedCommand {
 function guardNames({ key, entries }: AppendCommand): readonly string[] {
   const names = key === undefined ? [] : [`\u0000${key.key}`];
   for (const { holds = [] } of entries) {
-    for (const { set, values } of holds) for (const value of values) names.push(`\u0001${set}\u0001${value}`);
+    for (const hold of holds) {
+      for (const value of wantedValues(hold)) names.push(`\u0001${hold.set}\u0001${value}`);
+    }
   }
   return names;
 }

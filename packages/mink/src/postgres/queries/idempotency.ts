@@ -1,4 +1,11 @@
-import { typed, type JsonValue, type KeyedOutcome, type NewKeyedResult, type RecordedEvent } from '../../core/index.ts';
+import {
+  stringifyJson,
+  typed,
+  type JsonValue,
+  type KeyedOutcome,
+  type NewKeyedResult,
+  type RecordedEvent,
+} from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 
@@ -34,14 +41,22 @@ export function readResultsQuery(schema: SchemaName, keys: readonly string[]): S
   return { ...inSchema(schema, 'read_results', sql), values: [keys] };
 }
 
+/** A result that was not stored with its append. */
+export type ResultToKeep = NewKeyedResult & {
+  /** Those of events that were in the log before the key was; undefined where nothing was appended. */
+  readonly positions?: readonly number[] | undefined;
+};
+
 /** Keeps a result if its key is free: gives back a row if it was. */
-export function keepResultQuery(schema: SchemaName, result: NewKeyedResult): Statement {
+export function keepResultQuery(schema: SchemaName, result: ResultToKeep): Statement {
   const sql = `
     insert into :schema.idempotency as k (
-      key, message_type, fingerprint, outcome, value, error, stream_names, stream_versions, recorded_at, expires_at
+      key, message_type, fingerprint, outcome, value, error, stream_names, stream_versions, positions,
+      recorded_at, expires_at
     )
     select
-      $1, $2, $3, $4, $5::json, $6::json, $7::text[], $8::bigint[], c.clock, c.clock + $9::bigint * interval '1 millisecond'
+      $1, $2, $3, $4, $5::json, $6::json, $7::text[], $8::bigint[], $9::bigint[],
+      c.clock, c.clock + $10::bigint * interval '1 millisecond'
     from pg_catalog.clock_timestamp() as c (clock)
     on conflict (key) do update
     set
@@ -52,23 +67,25 @@ export function keepResultQuery(schema: SchemaName, result: NewKeyedResult): Sta
       error = excluded.error,
       stream_names = excluded.stream_names,
       stream_versions = excluded.stream_versions,
-      positions = '{}',
+      positions = excluded.positions,
       recorded_at = excluded.recorded_at,
       expires_at = excluded.expires_at
     where k.expires_at <= excluded.recorded_at
     returning 1`;
-  const { key, messageType, fingerprint, value, error, streams, ttl } = result;
+  const { key, messageType, fingerprint, value, error, streams, positions, ttl } = result;
+  const withoutAppend = error === undefined ? 'value' : 'refused';
   return {
     ...inSchema(schema, 'keep_result', sql),
     values: [
       key,
       messageType,
       fingerprint,
-      error === undefined ? 'value' : 'refused',
-      value === undefined ? null : JSON.stringify(value),
-      error === undefined ? null : JSON.stringify(error),
+      positions === undefined ? withoutAppend : 'appended',
+      value === undefined ? null : stringifyJson(value, true),
+      error === undefined ? null : stringifyJson(error, true),
       streams.map(({ streamName }) => streamName),
       streams.map(({ streamVersion }) => streamVersion),
+      positions ?? [],
       ttl,
     ],
   };

@@ -80,6 +80,26 @@ export const keyRules: readonly Rule[] = [
     },
   },
   {
+    name: 'a repeat by its event ids becomes the result of its key, in whatever order its payload has its fields',
+    check: async ({ storage }) => {
+      const { key: _key, ...first } = command('k');
+      const [entry] = first.entries;
+      if (entry === undefined) throw new Error('no entry');
+      const withData = (data: PreparedEvent['data']) => [{ ...entry, events: [{ ...event(1), data }] }];
+      await storage.append({ ...first, entries: withData({ a: 1, b: 2 }) });
+      const again = { ...command('k'), mayBeRepeated: true, entries: withData({ b: 2, a: 1 }) };
+      const outcome = await storage.append(again);
+      deepStrictEqual([outcome.status, outcome.status === 'appended' && outcome.repeated], ['appended', true]);
+      const result = knownOf(await storage.append(command('k', { n: 2 })));
+      const entries = outcome.status === 'appended' ? outcome.entries : [];
+      deepStrictEqual(result.outcome, {
+        status: 'appended',
+        entries: entries.map((it) => ({ ...it, streamName: 'Account-1' })),
+        value: { receipt: 'r-1' },
+      });
+    },
+  },
+  {
     name: 'a key that is not there has no result',
     check: async ({ storage }) => {
       strictEqual(await storage.readResult('k'), undefined);
@@ -213,13 +233,17 @@ export const keyRules: readonly Rule[] = [
   {
     name: 'keys may be any text, and values any JSON',
     check: async ({ storage }) => {
+      // As with payloads of events: what comes back is what went in, -0 included.
       const keys = ["'; drop table x --", 'ключ', '🔑', 'a,b', '{"a":1}', 'null', ' ', '"'];
       for (const [n, key] of keys.entries()) {
         const { key: whole, ...rest } = command(key, { n });
-        const value = n % 2 === 0 ? [key, null, { [key]: 0.1 }] : key;
+        const value = n % 2 === 0 ? [key, null, { [key]: 0.1, zero: -0 }] : key;
         await storage.append({ ...rest, key: whole === undefined ? undefined : { ...whole, value } });
         const outcome = (await storage.readResult(key))?.outcome;
         deepStrictEqual(outcome?.status === 'appended' ? outcome.value : undefined, value);
+        await storage.keepResult({ ...refused, key: `not ${key}`, error: [value] });
+        const kept = (await storage.readResult(`not ${key}`))?.outcome;
+        deepStrictEqual(kept, { status: 'refused', error: [value] });
       }
     },
   },

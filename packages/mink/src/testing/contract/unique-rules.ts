@@ -1,5 +1,5 @@
 import { deepStrictEqual, rejects, strictEqual } from 'node:assert';
-import { createEventStore, defineEvents, payload, type EventStorage } from '../../core/index.ts';
+import { createEventStore, defineDecider, defineEvents, payload, type EventStorage } from '../../core/index.ts';
 import { idOf, settle, type Rule } from './contract-case.ts';
 
 interface Named {
@@ -17,6 +17,14 @@ const userEvents = defineEvents(
   },
 );
 const { Named, Noted } = userEvents;
+
+const user = defineDecider({
+  category: 'User',
+  events: userEvents,
+  initialState: () => null,
+  evolve: (state) => state,
+  decide: (named: Named) => Named(named),
+});
 
 function usersOn(storage: EventStorage) {
   return createEventStore(storage, { categories: { User: userEvents } });
@@ -85,16 +93,37 @@ export const uniqueRules: readonly Rule[] = [
     },
   },
   {
-    name: 'in a set for all time, a value that an append gives and gives up again stays with its stream',
+    name: 'in a set for all time, a value stays with its stream that got it and gave it up within one append',
     check: async ({ storage }) => {
       const users = usersOn(storage);
-      await users.append('User-1', [Named({ number: '1' }), Named({ number: '2' }), Named({ number: null })]);
-      for (const number of ['1', '2']) {
-        await rejects(users.append('User-2', [Named({ number })]), { heldBy: 'User-1', value: number });
+      await users.append('User-1', [Named({ number: '1' }), Named({ number: '2' }), Named({ email: 'a' })]);
+      await users.append('User-1', [Named({ number: '3' }), Named({ number: null })]);
+      const holders = ['1', '2', '3'].map((value) => users.uniqueSets.holderOf('number', value));
+      deepStrictEqual(await Promise.all(holders), [undefined, undefined, undefined]);
+      for (const number of ['1', '2', '3']) {
+        await rejects(users.append('User-2', [Named({ number })]), { code: 'UNIQUE_VALUE_TAKEN', heldBy: 'User-1' });
+        await rejects(users.append('User-2', [Named({ number }), Named({ number: 'own' })]), {
+          code: 'UNIQUE_VALUE_TAKEN',
+          value: number,
+        });
       }
-      await users.append('User-1', [Named({ number: '3' })]);
-      strictEqual(await users.uniqueSets.holderOf('number', '1'), undefined);
-      deepStrictEqual(await users.uniqueSets.rebuild('User'), { streams: 1, conflicts: [] });
+      strictEqual(await users.streamInfo('User-2'), undefined);
+      await users.append('User-1', [Named({ number: '1' })]);
+      strictEqual(await users.uniqueSets.holderOf('number', '1'), 'User-1');
+    },
+  },
+  {
+    name: 'in a set for all time, a value stays with its stream also when decisions that get and give it up go together',
+    check: async ({ storage }) => {
+      const users = usersOn(storage);
+      const numbers = ['1', '2', '3', '4'];
+      // In exclusive mode, what waits while the first one is under way is appended at once.
+      await Promise.all(
+        numbers.map((number) => users.executeWithRetry(user, '1', { number }, { exclusive: true, tries: 20 })),
+      );
+      for (const number of numbers) {
+        await rejects(users.append('User-2', [Named({ number })]), { code: 'UNIQUE_VALUE_TAKEN', heldBy: 'User-1' });
+      }
     },
   },
   {
