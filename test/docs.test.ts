@@ -50,12 +50,13 @@ describe('the TypeScript in the guide', () => {
   });
 });
 
-/** What a reader should never need: `any`, assertions, type arguments (`payload<T>()` apart), silenced errors. */
+/** What a reader should never need: `any`, assertions, type arguments (`payload<T>()` and `documents<T>()` apart), silenced errors. */
 function helpIn({ file, line, code }: Block): readonly string[] {
   const plain = code
     .replaceAll(/\/\*[\s\S]*?\*\//gu, (comment) => comment.replaceAll(/[^\n]/gu, ' '))
     .replaceAll(/'[^'\n]*'|`[^`]*`/gu, "''");
-  const help = /@ts-|\bany\b|(?<!\* )\bas (?!const\b)|\w!(?=[.;,)\]])|(?<!\bpayload)(?<=\w)<[^<>()=]+>\(/u;
+  const help =
+    /@ts-|\bany\b|(?<!\* )\bas (?!const\b)|\w!(?=[.;,)\]])|(?<!\b(?:payload|documents))(?<=\w)<[^<>()=]+>\(/u;
   return plain.split('\n').flatMap((text, index) => {
     const found = help.exec(text.replace(/(?<!@ts-.*)\/\/.*$/u, ''))?.[0];
     return found === undefined || text.startsWith('import ') ? [] : [`${file}:${line + index + 1}: ${found}`];

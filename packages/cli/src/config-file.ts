@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
-import type { AnyEvents, Decider } from 'mink';
+import type { AnyEvents, AnyProjection, Decider } from 'mink';
 import { ConfigInvalidError, ConfigNotFoundError } from './errors.ts';
 import { isReadableStore, type ReadableStore } from './readable-store.ts';
 
@@ -15,6 +15,7 @@ export interface Config {
   readonly store: ReadableStore | undefined;
   /** Its deciders and aggregates. */
   readonly folds: readonly ConfigFold[];
+  readonly projections: readonly AnyProjection[];
 }
 
 /** A decider or an aggregate, by shape: the config file may come with a mink of its own. */
@@ -27,7 +28,14 @@ export interface ConfigFold {
 }
 
 const NAMES = ['mink.config.js', 'mink.config.mjs', 'mink.config.ts'];
-const NO_CONFIG: Config = { path: undefined, url: undefined, schema: undefined, store: undefined, folds: [] };
+const NO_CONFIG: Config = {
+  path: undefined,
+  url: undefined,
+  schema: undefined,
+  store: undefined,
+  folds: [],
+  projections: [],
+};
 
 /** Loads the config file that was given, or the one in the current directory, if any. */
 export async function loadConfig(cwd: string, given: string | undefined): Promise<Config> {
@@ -76,7 +84,9 @@ function parseConfig(path: string, module: unknown): Config {
     );
   }
   const folds = [...foldsOf(path, exported, 'deciders'), ...foldsOf(path, exported, 'aggregates')];
-  return { path, url: textOf(path, exported, 'url'), schema: textOf(path, exported, 'schema'), store, folds };
+  const projections = projectionsOf(path, exported);
+  const [url, schema] = [textOf(path, exported, 'url'), textOf(path, exported, 'schema')];
+  return { path, url, schema, store, folds, projections };
 }
 
 function foldsOf(path: string, exported: Readonly<Record<string, unknown>>, name: string): readonly ConfigFold[] {
@@ -88,6 +98,24 @@ function foldsOf(path: string, exported: Readonly<Record<string, unknown>>, name
       throw new ConfigInvalidError(path, `exports "${name}" of which one is neither decider nor aggregate.`);
     return { category: fold.category, hasSnapshots: fold.snapshots !== undefined, target: fold };
   });
+}
+
+function projectionsOf(path: string, exported: Readonly<Record<string, unknown>>): readonly AnyProjection[] {
+  const list: unknown = exported['projections'] ?? [];
+  if (Array.isArray(list) && list.every(isProjection)) return list;
+  throw new ConfigInvalidError(path, 'exports "projections" that are no array of what defineProjection gives.');
+}
+
+function isProjection(value: unknown): value is AnyProjection {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    'version' in value &&
+    'evolve' in value &&
+    'keysOf' in value &&
+    typeof value.keysOf === 'function'
+  );
 }
 
 type AnyFold = Decider<string, AnyEvents, unknown, unknown>;

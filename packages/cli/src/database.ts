@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { findRunningPostgres } from '@mink/dev';
+import type { AnyProjection } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
 import { loadConfig, type Config, type ConfigFold } from './config-file.ts';
 import type { Context, GlobalOptions } from './context.ts';
@@ -53,6 +54,20 @@ export async function withConfiguredStore<T>(
   } finally {
     await store.close();
   }
+}
+
+/** Works with the store of the config file and its projections, whose code is needed. */
+export async function withProjections<T>(
+  context: Context,
+  options: GlobalOptions,
+  work: (store: ReadableStore, projections: readonly AnyProjection[]) => Promise<T>,
+): Promise<T> {
+  const { path, projections } = await loadConfig(context.cwd, options.config);
+  if (projections.length === 0) {
+    const problem = path === undefined ? 'There is no config file' : `"${path}" exports no "projections"`;
+    throw new UsageError(`${problem}. Export an array of them from mink.config.ts, beside the store.`);
+  }
+  return withConfiguredStore(context, options, (store) => work(store, projections));
 }
 
 /** The decider or aggregate of the config file for a category. */

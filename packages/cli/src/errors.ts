@@ -159,6 +159,21 @@ export class OldCodeError extends MinkError {
   }
 }
 
+/** Events that could not be applied this time either. */
+export class DeadLettersLeftError extends MinkError {
+  readonly code = 'DEAD_LETTERS_LEFT';
+  readonly projection: string;
+  readonly left: number;
+
+  constructor(projection: string, left: number) {
+    super(
+      `${left} events of "${projection}" are left. Mend what the first of each key fails with, and retry; or discard them.`,
+    );
+    this.projection = projection;
+    this.left = left;
+  }
+}
+
 /** The development server ended on its own. */
 export class DevServerStoppedError extends MinkError {
   readonly code = 'DEV_SERVER_STOPPED';

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addDeadLettersCommand } from './commands/deadletters.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addFeedCommand } from './commands/feed.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addProjectionsCommand } from './commands/projections.ts';
 import { addSchemaCommand } from './commands/schema.ts';
 import { addSnapshotsCommand } from './commands/snapshots.ts';
 import { addStreamCommand } from './commands/stream.ts';
@@ -105,6 +107,8 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addStreamCommand(program, context);
   addEventsCommand(program, context);
   addFeedCommand(program, context);
+  addProjectionsCommand(program, context);
+  addDeadLettersCommand(program, context);
   addSchemaCommand(program, context);
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);

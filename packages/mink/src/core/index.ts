@@ -80,6 +80,23 @@ export { wantedValues } from './events/unique-sets.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
 export type { Metadata, StandardMetadata } from './metadata.ts';
+export { defineProjection, documents } from './projections/define-projection.ts';
+export type {
+  AnyProjection,
+  DocumentHandlers,
+  Documents,
+  ProjectedEvent,
+  Projection,
+  ProjectionDefinition,
+} from './projections/define-projection.ts';
+export type { DeadLetters, DeadLettersOf, DryRun, RetriedKey } from './projections/dead-letters.ts';
+export type { Classification } from './projections/projection-worker.ts';
+export type { DocumentReader, ReadDocument } from './projections/document-reader.ts';
+export { createProjectionEngine, ProjectionEngine } from './projections/projection-engine.ts';
+export type { ProjectionEngineOptions, WaitForOptions } from './projections/projection-engine.ts';
+export type { StoreProjections } from './projections/store-projections.ts';
+export type { ProjectionStatus } from './projections/projection-status.ts';
+export type * from './projections/projection-storage.ts';
 export { MAX_SHAPES, REST_HASH } from './schema/recorded-shape.ts';
 export type { ListShapesQuery, NewShape, RecordedShape, ShapeCount, ShapeOwner } from './schema/recorded-shape.ts';
 export type { ShapeChange, TypeHistory, VersionHistory } from './schema/changelog.ts';

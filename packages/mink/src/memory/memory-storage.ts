@@ -23,6 +23,7 @@ import {
   type StreamPageQuery,
   type WaitForBound,
 } from '../core/index.ts';
+import { ReadModels } from './read-models.ts';
 import { refuseTransaction, SideTables } from './side-tables.ts';
 import { firstIndex, LogIndex } from './log-index.ts';
 
@@ -46,6 +47,7 @@ export class MemoryStorage extends SideTables implements EventStorage {
   readonly #commits: number[] = [];
   /** The version of each event id, for streams in which a repeat was looked for. */
   readonly #versions = new Map<string, IdIndex>();
+  readonly readModels: ReadModels;
   readonly #waiting = new Set<() => void>();
   readonly #now: () => number;
   #closed = false;
@@ -53,6 +55,7 @@ export class MemoryStorage extends SideTables implements EventStorage {
   constructor(now: () => number) {
     super(now);
     this.#now = now;
+    this.readModels = new ReadModels(now, (query) => this.readLogPage(query));
   }
 
   async append(command: AppendCommand, { tx }: StorageCallOptions = {}): Promise<AppendOutcome> {

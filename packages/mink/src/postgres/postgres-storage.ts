@@ -39,6 +39,7 @@ import { readStreamQuery } from './queries/read-stream.ts';
 import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
 import { ensureSequence } from './repair.ts';
+import { ReadModels } from './read-models.ts';
 import type { SchemaName } from './schema-name.ts';
 import { SideTables, type StoredAppend } from './side-tables.ts';
 import {
@@ -78,6 +79,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
   readonly #database: Database;
   protected readonly schema: SchemaName;
   readonly #migrate: 'auto' | 'never';
+  readonly readModels: ReadModels;
   readonly #appendCall: AppendCall;
   readonly #pump: AppendPump;
   readonly #feed: Feed;
@@ -109,6 +111,12 @@ export class PostgresStorage extends SideTables implements EventStorage {
     this.schema = schema;
     this.#migrate = migrating;
     this.#holdTimeout = holdTimeout;
+    this.readModels = new ReadModels({
+      database,
+      schema,
+      run: (statement) => this.read(statement),
+      inTransaction: (work) => withTransaction(database.pool, (tx) => work((statement) => this.read(statement, tx))),
+    });
     this.#appendCall = createAppendCall(schema);
     this.#pump = new AppendPump({
       ...pump,

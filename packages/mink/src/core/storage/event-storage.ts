@@ -1,5 +1,6 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
+import type { ProjectionStorage } from '../projections/projection-storage.ts';
 import type { ListShapesQuery, NewShape, RecordedShape, ShapeCount } from '../schema/recorded-shape.ts';
 
 /**
@@ -68,6 +69,8 @@ export interface EventStorage {
   saveShapeCounts(counts: readonly ShapeCount[]): Promise<void>;
   /** Forgets what was counted. The shapes stay. */
   resetShapeCounts(): Promise<void>;
+  /** Where read models are kept; undefined for a storage that keeps none. */
+  readonly readModels?: ProjectionStorage | undefined;
   /** Calls the listener when connections to the database break: it may be another one, or an earlier state of it, afterwards. */
   onConnectionLost?(listener: () => void): void;
   /** Releases what the storage holds. Calls under way may fail with `StoreClosedError`. */

@@ -55,6 +55,7 @@ import type {
   SubscribeOptions,
 } from './options.ts';
 import { storeUniqueSets, type StoreUniqueSets } from './unique-sets.ts';
+import { storeProjections, type StoreProjections } from '../projections/store-projections.ts';
 import { storeSchema, type StoreSchema } from '../schema/store-schema.ts';
 import { storeSnapshots, type StoreSnapshots } from '../snapshots/store-snapshots.ts';
 import { allowManyListeners, linkSignals } from './signals.ts';
@@ -85,6 +86,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   /** What the log holds, by its shapes; and whether the code of now can read it. */
   readonly schema: StoreSchema<FoldIn<C>>;
 
+  /** The documents of projections; and pausing and resetting them, whoever works on them. */
+  readonly projections: StoreProjections;
+
   constructor(storage: EventStorage, options: StoreOptions<C, Meta> = {}) {
     allowManyListeners(this.#closing.signal);
     this.#context = storeContext(storage, options);
@@ -95,6 +99,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     this.#exclusive = new ExclusiveStreams(this.#context);
     this.uniqueSets = storeUniqueSets(use);
     this.snapshots = storeSnapshots(use, (target) => this.#foldOf(target));
+    this.projections = storeProjections(use);
     this.schema = storeSchema(use, (target) => this.#foldOf(target));
   }
 

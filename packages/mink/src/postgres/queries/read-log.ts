@@ -33,21 +33,23 @@ export function nextPositionQuery(schema: SchemaName, { after, upTo, direction }
  * position) and merged; the other conditions filter what that finds. Nothing is read beyond `upTo`.
  */
 export function readLogQuery(schema: SchemaName, query: LogPageQuery): Statement {
-  const { filter } = query;
   const order = query.direction === 'forwards' ? 'asc' : 'desc';
   const values: unknown[] = [query.after, query.upTo, query.limit];
-  const categories = narrowCategories(filter);
-  const conditions = residualConditions(filter, values);
-  const source =
-    categories === undefined
-      ? wholeLog(conditions, order)
-      : byCategory(`$${values.push(categories)}::text[]`, conditions, order);
   const sql = `
     select ${EVENT_COLUMN}, (select :schema.incarnation_v1())
-    from ${source}
+    from ${logSource(query.filter, order, values)}
     order by e.global_position ${order}
     limit $3`;
   return { ...inSchema(schema, 'read_log', sql), values };
+}
+
+/** Where the events `e` of a page come from: after $1, up to $2, at most $3 in this order. Adds its own values. */
+export function logSource(filter: LogFilter, order: 'asc' | 'desc', values: unknown[]): string {
+  const categories = narrowCategories(filter);
+  const conditions = residualConditions(filter, values);
+  return categories === undefined
+    ? wholeLog(conditions, order)
+    : byCategory(`$${values.push(categories)}::text[]`, conditions, order);
 }
 
 function wholeLog(conditions: readonly string[], order: string): string {

@@ -1,0 +1,161 @@
+import type { Command } from 'commander';
+import { createProjectionEngine, type ProjectionStatus, type StoredProjection } from 'mink';
+import type { Context, GlobalOptions } from '../context.ts';
+import { withProjections, withStore } from '../database.ts';
+import { UsageError } from '../errors.ts';
+import { interruptible } from '../interrupt.ts';
+import { jsonText } from '../json-text.ts';
+import { wholeFrom } from '../option-values.ts';
+import type { ReadableStore } from '../readable-store.ts';
+import { Table } from '../table.ts';
+
+interface VersionOptions extends GlobalOptions {
+  readonly of?: number | undefined;
+}
+
+const HELP = `
+Examples:
+  mink projections list                 how far each has come, and who works on it
+  mink projections status               … and how far it is behind; needs "projections" of the config file
+  mink projections pause cart-summary   stop it, wherever it runs, until it is resumed
+  mink projections reset cart-summary   empty its read model and apply the log to it again
+
+A projection is named with its version where it has more than one: --of 2.
+`;
+
+export function addProjectionsCommand(program: Command, context: Context): void {
+  const group = program
+    .command('projections')
+    .description('how read models are doing; pause, resume and reset them')
+    .addHelpText('after', HELP);
+  group
+    .command('list')
+    .description('all projections that were ever started')
+    .action((_options, command: Command) => list(context, command.optsWithGlobals()));
+  group
+    .command('status')
+    .description('how far the projections of the config file are behind')
+    .action((_options, command: Command) => status(context, command.optsWithGlobals()));
+  const add = (verb: 'pause' | 'resume' | 'reset', description: string): void => {
+    group
+      .command(verb)
+      .description(description)
+      .argument('<name>', 'name of the projection')
+      .option('--of <version>', 'its version, where it has more than one', wholeFrom(1))
+      .action((name: string, _options, command: Command) => change(context, command.optsWithGlobals(), { verb, name }));
+  };
+  add('pause', 'stop a projection, wherever it runs, until it is resumed');
+  add('resume', 'let a paused projection go on');
+  add('reset', 'empty the read model, and apply the log to it from the beginning');
+}
+
+async function list(context: Context, options: GlobalOptions): Promise<void> {
+  const { stdout, stderr, signal } = context;
+  await withStore(context, options, async (store) => {
+    const all = await interruptible(store.projections.list(), signal);
+    if (options.json === true) await stdout.write(all.map((it) => `${jsonText(shown(it))}\n`).join(''));
+    else if (all.length === 0) await stderr.line('No projections.');
+    else await stdout.write(tableOf(all));
+  });
+}
+
+function shown({ movedAt, ...projection }: StoredProjection): object {
+  return { ...projection, movedAt: new Date(movedAt).toISOString() };
+}
+
+function tableOf(projections: readonly StoredProjection[]): string {
+  const table = new Table([
+    { title: 'NAME' },
+    { title: 'VERSION', align: 'right' },
+    { title: 'STATE' },
+    { title: 'POSITION', align: 'right' },
+    { title: 'EVENTS', align: 'right' },
+    { title: 'PARKED', align: 'right' },
+    { title: 'OWNER' },
+    { title: 'ERROR' },
+  ]);
+  return table.page(
+    projections.map(({ name, version, state, position, events, parkedKeys, owner, error }) => {
+      return [
+        name,
+        String(version),
+        state,
+        String(position),
+        String(events),
+        String(parkedKeys),
+        owner ?? '',
+        error ?? '',
+      ];
+    }),
+  );
+}
+
+async function status(context: Context, options: GlobalOptions): Promise<void> {
+  const { stdout, signal } = context;
+  await withProjections(context, options, async (store, projections) => {
+    const engine = createProjectionEngine(store, projections);
+    const all = await interruptible(engine.status(), signal);
+    if (options.json === true) await stdout.write(all.map((it) => `${jsonText(it)}\n`).join(''));
+    else await stdout.write(lagTable(all));
+  });
+}
+
+function lagTable(statuses: readonly ProjectionStatus[]): string {
+  const table = new Table([
+    { title: 'NAME' },
+    { title: 'VERSION', align: 'right' },
+    { title: 'STATE' },
+    { title: 'BEHIND', align: 'right' },
+    { title: 'SECONDS', align: 'right' },
+    { title: 'PARKED', align: 'right' },
+    { title: 'ERROR' },
+  ]);
+  return table.page(
+    statuses.map(({ name, version, state, lagEvents, lagTime, parkedKeys, error }) => {
+      return [
+        name,
+        String(version),
+        state,
+        String(lagEvents),
+        (lagTime / 1_000).toFixed(1),
+        String(parkedKeys),
+        error ?? '',
+      ];
+    }),
+  );
+}
+
+async function change(
+  context: Context,
+  options: VersionOptions,
+  { verb, name }: { readonly verb: 'pause' | 'resume' | 'reset'; readonly name: string },
+): Promise<void> {
+  const { stdout, signal } = context;
+  await withStore(context, options, async (store) => {
+    const projection = await interruptible(findProjection(store, name, options.of), signal);
+    await interruptible(store.projections[verb](projection), signal);
+    const done = { pause: 'paused', resume: 'resumed', reset: 'reset' }[verb];
+    if (options.json === true) await stdout.line(jsonText({ ...projection, done }));
+    else await stdout.line(`${projection.name} version ${projection.version}: ${done}`);
+  });
+}
+
+/** The one of this name, and of this version if one is given. */
+export async function findProjection(
+  store: Pick<ReadableStore, 'projections'>,
+  name: string,
+  version: number | undefined,
+): Promise<{ readonly name: string; readonly version: number }> {
+  const all = await store.projections.list();
+  const found = all.filter((it) => it.name === name && (version === undefined || it.version === version));
+  const [only, another] = found;
+  if (only === undefined) {
+    const known = all.map((it) => `${it.name} version ${it.version}`).join(', ');
+    throw new UsageError(`There is no such projection, only: ${known === '' ? 'none' : known}.`);
+  }
+  if (another !== undefined) {
+    const versions = found.map((it) => it.version).join(', ');
+    throw new UsageError(`"${name}" has the versions ${versions}. Say which one: --of ${only.version}.`);
+  }
+  return { name, version: only.version };
+}

@@ -1,0 +1,144 @@
+import { describe, expect, test, vi } from 'vitest';
+import { useDatabase } from './support/database.ts';
+import { project } from './support/project.ts';
+import { jsonLines, runMink } from './support/run-mink.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+const database = useDatabase();
+
+/** Carts, of which one has an item that cannot be counted, and a projection that was run over them. */
+async function carts() {
+  const schema = database.newSchema();
+  const mink = await import('mink');
+  const { createPostgresStore } = await import('mink/postgres');
+  const events = mink.defineEvents({ ItemAdded: mink.payload<{ sku: string }>() });
+  const counting = mink.defineProjection({
+    name: 'item-count',
+    events: { Cart: events },
+    readModel: mink.documents<{ items: number }>(),
+    on: {
+      ItemAdded: (cart, event) => {
+        if (event.data.sku === 'bad') throw new Error('cannot count it');
+        return { items: (cart?.items ?? 0) + 1 };
+      },
+    },
+  });
+  const store = createPostgresStore({ url: database.url(), schema, categories: { Cart: events } });
+  for (const sku of ['a', 'bad', 'b']) await store.append('Cart-1', [events.ItemAdded({ sku })]);
+  await store.append('Cart-2', [events.ItemAdded({ sku: 'c' })]);
+  const engine = mink.createProjectionEngine(store, [counting], { tries: 1 });
+  await engine.start();
+  await engine.waitFor(4);
+  await engine.close();
+  await store.append('Cart-2', [events.ItemAdded({ sku: 'd' })]);
+  await store.close();
+  const config = (mended: boolean) => `
+    import { defineEvents, defineProjection, documents, payload } from 'mink';
+    import { createPostgresStore } from 'mink/postgres';
+    const url = ${JSON.stringify(database.url())}, schema = ${JSON.stringify(schema)};
+    const events = defineEvents({ ItemAdded: payload() });
+    export const store = createPostgresStore({ url, schema, categories: { Cart: events } });
+    export const projections = [
+      defineProjection({
+        name: 'item-count',
+        events: { Cart: events },
+        readModel: documents(),
+        on: {
+          ItemAdded: (cart, { data }) => {
+            if (data.sku === 'bad' && ${!mended}) throw new Error('cannot count it');
+            return { items: (cart?.items ?? 0) + 1 };
+          },
+        },
+      }),
+    ];`;
+  // A process of its own has a store of its own; here each call takes a new file.
+  const run = (args: readonly string[], { mended = false } = {}) =>
+    runMink(args, { cwd: project({ 'mink.config.mjs': config(mended) }) });
+  return { run, schema };
+}
+
+describe('projections', () => {
+  test('are listed, with what keeps them, and how far they are behind', async () => {
+    const { run, schema } = await carts();
+    const list = await run(['projections', 'list']);
+    expect(list.stdout).toMatch(
+      /^NAME +VERSION +STATE +POSITION +EVENTS +PARKED +OWNER +ERROR\nitem-count +1 +stopped +4 +4 +1\n$/u,
+    );
+    const status = await run(['projections', 'status']);
+    expect(status.stdout).toMatch(/^NAME.*\nitem-count +1 +stopped +1 +\d+\.\d +1\n$/u);
+    const [json] = jsonLines((await run(['projections', 'status', '--json'])).stdout);
+    expect(json).toMatchObject({ name: 'item-count', lagEvents: 1, parkedKeys: 1, position: 4 });
+    const args = ['projections', 'list', '--json', '--url', database.url(), '--schema', schema];
+    expect(jsonLines((await runMink(args, { cwd: project() })).stdout)).toMatchObject([
+      { name: 'item-count', events: 4 },
+    ]);
+  });
+
+  test('are paused, resumed and reset', async () => {
+    const { run } = await carts();
+    expect((await run(['projections', 'pause', 'item-count'])).stdout).toBe('item-count version 1: paused\n');
+    expect(jsonLines((await run(['projections', 'list', '--json'])).stdout)[0]).toMatchObject({ state: 'paused' });
+    expect((await run(['projections', 'resume', 'item-count', '--of', '1'])).stdout).toBe(
+      'item-count version 1: resumed\n',
+    );
+    const [reset] = jsonLines((await run(['projections', 'reset', 'item-count', '--json'])).stdout);
+    expect(reset).toEqual({ name: 'item-count', version: 1, done: 'reset' });
+    const [listed] = jsonLines((await run(['projections', 'list', '--json'])).stdout);
+    expect(listed).toMatchObject({ position: 0, events: 0, parkedKeys: 0 });
+  });
+
+  test('that are not there are a usage error', async () => {
+    const { run } = await carts();
+    const unknown = await run(['projections', 'pause', 'nosuch']);
+    expect([unknown.exitCode, unknown.stderr]).toEqual([2, expect.stringContaining('only: item-count version 1')]);
+    const noConfig = await runMink(['projections', 'status'], { cwd: project() });
+    expect([noConfig.exitCode, noConfig.stderr]).toEqual([2, expect.stringContaining('There is no config file')]);
+    const empty = database.newSchema();
+    const { createPostgresStore } = await import('mink/postgres');
+    await using store = createPostgresStore({ url: database.url(), schema: empty });
+    await store.readBound();
+    const none = await runMink(['projections', 'list', '--url', database.url(), '--schema', empty], { cwd: project() });
+    expect(none).toEqual({ exitCode: 0, stdout: '', stderr: 'No projections.\n' });
+  });
+});
+
+describe('dead letters', () => {
+  test('are listed, shown, tried and retried', async () => {
+    const { run } = await carts();
+    const list = await run(['deadletters', 'list']);
+    expect(list.stdout).toMatch(/\nitem-count +1 +Cart-1 +2 +1 +\S+ +cannot count it\n$/u);
+    const show = await run(['deadletters', 'show', 'item-count', 'Cart-1']);
+    expect(show.stdout).toBe(
+      'POSITION  STREAM    TYPE       DATA\n       2  Cart-1@2  ItemAdded  {"sku":"bad"}\n       3  Cart-1@3  ItemAdded  {"sku":"b"}\n',
+    );
+    const dryRun = ['deadletters', 'dry-run', 'item-count', 'Cart-1'];
+    expect((await run(dryRun)).stdout).toBe('Cart-1: 0 would be applied, 2 left, the first fails: cannot count it\n');
+    expect((await run(dryRun, { mended: true })).stdout).toBe(
+      'Cart-1: 2 would be applied, none is left\n  items: 1 -> 3\n',
+    );
+    const failing = await run(['deadletters', 'retry', 'item-count', 'Cart-1']);
+    expect([failing.exitCode, failing.stderr]).toEqual([
+      1,
+      expect.stringContaining('2 events of "item-count" are left'),
+    ]);
+    const retried = await run(['deadletters', 'retry', 'item-count', '--all'], { mended: true });
+    expect(retried).toEqual({ exitCode: 0, stdout: 'Cart-1: 2 applied, none is left\n', stderr: '' });
+    expect((await run(['deadletters', 'list'])).stderr).toBe('No dead letters.\n');
+    expect((await run(['deadletters', 'show', 'item-count', 'Cart-1'])).stderr).toBe('Not parked.\n');
+  });
+
+  test('are discarded with a reason only', async () => {
+    const { run } = await carts();
+    const discard = ['deadletters', 'discard', 'item-count', 'Cart-1'];
+    expect(await run(discard)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--reason') });
+    const done = await run([...discard, '--reason', 'never bought', '--json']);
+    expect(jsonLines(done.stdout)).toEqual([{ key: 'Cart-1', discarded: 2 }]);
+    expect(jsonLines((await run(['deadletters', 'list', '--json'])).stdout)).toEqual([]);
+  });
+
+  test('want to know which', async () => {
+    const { run } = await carts();
+    expect(await run(['deadletters', 'retry', 'item-count'])).toMatchObject({ exitCode: 2 });
+    expect(await run(['deadletters', 'retry', 'nosuch', '--all'])).toMatchObject({ exitCode: 2 });
+  });
+});

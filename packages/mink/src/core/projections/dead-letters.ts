@@ -1,0 +1,196 @@
+import { InvalidArgumentError } from '../errors.ts';
+import type { JsonValue } from '../json.ts';
+import type { RecordedEvent } from '../storage/event-storage.ts';
+import { differences, type Difference } from '../store/differences.ts';
+import { EventSequence } from '../store/event-sequence.ts';
+import { checkText } from '../store/read-options.ts';
+import type { AnyProjection } from './define-projection.ts';
+import { evolveAll, keyedEvent, messageOf } from './projection-batch.ts';
+import type { ParkedKey, ParkedStep, RetriedStep } from './projection-storage.ts';
+import type { WorkerContext } from './projection-worker.ts';
+
+/** A key whose events wait, by the projection it is of. */
+export interface DeadLettersOf {
+  readonly projection: { readonly name: string; readonly version: number };
+  readonly key: string;
+}
+
+/** What became of a retry, or would. */
+export interface RetriedKey {
+  /** Events that were applied. */
+  readonly applied: number;
+  /** Events that still wait. */
+  readonly left: number;
+  /** What the first of them fails with; undefined where none is left. */
+  readonly error: string | undefined;
+}
+
+/** What a retry would do. */
+export interface DryRun extends RetriedKey {
+  /** What it would change in the document. */
+  readonly changes: readonly Difference[];
+}
+
+/** Keys that are parked, and what can be done about them. */
+export interface DeadLetters {
+  /** Parked keys, by projection, version and key. */
+  list(of?: { readonly name?: string | undefined; readonly version?: number | undefined }): EventSequence<ParkedKey>;
+  /** The events of a key that wait, as they are stored. The first one failed, the others come after it. */
+  show(of: DeadLettersOf): EventSequence<RecordedEvent>;
+  /** What a retry would do. Changes nothing. */
+  dryRun(of: DeadLettersOf): Promise<DryRun>;
+  /**
+   * Applies the events of a key in their order, up to one that fails again. Each waits until it is stored that it was applied;
+   * a key without events is parked no more, and follows the log again.
+   */
+  retry(of: DeadLettersOf, options?: { readonly signal?: AbortSignal | undefined }): Promise<RetriedKey>;
+  /**
+   * Gives the events of a key up, for good. The key follows the log again, and its document stays stale: it lacks them. Gives
+   * back how many.
+   */
+  discard(of: DeadLettersOf, options: { readonly reason: string }): Promise<number>;
+}
+
+/** Events that one transaction of a retry applies, at most. */
+const CHUNK = 100;
+const PAGE = 1_000;
+
+/** The dead letters of the projections of an engine. */
+export function deadLettersOf(context: WorkerContext, projections: readonly AnyProjection[]): DeadLetters {
+  const { readModels } = context;
+  const definitionOf = ({ name, version }: DeadLettersOf['projection']): AnyProjection => {
+    const found = projections.find((it) => it.name === name && it.version === version);
+    if (found !== undefined) return found;
+    throw new InvalidArgumentError('projection', `"${name}" version ${version} is none of the engine's`);
+  };
+  const check = ({ projection, key }: DeadLettersOf): { readonly definition: AnyProjection; readonly key: string } => {
+    checkText('key', key);
+    return { definition: definitionOf(projection), key };
+  };
+  return {
+    list: ({ name, version } = {}) =>
+      new EventSequence(async function* () {
+        let after: ParkedKey | undefined;
+        for (;;) {
+          const page = await readModels.listParked({ name, version, after, limit: PAGE });
+          yield page;
+          if (page.length < PAGE) return;
+          after = page.at(-1);
+        }
+      }),
+    show: (of) => {
+      const { definition, key } = check(of);
+      return new EventSequence(async function* () {
+        for await (const positions of positionsOf(context, definition, key)) {
+          yield await eventsAt(context, positions);
+        }
+      });
+    },
+    dryRun: async (of) => dryRun(context, check(of)),
+    retry: async (of, { signal } = {}) => retry(context, check(of), signal),
+    discard: async (of, { reason }) => {
+      const { definition, key } = check(of);
+      checkText('reason', reason);
+      return readModels.discardParked(definition, { key, reason });
+    },
+  };
+}
+
+async function* positionsOf(
+  { readModels }: WorkerContext,
+  projection: AnyProjection,
+  key: string,
+): AsyncGenerator<readonly number[], void, undefined> {
+  let after = 0;
+  for (;;) {
+    const positions = await readModels.listDeadLetters(projection, key, { after, limit: CHUNK });
+    if (positions.length > 0) yield positions;
+    if (positions.length < CHUNK) return;
+    after = positions.at(-1) ?? after;
+  }
+}
+
+async function eventsAt({ storage }: WorkerContext, positions: readonly number[]): Promise<readonly RecordedEvent[]> {
+  const filter = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
+  const events: RecordedEvent[] = [];
+  for (const position of positions) {
+    const range = { after: position - 1, upTo: position, direction: 'forwards' as const, limit: 1 };
+    const page = await storage.readLogPage({ ...range, filter });
+    events.push(...page.events);
+  }
+  return events;
+}
+
+/** Applies the events of a step, up to one that fails. */
+async function applyStep(
+  context: WorkerContext,
+  { definition, key }: { readonly definition: AnyProjection; readonly key: string },
+  { document: before, positions }: ParkedStep,
+): Promise<RetriedStep> {
+  let document: JsonValue = before;
+  let applied = 0;
+  for (const event of await eventsAt(context, positions)) {
+    const { parts, error } = keyedEvent(context.registry, definition, event);
+    try {
+      if (parts === undefined) throw error;
+      document = evolveAll(definition, document, key, parts.get(key) ?? []);
+    } catch (failure) {
+      return { document, applied, error: messageOf(failure) };
+    }
+    applied += 1;
+  }
+  return { document, applied, error: undefined };
+}
+
+async function retry(
+  context: WorkerContext,
+  of: { readonly definition: AnyProjection; readonly key: string },
+  signal: AbortSignal | undefined,
+): Promise<RetriedKey> {
+  let applied = 0;
+  for (;;) {
+    signal?.throwIfAborted();
+    let error: string | undefined;
+    const done = await context.readModels.retryParked(of.definition, { key: of.key, limit: CHUNK }, async (step) => {
+      const result = await applyStep(context, of, step);
+      ({ error } = result);
+      return result;
+    });
+    applied += done?.applied ?? 0;
+    if (done === undefined || done.left === 0) return { applied, left: 0, error: undefined };
+    if (error !== undefined) {
+      const left = await countLeft(context, of.definition, of.key);
+      return { applied, left, error };
+    }
+  }
+}
+
+async function countLeft(context: WorkerContext, projection: AnyProjection, key: string): Promise<number> {
+  let left = 0;
+  for await (const positions of positionsOf(context, projection, key)) left += positions.length;
+  return left;
+}
+
+async function dryRun(
+  context: WorkerContext,
+  of: { readonly definition: AnyProjection; readonly key: string },
+): Promise<DryRun> {
+  const { definition, key } = of;
+  const [stored] = await context.readModels.readDocuments(definition, [key]);
+  const before = stored?.document ?? null;
+  let document = before;
+  let applied = 0;
+  let error: string | undefined;
+  let left = 0;
+  for await (const positions of positionsOf(context, definition, key)) {
+    if (error !== undefined) {
+      left += positions.length;
+      continue;
+    }
+    const step = await applyStep(context, of, { document, positions });
+    ({ document, error } = step);
+    applied += step.applied;
+    left += positions.length - step.applied;
+  }
+  return { applied, left, error, changes: differences(before, document) };
+}

@@ -1,0 +1,57 @@
+import { InvalidArgumentError } from '../errors.ts';
+import { EventSequence } from '../store/event-sequence.ts';
+import type { LoadContext } from '../store/load.ts';
+import { checkText } from '../store/read-options.ts';
+import { typed } from '../typed.ts';
+import type { ProjectionId, ProjectionStorage } from './projection-storage.ts';
+
+/** A document, and the place of the last event that has changed it. */
+export interface ReadDocument<Document> {
+  readonly key: string;
+  readonly document: Document;
+  readonly position: number;
+  /** Events about it are parked, or were discarded: it is not what the log says. */
+  readonly isStale: boolean;
+}
+
+/** Reads the documents of a projection, as far as it has come. */
+export interface DocumentReader<Document> {
+  /** The document under a key, or undefined. */
+  get(key: string): Promise<Document | undefined>;
+  /** All documents, in the order of their keys, page by page. */
+  list(options?: {
+    /** Only those behind this key. */
+    readonly after?: string | undefined;
+  }): EventSequence<ReadDocument<Document>>;
+}
+
+/** A reader over a read model of a store; `use` gives its context while it is open. */
+export function documentReader<Document>(
+  use: () => Pick<LoadContext, 'storage' | 'pageSize'>,
+  projection: ProjectionId,
+): DocumentReader<Document> {
+  return {
+    get: async (key) => {
+      checkText('key', key);
+      const [found] = await readModelsOf(use()).readDocuments(projection, [key]);
+      return typed<Document | undefined>(found?.document);
+    },
+    list: ({ after } = {}) =>
+      new EventSequence(async function* () {
+        const { pageSize: limit } = use();
+        let last = after;
+        for (;;) {
+          const page = await readModelsOf(use()).listDocuments(projection, { after: last, limit });
+          yield typed<readonly ReadDocument<Document>[]>(page);
+          if (page.length < limit) return;
+          last = page.at(-1)?.key;
+        }
+      }),
+  };
+}
+
+/** Where a storage keeps read models. */
+export function readModelsOf({ storage }: Pick<LoadContext, 'storage'>): ProjectionStorage {
+  if (storage.readModels !== undefined) return storage.readModels;
+  throw new InvalidArgumentError('store', 'has a storage without read models');
+}

@@ -1,0 +1,321 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { internals } from '../deciders/aggregate.ts';
+import { InvalidArgumentError, ProjectionBehindError } from '../errors.ts';
+import type { AppendContext } from '../store/append.ts';
+import { checkBelongs, type LoadContext } from '../store/load.ts';
+import { checkWhole } from '../store/read-options.ts';
+import type { AnyProjection } from './define-projection.ts';
+import { deadLettersOf, type DeadLetters } from './dead-letters.ts';
+import { readModelsOf } from './document-reader.ts';
+import { storeProjections, type StoreProjections } from './store-projections.ts';
+import { statusOf, type ProjectionStatus } from './projection-status.ts';
+import type { Lease, ProjectionId, ProjectionStorage } from './projection-storage.ts';
+import {
+  classifyError,
+  filterOf,
+  ProjectionWorker,
+  type Classification,
+  type WorkerContext,
+  type WorkerEnd,
+} from './projection-worker.ts';
+
+/** Options of {@link createProjectionEngine}. */
+export interface ProjectionEngineOptions {
+  /**
+   * Events that are applied and stored together, at most.
+   * @defaultValue 500
+   */
+  readonly batchSize?: number | undefined;
+  /**
+   * Milliseconds after which another process takes over from one that has died or is frozen.
+   * @defaultValue 15_000
+   */
+  readonly leaseDuration?: number | undefined;
+  /**
+   * Tries of an event that fails, before its key is parked. A database that is away is waited for without limit.
+   * @defaultValue 3
+   */
+  readonly tries?: number | undefined;
+  /**
+   * Milliseconds before the second try; doubles with every further one, up to 30 seconds.
+   * @defaultValue 100
+   */
+  readonly backoff?: number | undefined;
+  /**
+   * What an error is: `'transient'` ones are waited out, `'permanent'` ones parked at once, and all others tried again first.
+   * @defaultValue databases that are away, deadlocks and the like are transient; payloads that do not fit their schema, and
+   * broken business rules, are permanent
+   */
+  readonly classify?: ((error: unknown) => Classification | undefined) | undefined;
+  /**
+   * Keys of a projection that may be parked at once. With one more it is faulted, and passes over nothing.
+   * @defaultValue 1_000
+   */
+  readonly maxParkedKeys?: number | undefined;
+  /**
+   * Events of a projection that may wait for parked keys.
+   * @defaultValue 100_000
+   */
+  readonly maxDeadLetters?: number | undefined;
+}
+
+/** What a wait is for. */
+export interface WaitForOptions {
+  /** @defaultValue all projections of the engine */
+  readonly projections?: readonly { readonly name: string }[] | undefined;
+  /**
+   * Milliseconds.
+   * @defaultValue 10_000
+   */
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An event store: what `createPostgresStore` or `createMemoryStore` gives. */
+export interface StoreOfEngine {
+  readonly projections: StoreProjections;
+}
+
+interface OpenStore extends StoreOfEngine {
+  readonly [internals]: AppendContext & LoadContext;
+}
+
+function isOpenStore(store: StoreOfEngine): store is OpenStore {
+  return internals in store;
+}
+
+/** A worker and what it holds. */
+interface Running {
+  readonly lease: Lease;
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+/**
+ * Keeps projections up to date. Every process may run one with the same projections: each projection is worked on by one of
+ * them at a time, and taken over when that one dies.
+ *
+ * Guarantee: every event is applied exactly once to the read model, in the order of the log; a projection never passes over an
+ * event, and says why it stands still.
+ *
+ * @example
+ * const engine = createProjectionEngine(store, [cartSummary]);
+ * await engine.start();
+ */
+export class ProjectionEngine implements AsyncDisposable {
+  readonly #context: WorkerContext;
+  readonly #projections: readonly AnyProjection[];
+  readonly #stored: StoreProjections;
+  readonly #owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  readonly #closing = new AbortController();
+  readonly #running = new Map<AnyProjection, Running>();
+  /** Until its process starts again, or somebody resumes it. */
+  readonly #faulted = new Set<AnyProjection>();
+  #ticking: Promise<void> | undefined;
+  #lastLook: Promise<void> = Promise.resolve();
+  /** Keys whose events could not be applied. They can be looked at and retried without starting the engine. */
+  readonly deadLetters: DeadLetters;
+
+  constructor(store: StoreOfEngine, projections: readonly AnyProjection[], options: ProjectionEngineOptions = {}) {
+    if (!isOpenStore(store)) throw new InvalidArgumentError('store', 'is no event store');
+    const context = store[internals];
+    const { storage, registry } = context;
+    this.#projections = checkProjections(context, projections);
+    this.#context = {
+      storage,
+      readModels: readModelsOf(context),
+      registry,
+      batchSize: checkWhole('batchSize', options.batchSize ?? 500, 1),
+      leaseDuration: checkWhole('leaseDuration', options.leaseDuration ?? 15_000, 100),
+      tries: checkWhole('tries', options.tries ?? 3, 1),
+      classify: (error) => options.classify?.(error) ?? classifyError(error),
+      maxParkedKeys: checkWhole('maxParkedKeys', options.maxParkedKeys ?? 1_000, 0),
+      maxDeadLetters: checkWhole('maxDeadLetters', options.maxDeadLetters ?? 100_000, 0),
+      backoff: checkWhole('backoff', options.backoff ?? 100, 0),
+    };
+    this.#stored = storeProjections(() => context);
+    this.deadLetters = deadLettersOf(this.#context, this.#projections);
+  }
+
+  /**
+   * Makes the read models that are not there, and begins. Resolves when it has begun; from then on it does not give up, and keeps
+   * the process alive until it is closed.
+   */
+  async start(): Promise<void> {
+    if (this.#closing.signal.aborted) throw new InvalidArgumentError('engine', 'is closed');
+    if (this.#ticking !== undefined) return;
+    for (const projection of this.#projections) await this.#readModels.prepareProjection(projection);
+    await this.#tick();
+    this.#ticking = this.#keepTicking();
+  }
+
+  /** Stops a projection, in whatever process it runs, until it is resumed; restarts change nothing about that. */
+  async pause(projection: ProjectionId): Promise<void> {
+    await this.#stored.pause(projection);
+  }
+
+  /** Lets a paused projection go on; here at once, elsewhere within a third of the lease. */
+  async resume(projection: ProjectionId): Promise<void> {
+    await this.#stored.resume(projection);
+    await this.#tickSoon();
+  }
+
+  /**
+   * Empties the read model and applies the log to it from the beginning; dead letters are forgotten. Safe while it runs: what a
+   * worker has under way is refused.
+   */
+  async reset(projection: ProjectionId): Promise<void> {
+    await this.#stored.reset(projection);
+    await this.#tickSoon();
+  }
+
+  /** How each projection is doing, as far as this engine knows it; in the order of the definitions. */
+  async status(): Promise<readonly ProjectionStatus[]> {
+    return statusOf(this.#context, this.#projections);
+  }
+
+  /**
+   * Resolves when the projections have applied everything up to a position, such as that of an append: what is read then holds
+   * what was written. `ProjectionBehindError` says which one is not so far in time.
+   *
+   * @example
+   * const { globalPosition } = await store.append('Cart-1', [added]);
+   * await engine.waitFor(globalPosition, { projections: [cartSummary] });
+   */
+  async waitFor(position: number, { projections, timeout = 10_000, signal }: WaitForOptions = {}): Promise<void> {
+    checkWhole('position', position, 0);
+    const names = new Set(projections?.map(({ name }) => name));
+    const wanted = this.#projections.filter(({ name }) => projections === undefined || names.has(name));
+    const end = performance.now() + checkWhole('timeout', timeout, 0);
+    for (let pause = 1; ; pause = Math.min(50, pause * 2)) {
+      signal?.throwIfAborted();
+      const behind = await this.#behind(wanted, position);
+      if (behind === undefined) return;
+      if (performance.now() >= end) throw new ProjectionBehindError(behind.name, behind.position, position);
+      await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
+    }
+  }
+
+  /** Ends: the batches under way are stored, and others may take over at once. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    await this.#ticking;
+    const running = [...this.#running.values()];
+    for (const { stop } of running) stop.abort();
+    await Promise.all(running.map(({ done }) => done));
+    const leases = running.map(({ lease }) => lease);
+    if (leases.length > 0) await this.#readModels.releaseProjections(this.#owner, leases).catch(() => undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #readModels(): ProjectionStorage {
+    return this.#context.readModels;
+  }
+
+  /** Where it runs, it need not wait for the next look. */
+  async #tickSoon(): Promise<void> {
+    this.#faulted.clear();
+    if (this.#ticking !== undefined) await this.#tick();
+  }
+
+  /** Three times in a lease. A database that is away ends nothing: whoever writes without a lease is refused. */
+  async #keepTicking(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      const pause = (this.#context.leaseDuration / 3) * (0.75 + Math.random() / 4);
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) await this.#tick().catch(() => undefined);
+    }
+  }
+
+  /** One look after another: a lease that is taken twice would be lost once. */
+  #tick(): Promise<void> {
+    const look = this.#lastLook.catch(() => undefined).then(() => this.#look());
+    this.#lastLook = look;
+    return look;
+  }
+
+  /** Renews what is held, and takes what nobody holds. */
+  async #look(): Promise<void> {
+    const wanted = this.#projections.filter((projection) => !this.#faulted.has(projection));
+    const projections = wanted.map((projection) => {
+      const { name, version } = projection;
+      return { name, version, epoch: this.#running.get(projection)?.lease.epoch };
+    });
+    const { leaseDuration: duration } = this.#context;
+    const leases = await this.#readModels.leaseProjections({ owner: this.#owner, duration, projections });
+    for (const projection of this.#projections) {
+      const lease = leases.find(({ name, version }) => name === projection.name && version === projection.version);
+      const running = this.#running.get(projection);
+      if (running !== undefined && lease?.epoch !== running.lease.epoch) running.stop.abort();
+      if (running === undefined && lease !== undefined && !this.#closing.signal.aborted) this.#work(projection, lease);
+    }
+  }
+
+  #work(projection: AnyProjection, lease: Lease): void {
+    const stop = new AbortController();
+    const worker = new ProjectionWorker(this.#context, projection, lease, stop.signal);
+    const done = worker
+      .run()
+      .catch((): WorkerEnd => 'lost')
+      .then((end) => this.#ended(projection, lease, end));
+    this.#running.set(projection, { lease, stop, done });
+  }
+
+  /** What has failed here is let go at once: another process may have code that does better. */
+  async #ended(projection: AnyProjection, lease: Lease, end: WorkerEnd): Promise<void> {
+    if (end === 'faulted') {
+      this.#faulted.add(projection);
+      await this.#readModels.releaseProjections(this.#owner, [lease]).catch(() => undefined);
+    }
+    this.#running.delete(projection);
+    // Somebody else may have it, or it was reset: then it begins anew at once.
+    if (end === 'lost' && !this.#closing.signal.aborted) void this.#tick().catch(() => undefined);
+  }
+
+  /** The first that has not applied everything up to a position. What it does not read, it need not have passed. */
+  async #behind(
+    projections: readonly AnyProjection[],
+    position: number,
+  ): Promise<{ readonly name: string; readonly position: number } | undefined> {
+    const stored = await this.#readModels.listProjections();
+    for (const projection of projections) {
+      const { name, version } = projection;
+      const known = stored.find((it) => it.name === name && it.version === version);
+      const after = known?.position ?? 0;
+      if (after >= position) continue;
+      const filter = filterOf(this.#context.registry, projection);
+      const { events } = await this.#readModels.measureLag({ after, upTo: position, filter, limit: 1 });
+      if (events > 0) return { name, position: after };
+    }
+    return undefined;
+  }
+}
+
+function checkProjections(context: LoadContext, projections: readonly AnyProjection[]): readonly AnyProjection[] {
+  if (projections.length === 0) throw new InvalidArgumentError('projections', 'is empty');
+  const names = new Set<string>();
+  for (const { name, version, events } of projections) {
+    if (names.has(`${name} ${version}`)) {
+      throw new InvalidArgumentError('projections', `has "${name}" version ${version} twice`);
+    }
+    names.add(`${name} ${version}`);
+    for (const [category, own] of Object.entries(events)) checkBelongs(context, { category, events: own });
+  }
+  return projections;
+}
+
+/** An engine over the projections of a store. It holds nothing until it is started; close it before the store. */
+export function createProjectionEngine(
+  store: StoreOfEngine,
+  projections: readonly AnyProjection[],
+  options: ProjectionEngineOptions = {},
+): ProjectionEngine {
+  return new ProjectionEngine(store, projections, options);
+}

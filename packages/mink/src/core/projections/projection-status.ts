@@ -1,0 +1,60 @@
+import type { AnyProjection } from './define-projection.ts';
+import type { ProjectionState } from './projection-storage.ts';
+import { filterOf, type WorkerContext } from './projection-worker.ts';
+
+/** How a projection is doing. */
+export interface ProjectionStatus {
+  readonly name: string;
+  readonly version: number;
+  readonly state: ProjectionState;
+  /** Everything up to here is in the read model. */
+  readonly position: number;
+  /** Events in the log that it reads, and has not applied; counted up to 10,000. */
+  readonly lagEvents: number;
+  /** How long the first of them has been in the log, in milliseconds; 0 where there is none. */
+  readonly lagTime: number;
+  /** Events that were applied, in all. */
+  readonly events: number;
+  readonly owner: string | undefined;
+  /** What keeps it from going on. */
+  readonly error: string | undefined;
+  readonly attempts: number;
+  /** Keys whose events wait to be retried. */
+  readonly parkedKeys: number;
+  /** When the checkpoint last moved. */
+  readonly movedAt: Date | undefined;
+}
+
+/** A longer lag is not counted to its end. */
+const MAX_LAG = 10_000;
+
+/** How projections are doing, with a real lag: against what each of them reads. */
+export async function statusOf(
+  { storage, readModels, registry }: Pick<WorkerContext, 'storage' | 'readModels' | 'registry'>,
+  projections: readonly AnyProjection[],
+): Promise<readonly ProjectionStatus[]> {
+  const [stored, { position: upTo }] = await Promise.all([readModels.listProjections(), storage.readBound()]);
+  return Promise.all(
+    projections.map(async (projection): Promise<ProjectionStatus> => {
+      const { name, version } = projection;
+      const known = stored.find((it) => it.name === name && it.version === version);
+      const position = known?.position ?? 0;
+      const range = { after: position, upTo, filter: filterOf(registry, projection), limit: MAX_LAG };
+      const lag = await readModels.measureLag(range);
+      return {
+        name,
+        version,
+        state: known?.state ?? 'stopped',
+        position,
+        lagEvents: lag.events,
+        lagTime: lag.oldest === undefined ? 0 : Math.max(0, Date.now() - lag.oldest),
+        events: known?.events ?? 0,
+        owner: known?.owner,
+        error: known?.error,
+        attempts: known?.attempts ?? 0,
+        parkedKeys: known?.parkedKeys ?? 0,
+        movedAt: known === undefined ? undefined : new Date(known.movedAt),
+      };
+    }),
+  );
+}

@@ -1,0 +1,188 @@
+import { describe, expect, test } from 'vitest';
+import { createMemoryStore } from '../../memory/index.ts';
+import { defineEvents } from '../events/define-events.ts';
+import { payload } from '../events/event-schema.ts';
+import { splitInto, upcastFrom } from '../events/upcasting.ts';
+import { createEventStore } from '../store/event-store.ts';
+import { createMemoryStorage } from '../../memory/index.ts';
+import { defineProjection, documents } from './define-projection.ts';
+import { createProjectionEngine } from './projection-engine.ts';
+
+const events = defineEvents(
+  {
+    ItemAdded: upcastFrom(payload<{ item: string }>())
+      .to(2, ({ item }) => ({ sku: item }))
+      .now(payload<{ sku: string }>()),
+    Cleared: payload<null>(),
+  },
+  {
+    past: {
+      ItemsAdded: splitInto(payload<{ skus: string[] }>(), ({ skus }) =>
+        skus.map((sku) => ({ type: 'ItemAdded', data: { sku } }) as const),
+      ),
+    },
+  },
+);
+const add = (sku: string) => events.ItemAdded({ sku });
+
+const skus = defineProjection({
+  name: 'skus',
+  events: { Cart: events },
+  readModel: documents<{ skus: string }>(),
+  on: {
+    ItemAdded: (cart, event) => {
+      if (event.data.sku === 'x') throw new Error('no x');
+      return { skus: (cart?.skus ?? '') + event.data.sku };
+    },
+    Cleared: () => null,
+  },
+});
+
+describe('a projection', () => {
+  test('sees events as they are today, all parts of one that was split or none', async () => {
+    const storage = createMemoryStorage();
+    const old = createEventStore(storage);
+    await old.append('Cart-1', [{ type: 'ItemAdded', data: { item: 'a' } }]);
+    await old.append('Cart-1', [{ type: 'ItemsAdded', data: { skus: ['b', 'x'] } }]);
+    await old.append('Cart-2', [{ type: 'ItemsAdded', data: { skus: ['c', 'd'] } }]);
+    const store = createEventStore(storage, { categories: { Cart: events } });
+    await using engine = createProjectionEngine(store, [skus], { tries: 2, backoff: 0 });
+    await engine.start();
+    await engine.waitFor(3);
+    expect(await store.projections.documents(skus).get('Cart-1')).toEqual({ skus: 'a' });
+    expect(await store.projections.documents(skus).get('Cart-2')).toEqual({ skus: 'cd' });
+    expect(await engine.deadLetters.list().toArray()).toMatchObject([{ key: 'Cart-1', events: 1, error: 'no x' }]);
+  });
+
+  test('cannot change what it gets, nor keep what is no JSON', async () => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    const changing = defineProjection({
+      name: 'changing',
+      events: { Cart: events },
+      readModel: documents<{ skus: string[] }>(),
+      on: {
+        ItemAdded: (cart, { data }) => {
+          if (cart === null) return { skus: [data.sku] };
+          cart.skus.push(data.sku);
+          return cart;
+        },
+      },
+    });
+    const dated = defineProjection({
+      name: 'dated',
+      events: { Cart: events },
+      readModel: documents<{ at: Date }>(),
+      on: { ItemAdded: (_, event) => ({ at: event.recordedAt }) },
+    });
+    await store.append('Cart-1', [add('a'), add('b')]);
+    await using engine = createProjectionEngine(store, [changing, dated], { tries: 1 });
+    await engine.start();
+    await engine.waitFor(2);
+    const parked = await engine.deadLetters.list().toArray();
+    expect(parked.map(({ name, error }) => [name, error])).toEqual([
+      ['changing', expect.stringContaining('not extensible')],
+      ['dated', expect.stringContaining('at of the document is a Date')],
+    ]);
+  });
+
+  test('is about the keys that it says; one that is parked for one of them is applied to the others', async () => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    const byLetter = defineProjection({
+      name: 'by-letter',
+      events: { Cart: events },
+      readModel: documents<{ count: number }>(),
+      key: (event) => (event.type === 'ItemAdded' ? Array.from(event.data.sku) : null),
+      on: {
+        ItemAdded: (letter, _event, key) => {
+          if (key === 'x') throw new Error('no x');
+          return { count: (letter?.count ?? 0) + 1 };
+        },
+        Cleared: () => null,
+      },
+    });
+    await store.append('Cart-1', [add('ab'), add('bxb'), events.Cleared(null), add('x')]);
+    await using engine = createProjectionEngine(store, [byLetter], { tries: 1 });
+    await engine.start();
+    await engine.waitFor(4);
+    const list = await store.projections.documents(byLetter).list().toArray();
+    expect(list.map(({ key, document }) => [key, document.count])).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    expect(await engine.deadLetters.list().toArray()).toMatchObject([{ key: 'x', events: 2 }]);
+  });
+
+  test('whose keys cannot be told stands still: the order of one would be lost', async () => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    const keyless = defineProjection({
+      name: 'keyless',
+      events: { Cart: events },
+      readModel: documents<null>(),
+      key: () => '',
+      on: { ItemAdded: () => null },
+    });
+    await store.append('Cart-1', [add('a')]);
+    await using engine = createProjectionEngine(store, [keyless], { tries: 1 });
+    await engine.start();
+    await expect
+      .poll(async () => (await engine.status())[0])
+      .toMatchObject({
+        state: 'faulted',
+        position: 0,
+        error: expect.stringContaining('key: of projection "keyless" gives ""'),
+      });
+  });
+
+  test('tells its errors apart as it is told', async () => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    let tries = 0;
+    const failing = defineProjection({
+      name: 'failing',
+      events: { Cart: events },
+      readModel: documents<{ n: number }>(),
+      on: {
+        ItemAdded: (_, { data }) => {
+          tries += 1;
+          if (data.sku === 'later' && tries < 5) throw new Error('wait');
+          if (data.sku === 'never') throw new Error('never');
+          return { n: tries };
+        },
+      },
+    });
+    const classify = (error: unknown) =>
+      error instanceof Error && error.message === 'wait' ? ('transient' as const) : ('permanent' as const);
+    await store.append('Cart-1', [add('later')]);
+    await using engine = createProjectionEngine(store, [failing], { tries: 2, backoff: 0, classify });
+    await engine.start();
+    await engine.waitFor(1);
+    expect(await store.projections.documents(failing).get('Cart-1')).toEqual({ n: 5 });
+    tries = 0;
+    await store.append('Cart-2', [add('never')]).then((done) => engine.waitFor(done.globalPosition));
+    // Once to see that it fails, and once to park it.
+    expect(tries).toBe(2);
+  });
+});
+
+describe('what is no projection', () => {
+  const definition = { events: { Cart: events }, readModel: documents<null>(), on: { ItemAdded: () => null } };
+
+  test.each([
+    ['name', { ...definition, name: 'Not A Name' }],
+    ['name', { ...definition, name: `a${'b'.repeat(40)}` }],
+    ['version', { ...definition, name: 'a', version: 0 }],
+    ['on', { ...definition, name: 'a', on: {} }],
+  ])('%s is refused', (argument, wrong) => {
+    expect(() => defineProjection(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', argument }));
+  });
+
+  test('a type that is not defined, and two of one name, are refused', () => {
+    const on: object = { Nope: () => null };
+    expect(() => defineProjection({ ...definition, name: 'a', on })).toThrow('on.Nope');
+    const store = createMemoryStore({ categories: { Cart: events } });
+    expect(() => createProjectionEngine(store, [skus, skus])).toThrow('twice');
+    expect(() => createProjectionEngine(store, [])).toThrow('empty');
+    expect(() => createProjectionEngine(store, [skus], { tries: 0 })).toThrow('tries');
+    const other = createMemoryStore({ categories: { Cart: defineEvents({ ItemAdded: payload<null>() }) } });
+    expect(() => createProjectionEngine(other, [skus])).toThrow('other events');
+  });
+});

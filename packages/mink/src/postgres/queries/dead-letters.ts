@@ -1,0 +1,167 @@
+import type { ListParkedQuery, ParkedKey, ProjectionId, RetriedStep } from '../../core/index.ts';
+import type { Row, Statement } from '../connection.ts';
+import { inSchema, type SchemaName } from '../schema-name.ts';
+import { documentsTable } from './projections.ts';
+
+/** Parked keys, with how many events wait and where the first one is. */
+export function listParkedQuery(schema: SchemaName, query: ListParkedQuery): Statement {
+  const { name, version, after, limit } = query;
+  const values: unknown[] = [limit];
+  const conditions = ['true'];
+  if (name !== undefined) conditions.push(`k.name = $${values.push(name)}`);
+  if (version !== undefined) conditions.push(`k.version = $${values.push(version)}`);
+  if (after !== undefined) {
+    const from = [after.name, after.version, after.key].map((value) => `$${values.push(value)}`);
+    conditions.push(`(k.name, k.version, k.key) > (${from.join(', ')})`);
+  }
+  const sql = `
+    select
+      k.name, k.version, k.key, k.error, k.attempts,
+      (pg_catalog.date_part('epoch', k.first_failed_at) * 1000)::bigint,
+      (pg_catalog.date_part('epoch', k.last_failed_at) * 1000)::bigint,
+      l.events, l.position
+    from :schema.parked_keys k
+      cross join lateral (
+        select count(*) as events, pg_catalog.min(l.position) as position
+        from :schema.dead_letters l
+        where l.name = k.name and l.version = k.version and l.key = k.key
+      ) l
+    where ${conditions.join('\n      and ')}
+    order by k.name, k.version, k.key
+    limit $1`;
+  return { ...inSchema(schema, 'list_parked', sql), values };
+}
+
+export function toParkedKey(row: Row): ParkedKey {
+  const [name, version, key, error, attempts, firstFailedAt, lastFailedAt, events, position] = row;
+  return {
+    name: name ?? '',
+    version: Number(version),
+    key: key ?? '',
+    error: error ?? '',
+    attempts: Number(attempts),
+    firstFailedAt: Number(firstFailedAt),
+    lastFailedAt: Number(lastFailedAt),
+    events: Number(events),
+    position: Number(position),
+  };
+}
+
+/** Positions of the events of a parked key. */
+export function listDeadLettersQuery(
+  schema: SchemaName,
+  { name, version }: ProjectionId,
+  { key, after, limit }: { readonly key: string; readonly after: number; readonly limit: number },
+): Statement {
+  const sql = `
+    select l.position
+    from :schema.dead_letters l
+    where l.name = $1 and l.version = $2 and l.key = $3 and l.position > $4
+    order by l.position
+    limit $5`;
+  return { ...inSchema(schema, 'list_dead_letters', sql), values: [name, version, key, after, limit] };
+}
+
+/** Holds a parked key alone: no worker adds to it until the transaction ends. */
+export function holdParkedQuery(schema: SchemaName, { name, version }: ProjectionId, key: string): Statement {
+  const sql = `
+    select 1
+    from :schema.parked_keys k
+    where k.name = $1 and k.version = $2 and k.key = $3
+    for update`;
+  return { ...inSchema(schema, 'hold_parked', sql), values: [name, version, key] };
+}
+
+/** What a retry has come to: the document, and the first events that wait no more. */
+export function storeRetryQueries(
+  schema: SchemaName,
+  projection: ProjectionId,
+  of: {
+    readonly key: string;
+    readonly positions: readonly number[];
+    readonly step: RetriedStep;
+    readonly left: number;
+  },
+): readonly Statement[] {
+  const { key, positions, step, left } = of;
+  const { name, version } = projection;
+  const statements: Statement[] = [];
+  const last = positions[step.applied - 1];
+  if (last !== undefined) {
+    statements.push(storeDocument(schema, projection, { key, step, position: last, isStale: left > 0 }), {
+      ...inSchema(
+        schema,
+        'take_dead_letters',
+        'delete from :schema.dead_letters l where l.name = $1 and l.version = $2 and l.key = $3 and l.position <= $4',
+      ),
+      values: [name, version, key, last],
+    });
+  }
+  const id = [name, version, key];
+  if (left === 0) {
+    const sql = 'delete from :schema.parked_keys k where k.name = $1 and k.version = $2 and k.key = $3';
+    statements.push({ ...inSchema(schema, 'unpark', sql), values: id });
+  } else if (step.error !== undefined) {
+    const sql = `
+      update :schema.parked_keys k
+      set
+        error = $4,
+        attempts = case when $5 then 1 else k.attempts + 1 end,
+        last_failed_at = pg_catalog.clock_timestamp()
+      where k.name = $1 and k.version = $2 and k.key = $3`;
+    statements.push({ ...inSchema(schema, 'still_parked', sql), values: [...id, step.error, step.applied > 0] });
+  }
+  return statements;
+}
+
+function storeDocument(
+  schema: SchemaName,
+  projection: ProjectionId,
+  of: { readonly key: string; readonly step: RetriedStep; readonly position: number; readonly isStale: boolean },
+): Statement {
+  const { key, step, position, isStale } = of;
+  const table = documentsTable(projection);
+  if (step.document === null) {
+    return { ...inSchema(schema, 'retry_remove', `delete from ${table} d where d.key = $1`), values: [key] };
+  }
+  const sql = `
+    insert into ${table} (key, document, position, is_stale)
+    values ($1, $2, $3, $4)
+    on conflict (key) do update
+    set document = excluded.document, position = excluded.position, is_stale = excluded.is_stale`;
+  const values = [key, JSON.stringify(step.document), position, isStale];
+  return { ...inSchema(schema, 'retry_write', sql), values };
+}
+
+/** Gives up the events of a parked key, and keeps that it did. Its document stays stale: it lacks them. */
+export function discardParkedQuery(
+  schema: SchemaName,
+  { name, version }: ProjectionId,
+  { key, reason }: { readonly key: string; readonly reason: string },
+): Statement {
+  const sql = `
+    with held as (
+      select k.error
+      from :schema.parked_keys k
+      where k.name = $1 and k.version = $2 and k.key = $3
+      for update
+    ),
+    letters as (
+      select l.position, h.error
+      from held h, :schema.dead_letters l
+      where l.name = $1 and l.version = $2 and l.key = $3
+    ),
+    kept as (
+      insert into :schema.discarded_letters (name, version, key, position, error, reason, discarded_at)
+      select $1, $2, $3, l.position, l.error, $4, pg_catalog.clock_timestamp()
+      from letters l
+      returning 1
+    ),
+    gone as (
+      delete from :schema.parked_keys k
+      using held
+      where k.name = $1 and k.version = $2 and k.key = $3
+    )
+    select count(*) from kept`;
+  return { ...inSchema(schema, 'discard_parked', sql), values: [name, version, key, reason] };
+}
