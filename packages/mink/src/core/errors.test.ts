@@ -71,6 +71,16 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'EVOLVE_FAILED',
     ['"Cart"', '"Opened"', 'read only', 'return a new one'],
   ],
+  [
+    new errors.ProjectionFailedError('carts', { ...stored, type: 'Opened' }, cause),
+    'PROJECTION_FAILED',
+    ['"carts"', '"Opened"', 'version 3 of stream "Order-1" (position 9)', 'socket hang up'],
+  ],
+  [
+    new errors.ProjectionBehindError('carts', 3, 9),
+    'PROJECTION_BEHIND',
+    ['"carts"', 'at position 3', 'at 9', 'status'],
+  ],
   [new errors.LogRewoundError(9, 3), 'LOG_REWOUND', ['after position 9', 'ends at 3', 'rebuild this consumer']],
   [
     new errors.SequenceBehindError('mink', { lastDrawn: 3, highest: 9 }, { cause }),
@@ -217,6 +227,11 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
   [new errors.HandlerFailedError('A', 'x'.repeat(200)), { message: expect.stringContaining(`"${'x'.repeat(100)}…"`) }],
   [new errors.StreamClosedError('A-1', 'tombstoned'), { streamName: 'A-1', state: 'tombstoned' }],
   [new errors.EvolveFailedError('A', 'B', cause), { category: 'A', eventType: 'B', cause }],
+  [
+    new errors.ProjectionFailedError('carts', { ...stored, type: 'Opened' }, cause),
+    { projection: 'carts', eventType: 'Opened', ...stored, cause },
+  ],
+  [new errors.ProjectionBehindError('carts', 3, 9), { projection: 'carts', position: 3, wanted: 9 }],
   [new errors.LogRewoundError(9, 3), { after: 9, head: 3 }],
   [new errors.SequenceBehindError('mink', { lastDrawn: 3, highest: 9 }), { schema: 'mink', lastDrawn: 3, highest: 9 }],
   [new errors.AppendOutcomeUnknownError(['A-1'], ['x'], cause), { streamNames: ['A-1'], eventIds: ['x'], cause }],
