@@ -2,6 +2,7 @@ import { InvalidArgumentError } from '../errors.ts';
 import { codecsOf, type AnyEvents, type EventMapOf } from '../events/define-events.ts';
 import type { Categories, StoredEvent } from '../store/categories.ts';
 import { checkCategory } from '../store/event-registry.ts';
+import { textProblem } from '../stream-name.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { typed } from '../typed.ts';
 
@@ -157,7 +158,7 @@ function checkKeys(name: string, event: StoredEvent, keys: unknown): readonly st
   if (keys === null || keys === undefined) return NO_KEYS;
   const list: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
   for (const key of list) {
-    if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH || key.includes('\0')) {
+    if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH || textProblem(key) !== undefined) {
       throw new InvalidArgumentError(
         'key',
         `of projection "${name}" gives ${JSON.stringify(key)} for event "${event.type}": give text of 1 to ${MAX_KEY_LENGTH} characters`,

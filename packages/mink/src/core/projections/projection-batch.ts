@@ -21,6 +21,8 @@ export function keyedEvent(registry: EventRegistry, projection: AnyProjection, e
   try {
     const parts = new Map<string, StoredEvent[]>();
     for (const decoded of registry.decode(event, 'error')) {
+      // Of a stored event, what it says of types that the projection does not handle is none of its business.
+      if (!projection.types.includes(decoded.type)) continue;
       const stored = toStoredEvent(event, decoded);
       for (const key of projection.keysOf(stored)) {
         const own = parts.get(key);

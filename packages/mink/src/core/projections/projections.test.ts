@@ -112,6 +112,43 @@ describe('a projection', () => {
     expect(await engine.deadLetters.list().toArray()).toMatchObject([{ key: 'x', events: 2 }]);
   });
 
+  test('is not asked about types that it does not handle, parts of a split event included', async () => {
+    const storage = createMemoryStorage();
+    await createEventStore(storage).append('Cart-1', [{ type: 'ItemsAdded', data: { skus: ['a'] } }]);
+    const store = createEventStore(storage, { categories: { Cart: events } });
+    const asked: string[] = [];
+    const clearing = defineProjection({
+      name: 'clearing',
+      events: { Cart: events },
+      readModel: documents<{ cleared: number }>(),
+      key: (event) => {
+        asked.push(event.type);
+        return event.streamName;
+      },
+      on: { Cleared: () => ({ cleared: 1 }) },
+    });
+    await store.append('Cart-1', [add('b'), events.Cleared(null)]);
+    await using engine = createProjectionEngine(store, [clearing]);
+    await engine.start();
+    await engine.waitFor(3);
+    expect(asked).toEqual(['Cleared']);
+  });
+
+  test.each(['', 'a\0b', '\ud800', 'x'.repeat(1_001)])('has no key like %j', async (key) => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    const wrong = defineProjection({
+      name: 'wrong',
+      events: { Cart: events },
+      readModel: documents<null>(),
+      key: () => key,
+      on: { ItemAdded: () => null },
+    });
+    await store.append('Cart-1', [add('a')]);
+    await using engine = createProjectionEngine(store, [wrong], { tries: 1 });
+    await engine.start();
+    await expect.poll(async () => (await engine.status())[0]?.state).toBe('faulted');
+  });
+
   test('whose keys cannot be told stands still: the order of one would be lost', async () => {
     const store = createMemoryStore({ categories: { Cart: events } });
     const keyless = defineProjection({
