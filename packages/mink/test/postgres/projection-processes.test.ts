@@ -32,6 +32,16 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
   return child.exitCode;
 }
 
+const cutConnections = `
+  select pg_terminate_backend(pid)
+  from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
+
+function wake(workers: readonly ChildProcess[]): readonly ChildProcess[] {
+  for (const worker of workers) worker.kill('SIGCONT');
+  return workers;
+}
+
 /** Which of the workers has the lease. */
 async function workingOf(url: string, workers: readonly ChildProcess[]): Promise<{ readonly at: number } | undefined> {
   const [row] = await runSql(url, 'select owner from mink.projections');
@@ -63,9 +73,8 @@ describePostgres('a projection in several processes', (databases) => {
       const url = await databases.create();
       await using store = createPostgresStore({ url });
       await store.readBound();
-      const workers = [await start(url), await start(url), await start(url)];
+      const alive = [await start(url), await start(url), await start(url)];
       const frozen: ChildProcess[] = [];
-      const thawed: ChildProcess[] = [];
       const expected = Array.from({ length: CARTS }, (): number[] => []);
       const done = { killed: 0, frozen: 0, cut: 0 };
       for (let n = 0; n < EVENTS; n += 1) {
@@ -74,32 +83,28 @@ describePostgres('a projection in several processes', (databases) => {
         await append(store, cart, n);
         if (n % 40 !== 20) continue;
         // Mostly the one that works: somebody does before long.
-        const working = await vi.waitUntil(() => workingOf(url, workers), { timeout: 20_000, interval: 20 });
-        const at = random() < 0.8 ? working.at : pick(workers.length);
-        const worker = workers[at];
+        const working = await vi.waitUntil(() => workingOf(url, alive), { timeout: 20_000, interval: 20 });
+        const [worker] = alive.splice(random() < 0.8 ? working.at : pick(alive.length), 1);
         ok(worker !== undefined);
         const deed = pick(3);
         if (deed === 0) {
           done.killed += 1;
           await end(worker, 'SIGKILL');
-          workers[at] = await start(url);
         } else if (deed === 1) {
           // It wakes when others have had its lease.
           done.frozen += 1;
           worker.kill('SIGSTOP');
           frozen.push(worker);
-          workers[at] = await start(url);
         } else {
           done.cut += 1;
-          const cut = `select pg_terminate_backend(pid) from pg_stat_activity
-          where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`;
-          await runSql(url, cut);
+          alive.push(worker);
+          await runSql(url, cutConnections);
         }
-        if (frozen.length > 1) thawed.push(...frozen.splice(0, 1));
-        for (const worker of thawed) worker.kill('SIGCONT');
+        if (frozen.length > 1) alive.push(...wake(frozen.splice(0, 1)));
+        if (alive.length < 3) alive.push(await start(url));
       }
       ok(done.killed > 0 && done.frozen > 0 && done.cut > 0, JSON.stringify(done));
-      for (const worker of frozen) worker.kill('SIGCONT');
+      alive.push(...wake(frozen));
       const { position } = await store.readBound();
       const applied = async (): Promise<string> => {
         const [row] = await runSql(url, 'select position from mink.projections');
@@ -114,7 +119,7 @@ describePostgres('a projection in several processes', (databases) => {
       const [row] = await runSql(url, 'select events::int as events, epoch::int as epoch from mink.projections');
       strictEqual(row?.['events'], EVENTS);
       ok(Number(row['epoch']) > 2, `it was taken over ${String(row['epoch'])} times`);
-      for (const worker of [...workers, ...frozen, ...thawed]) await end(worker, 'SIGKILL');
+      for (const worker of alive) await end(worker, 'SIGKILL');
     },
   );
 
