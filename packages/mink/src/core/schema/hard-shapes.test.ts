@@ -168,7 +168,7 @@ describe('the gate', () => {
     await store.append('Order-1', [placed(1)]);
     void store.append('Cart-1', [placed(1, 'Hangs')]);
     const other = store.append('Order-1', [placed(2)]).then(() => 'stored');
-    const late = new Promise((resolve) => setTimeout(() => resolve('late'), 500));
+    const late = new Promise((resolve) => setTimeout(() => resolve('late'), 10_000));
     expect(await Promise.race([other, late])).toBe('stored');
   });
 
