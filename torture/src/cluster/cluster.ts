@@ -1,5 +1,6 @@
 import { PortInUseError, PostgresStartError, startPostgres, type RunningPostgres } from '@mink/dev';
 import { createMigrator } from 'mink/postgres';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Random } from '../random.ts';
 import { pause } from '../waiting.ts';
@@ -13,6 +14,8 @@ export interface ClusterOptions {
   readonly binDir: string | undefined;
   readonly random: Random;
   readonly sabotage: Sabotage | undefined;
+  /** Told when the server ended on its own. */
+  readonly tell: (message: string) => void;
 }
 
 /** Durable, as in production: `fsync` and `synchronous_commit` stay on, which is PostgreSQL's default. */
@@ -28,16 +31,30 @@ const SETTINGS = {
   ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
 
-/** A PostgreSQL cluster of its own that can be killed, and comes back on the same port with the same data. */
+const LOG_LINES = 25;
+/** How often a server may end on its own before the run is given up. */
+const MOST_ENDS = 5;
+
+/**
+ * A PostgreSQL cluster of its own that can be killed, and comes back on the same port with the same data. As a service would
+ * be, it is started again when it ends on its own: a machine that is out of memory or processes may do that to it.
+ */
 export class Cluster {
   readonly #options: ClusterOptions;
   readonly #port: number;
   #server: RunningPostgres;
+  /** Ends of the server that nobody here has asked for. */
+  #ends = 0;
+  /** Those that are ended from here. */
+  readonly #expected = new Set<RunningPostgres>();
+  /** One start at a time, whoever asks. */
+  #restarting: Promise<void> | undefined;
 
   private constructor(options: ClusterOptions, server: RunningPostgres) {
     this.#options = options;
     this.#server = server;
     this.#port = server.port;
+    this.#supervise(server);
   }
 
   static async start(options: ClusterOptions): Promise<Cluster> {
@@ -86,17 +103,27 @@ export class Cluster {
 
   /** The same for processes that are known already: nothing comes between the decision and the kill. */
   async killAll(pids: readonly number[]): Promise<void> {
-    process.kill(this.#server.pid, 'SIGKILL');
+    const server = this.#server;
+    this.#expected.add(server);
+    sendSignal(server.pid, 'SIGKILL');
     for (const pid of pids) sendSignal(pid, 'SIGKILL');
-    await this.#server.exited;
+    await server.exited;
   }
 
   /** A process of the server that was killed may live on for a moment, and hold its port or its memory. */
-  async restart(): Promise<void> {
+  restart(): Promise<void> {
+    this.#restarting ??= this.#restart().finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
+  async #restart(): Promise<void> {
     const deadline = performance.now() + 30_000;
     for (;;) {
       try {
         this.#server = await startOn(this.#options, this.#port);
+        this.#supervise(this.#server);
         return;
       } catch (error) {
         const mayPass = error instanceof PortInUseError || error instanceof PostgresStartError;
@@ -152,7 +179,22 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
+    this.#expected.add(this.#server);
     await this.#server.stop();
+  }
+
+  /** Whoever waits for an answer of the server waits for the new one meanwhile; without one they fail, and say so. */
+  #supervise(server: RunningPostgres): void {
+    const onEnd = async (): Promise<void> => {
+      const { code, signal } = await server.exited;
+      if (this.#expected.has(server)) return;
+      this.#ends += 1;
+      const log = await readFile(join(this.#options.directory, 'postgres', 'postgres.log'), 'utf8').catch(() => '');
+      const tail = log.trimEnd().split('\n').slice(-LOG_LINES).join('\n');
+      this.#options.tell(`the server ended on its own with ${signal ?? `exit code ${code}`}:\n${tail}`);
+      if (this.#ends <= MOST_ENDS) await this.restart();
+    };
+    onEnd().catch((error: unknown) => this.#options.tell(`the server could not be started again: ${String(error)}`));
   }
 }
 

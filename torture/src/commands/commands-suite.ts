@@ -19,7 +19,7 @@ export async function commandsSuite(request: Request, { signal, tell, directory 
   const random = new Random(`commands/${request.seed}`);
   const { sabotage, postgres } = request;
   const binDir = await findBinDir(postgres);
-  const cluster = await Cluster.start({ directory, binDir, random: random.derive('cluster'), sabotage });
+  const cluster = await Cluster.start({ directory, binDir, random: random.derive('cluster'), sabotage, tell });
   const results: RoundResult[] = [];
   const began = performance.now();
   const elapsed = (): number => (performance.now() - began) / 1000;

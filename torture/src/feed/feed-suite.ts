@@ -22,7 +22,7 @@ export async function feedSuite(request: Request, { signal, tell, directory }: S
   const random = new Random(`feed/${request.seed}`);
   const binDir = await findBinDir(request.postgres);
   const { sabotage } = request;
-  const cluster = await Cluster.start({ directory, binDir, random: random.derive('cluster'), sabotage });
+  const cluster = await Cluster.start({ directory, binDir, random: random.derive('cluster'), sabotage, tell });
   const results: PhaseResult[] = [];
   const began = performance.now();
   try {
