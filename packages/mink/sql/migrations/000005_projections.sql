@@ -1,11 +1,46 @@
 -- min_compatible_code: 1
 --
--- How far each projection has come, and who works on it. The rows of a read model are in a table of their own, which is made
--- with the projection: documents_<name>_v<version>.
+-- Read models: how far each projection has come, and who works on it. Their rows are in a schema of their own, where names are
+-- free for projections and rights can be given for reading alone: "<schema>_read". There, each version of a projection has its
+-- tables, <name>_v<version>, and the name alone is a view of the version that is live.
+
+do $do$
+begin
+  -- "if not exists" would ask for the right to create schemas even where it exists.
+  if not exists (
+    select from pg_catalog.pg_namespace n where '"' || replace(n.nspname, '"', '""') || '"' = $name$:read_schema$name$
+  ) then
+    create schema :read_schema;
+  end if;
+end
+$do$;
 
 create table :schema.projections (
   name text collate "C" not null check (name ~ '^[a-z][a-z0-9_-]{0,39}$'),
   version int not null check (version > 0),
+  -- What its tables are: they can be emptied, compared and dropped without its code.
+  tables json not null,
+  is_paused boolean not null default false,
+  created_at timestamptz not null default pg_catalog.clock_timestamp(),
+  primary key (name, version)
+);
+
+-- Which version a name stands for.
+create table :schema.read_models (
+  name text collate "C" primary key,
+  -- As it is written in SQL, where "-" is no letter: two names must not mean one view.
+  sql_name text collate "C" not null unique,
+  live_version int not null,
+  switched_at timestamptz not null default pg_catalog.clock_timestamp(),
+  foreign key (name, live_version) references :schema.projections (name, version)
+);
+
+-- The keys of a projection fall into 1,024 slots, and ranges of these are worked on apart, each with a checkpoint and a lease.
+create table :schema.projection_partitions (
+  name text collate "C" not null,
+  version int not null,
+  from_slot smallint not null check (from_slot between 0 and 1023),
+  to_slot smallint not null check (to_slot between 1 and 1024),
   -- Everything up to here is in the read model; stored together with its rows.
   position bigint not null default 0 check (position >= 0),
   -- Rises with every worker that takes it over: what an earlier one still sends changes nothing.
@@ -13,18 +48,44 @@ create table :schema.projections (
   events bigint not null default 0,
   owner text,
   expires_at timestamptz not null default '-infinity',
-  is_paused boolean not null default false,
   state text not null default 'running' check (state in ('running', 'retrying', 'faulted')),
   error text,
   attempts int not null default 0,
-  moved_at timestamptz not null,
-  primary key (name, version)
+  moved_at timestamptz not null default pg_catalog.clock_timestamp(),
+  primary key (name, version, from_slot),
+  foreign key (name, version) references :schema.projections on delete cascade,
+  check (from_slot < to_slot)
 )
 -- Every batch updates its row: there is room for it beside the old one.
 with (fillfactor = 50);
 
-comment on table :schema.projections is
+comment on table :schema.projection_partitions is
   'How far each projection has come: its checkpoint, stored together with its rows, and the lease of whoever works on it.';
+
+-- Processes that have code for a projection of several partitions, and share it.
+create table :schema.projection_workers (
+  name text collate "C" not null,
+  version int not null,
+  owner text not null,
+  expires_at timestamptz not null,
+  primary key (name, version, owner),
+  foreign key (name, version) references :schema.projections on delete cascade
+);
+
+-- What was applied, bucket by bucket of 65,536 positions: how many pairs of an event and a key, and the sum of their hashes.
+create table :schema.projection_digests (
+  name text collate "C" not null,
+  version int not null,
+  -- Of the partition that applied it; -1 for what was retried.
+  from_slot smallint not null,
+  bucket int not null,
+  count bigint not null,
+  low bigint not null,
+  high bigint not null,
+  primary key (name, version, from_slot, bucket),
+  foreign key (name, version) references :schema.projections on delete cascade
+)
+with (fillfactor = 50);
 
 -- A key whose event has failed: it, and all that come after it, wait among the dead letters. The row is what a worker that
 -- adds one holds in share, and a retry alone.

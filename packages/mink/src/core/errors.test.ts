@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import * as commandErrors from './command-errors.ts';
 import * as otherErrors from './errors.ts';
 import { MinkError } from './errors.ts';
+import * as projectionErrors from './projection-errors.ts';
 
-const errors = { ...otherErrors, ...commandErrors };
+const errors = { ...otherErrors, ...commandErrors, ...projectionErrors };
 
 const cause = new Error('socket hang up');
 const stored = { globalPosition: 9, streamName: 'Order-1', streamVersion: 3 };
@@ -81,6 +82,12 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'PROJECTION_BEHIND',
     ['"carts"', 'at position 3', 'at 9', 'status'],
   ],
+  [
+    new errors.ReadModelChangedError('carts', 2),
+    'READ_MODEL_CHANGED',
+    ['"carts" version 2', 'other columns', 'Raise its version'],
+  ],
+  [new errors.HandlerTimeoutError('carts', 50), 'HANDLER_TIMEOUT', ['"carts"', '50 ms', 'handlerTimeout']],
   [new errors.LogRewoundError(9, 3), 'LOG_REWOUND', ['after position 9', 'ends at 3', 'rebuild this consumer']],
   [
     new errors.SequenceBehindError('mink', { lastDrawn: 3, highest: 9 }, { cause }),
@@ -231,6 +238,8 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
     new errors.ProjectionFailedError('carts', { ...stored, type: 'Opened' }, cause),
     { projection: 'carts', eventType: 'Opened', ...stored, cause },
   ],
+  [new errors.ReadModelChangedError('carts', 2), { projection: 'carts', version: 2 }],
+  [new errors.HandlerTimeoutError('carts', 50), { projection: 'carts', timeout: 50 }],
   [new errors.ProjectionBehindError('carts', 3, 9), { projection: 'carts', position: 3, wanted: 9 }],
   [new errors.LogRewoundError(9, 3), { after: 9, head: 3 }],
   [new errors.SequenceBehindError('mink', { lastDrawn: 3, highest: 9 }), { schema: 'mink', lastDrawn: 3, highest: 9 }],

@@ -172,7 +172,7 @@ export class UpcastFailedError extends MinkError {
 }
 
 /** Where an event is stored. */
-interface StoredPlace {
+export interface StoredPlace {
   readonly globalPosition: number;
   readonly streamName: string;
   readonly streamVersion: number;
@@ -335,47 +335,6 @@ export class EvolveFailedError extends MinkError {
     super(`evolve of "${category}" failed on event "${eventType}": ${reason.replace(/\.$/u, '')}.${hint}`, { cause });
     this.category = category;
     this.eventType = eventType;
-  }
-}
-
-/** A projection could not apply an event. */
-export class ProjectionFailedError extends MinkError {
-  readonly code = 'PROJECTION_FAILED';
-  readonly projection: string;
-  readonly eventType: string;
-  readonly streamName: string;
-  readonly streamVersion: number;
-  readonly globalPosition: number;
-
-  constructor(projection: string, event: StoredPlace & { readonly type: string }, cause: unknown) {
-    const { type, streamName, streamVersion, globalPosition } = event;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    super(
-      `Projection "${projection}" failed on event "${type}" at version ${streamVersion} of stream "${streamName}" (position ${globalPosition}): ${reason}`,
-      { cause },
-    );
-    this.projection = projection;
-    this.eventType = type;
-    this.streamName = streamName;
-    this.streamVersion = streamVersion;
-    this.globalPosition = globalPosition;
-  }
-}
-
-/** A projection has not come as far as it was waited for. */
-export class ProjectionBehindError extends MinkError {
-  readonly code = 'PROJECTION_BEHIND';
-  readonly projection: string;
-  readonly position: number;
-  readonly wanted: number;
-
-  constructor(projection: string, position: number, wanted: number) {
-    super(
-      `Projection "${projection}" is at position ${position}, and was to be at ${wanted}. See what keeps it with engine.status(), or wait longer.`,
-    );
-    this.projection = projection;
-    this.position = position;
-    this.wanted = wanted;
   }
 }
 

@@ -57,6 +57,7 @@ export type { AnyFold, Decider, Fold } from './deciders/decider.ts';
 export { deepFreeze } from './deep-freeze.ts';
 export * from './command-errors.ts';
 export * from './errors.ts';
+export * from './projection-errors.ts';
 export { codec, payload } from './events/event-schema.ts';
 export type { DataOf, EventSchema, PayloadCodec, PayloadMarker } from './events/event-schema.ts';
 export { dropped, renamedTo, splitInto, upcastFrom } from './events/upcasting.ts';
@@ -80,15 +81,35 @@ export { wantedValues } from './events/unique-sets.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
 export type { Metadata, StandardMetadata } from './metadata.ts';
-export { defineProjection, documents } from './projections/define-projection.ts';
+export { column } from './projections/columns.ts';
+export type { Column, Columns, ColumnSpec, ColumnType, RowOf } from './projections/columns.ts';
+export { defineProjection } from './projections/define-projection.ts';
 export type {
-  AnyProjection,
-  DocumentHandlers,
-  Documents,
   ProjectedEvent,
   Projection,
   ProjectionDefinition,
+  ProjectionHandlers,
 } from './projections/define-projection.ts';
+export { defineSqlProjection } from './projections/define-sql-projection.ts';
+export type {
+  AnyProjection,
+  ProjectionTransaction,
+  SqlProjection,
+  SqlProjectionDefinition,
+  SqlTableDefinition,
+} from './projections/define-sql-projection.ts';
+export type { Digest } from './projections/digest.ts';
+export { ofPartitions } from './projections/of-partitions.ts';
+export { documents, table } from './projections/read-model.ts';
+export type {
+  DocumentFields,
+  Documents,
+  IndexDefinitions,
+  IndexSpec,
+  ReadModel,
+  TableDefinition,
+  TableSpec,
+} from './projections/read-model.ts';
 export type { DeadLetters, DeadLettersOf, DryRun, RetriedKey } from './projections/dead-letters.ts';
 export type { Classification } from './projections/projection-worker.ts';
 export type { DocumentReader, ReadDocument } from './projections/document-reader.ts';
@@ -176,6 +197,6 @@ export type { Until } from './store/read-options.ts';
 export { isSameAppend } from './store/same-append.ts';
 export { searchedTo } from './store/searched-to.ts';
 export type { CachedState, SinceSnapshot, StateCache } from './store/state-cache.ts';
-export { parseStreamName, partitionKey, streamName } from './stream-name.ts';
+export { parseStreamName, partitionKey, PARTITIONS, streamName } from './stream-name.ts';
 export { typed } from './typed.ts';
 export { createUuidV7Generator } from './uuid.ts';

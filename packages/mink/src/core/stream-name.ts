@@ -2,7 +2,8 @@ import { hash as digest } from 'node:crypto';
 import { InvalidStreamNameError } from './errors.ts';
 
 const MAX_LENGTH = 512;
-const PARTITIONS = 1024;
+/** Slots of keys. */
+export const PARTITIONS = 1024;
 const SEPARATOR = '-';
 
 /** The stream of one entity: `streamName('Order', '42')` is `Order-42`. */

@@ -1,6 +1,7 @@
 import {
   isSameAppend,
   searchedTo,
+  partitionKey,
   takesLazySignals,
   meetsExpectation,
   StoreClosedError,
@@ -354,13 +355,19 @@ function merge(pages: readonly (readonly RecordedEvent[])[], direction: Directio
   return pages.flat().toSorted((left, right) => sign * (left.globalPosition - right.globalPosition));
 }
 
-function matchesFilter(event: RecordedEvent, { types, categories, streamNames, streamPrefixes }: LogFilter): boolean {
+function matchesFilter(event: RecordedEvent, filter: LogFilter): boolean {
+  const { types, categories, streamNames, streamPrefixes, slots } = filter;
   return (
     (types === undefined || types.includes(event.type)) &&
     (categories === undefined || categories.includes(event.category)) &&
     (streamNames === undefined || streamNames.includes(event.streamName)) &&
-    (streamPrefixes === undefined || streamPrefixes.some((prefix) => event.streamName.startsWith(prefix)))
+    (streamPrefixes === undefined || streamPrefixes.some((prefix) => event.streamName.startsWith(prefix))) &&
+    (slots === undefined || isWithin(slots, partitionKey(event.streamName)))
   );
+}
+
+function isWithin({ from, to }: { readonly from: number; readonly to: number }, slot: number): boolean {
+  return slot >= from && slot < to;
 }
 
 /** How the names of `category` begin that begin with `prefix`; undefined if none can. */

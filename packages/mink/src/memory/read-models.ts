@@ -1,38 +1,56 @@
-import type {
-  BatchState,
-  CommitOutcome,
-  Lag,
-  LagQuery,
-  Lease,
-  LeaseRequest,
-  ListParkedQuery,
-  LogPageQuery,
-  ParkedKey,
-  ParkedStep,
-  ProjectionCommit,
-  ProjectionId,
-  ProjectionStorage,
-  RecordedEvent,
-  RetriedStep,
-  StoredDocument,
-  StoredProjection,
+import {
+  ofPartitions,
+  PARTITIONS,
+  type BatchState,
+  type CommitOutcome,
+  type Digest,
+  type Lag,
+  type LagQuery,
+  type Lease,
+  type LeaseAnswer,
+  type LeaseRequest,
+  type ListParkedQuery,
+  type LogPageQuery,
+  type NewDeadLetter,
+  type ParkedKey,
+  type ParkedStep,
+  type Partition,
+  type ProjectionCommit,
+  type ProjectionId,
+  type ProjectionModel,
+  type ProjectionStorage,
+  type RecordedEvent,
+  type RetriedStep,
+  type StoredPartition,
+  type StoredProjection,
+  type StoredRow,
 } from '../core/index.ts';
+import { leaseAll, release } from './leases.ts';
 import { compareCodePoints } from './log-index.ts';
 
-interface Kept {
+/** How far the keys of some slots are. */
+export interface KeptPartition extends Partition {
   position: number;
   epoch: number;
   events: number;
   owner: string | undefined;
   expiresAt: number;
-  isPaused: boolean;
   state: 'running' | 'retrying' | 'faulted';
   error: string | undefined;
   attempts: number;
   movedAt: number;
+}
+
+/** A projection in memory. */
+export interface KeptProjection {
   readonly id: ProjectionId;
-  readonly documents: Map<string, StoredDocument>;
+  isPaused: boolean;
+  partitions: KeptPartition[];
+  readonly rows: Map<string, StoredRow>;
   readonly parked: Map<string, Parked>;
+  readonly digests: Map<number, { count: number; low: number; high: number }>;
+  /** Processes that have code for it, and until when they are known to live. */
+  readonly workers: Map<string, number>;
 }
 
 interface Parked {
@@ -43,11 +61,14 @@ interface Parked {
   positions: readonly number[];
 }
 
+const LANE = 0x1_0000_0000;
+
 /** Read models in memory. One process has them, but the rules are those of many: leases run out, and epochs rise. */
 export class ReadModels implements ProjectionStorage {
   readonly #now: () => number;
   readonly #readLog: (query: LogPageQuery) => Promise<{ readonly events: readonly RecordedEvent[] }>;
-  readonly #all = new Map<string, Kept>();
+  readonly #all = new Map<string, KeptProjection>();
+  readonly #live = new Map<string, number>();
   #retrying: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -58,57 +79,41 @@ export class ReadModels implements ProjectionStorage {
     this.#readLog = readLog;
   }
 
-  async prepareProjection(id: ProjectionId): Promise<void> {
-    if (this.#find(id) !== undefined) return;
-    this.#all.set(keyOf(id), {
-      id: { name: id.name, version: id.version },
-      position: 0,
-      epoch: 0,
-      events: 0,
-      owner: undefined,
-      expiresAt: 0,
+  async prepareProjection({ name, version }: ProjectionModel): Promise<void> {
+    if (this.#find({ name, version }) !== undefined) return;
+    this.#all.set(keyOf({ name, version }), {
+      id: { name, version },
       isPaused: false,
-      state: 'running',
-      error: undefined,
-      attempts: 0,
-      movedAt: this.#now(),
-      documents: new Map(),
+      partitions: [newPartition({ from: 0, to: PARTITIONS }, this.#now())],
+      rows: new Map(),
       parked: new Map(),
+      digests: new Map(),
+      workers: new Map(),
     });
+    if (!this.#live.has(name)) this.#live.set(name, version);
   }
 
-  async leaseProjections({ owner, duration, projections }: LeaseRequest): Promise<readonly Lease[]> {
-    const now = this.#now();
-    return projections.flatMap(({ epoch, ...id }) => {
-      const kept = this.#find(id);
-      if (kept === undefined || kept.isPaused) return [];
-      const isRenewed = kept.owner === owner && kept.epoch === epoch;
-      // Its own, too, where it has lost track of it.
-      const isFree = epoch === undefined && (kept.owner === undefined || kept.owner === owner || kept.expiresAt <= now);
-      if (!isRenewed && !isFree) return [];
-      if (!isRenewed) Object.assign(kept, { owner, epoch: kept.epoch + 1, state: 'running', error: undefined });
-      kept.expiresAt = now + duration;
-      return [{ ...kept.id, epoch: kept.epoch, position: kept.position }];
-    });
+  async leaseProjections(request: LeaseRequest): Promise<LeaseAnswer> {
+    const found = request.projections.map((id) => ({ id, kept: this.#find(id) }));
+    const known = found.flatMap(({ kept }) => kept ?? []);
+    const unknown = found.filter(({ kept }) => kept === undefined).map(({ id }) => id);
+    return { ...leaseAll(known, request, this.#now()), unknown };
   }
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
-    for (const lease of leases) {
-      const kept = this.#find(lease);
-      if (kept?.owner === owner && kept.epoch === lease.epoch) kept.owner = undefined;
-    }
+    for (const lease of leases) release(this.#find(lease), owner, lease);
   }
 
-  async readDocuments(id: ProjectionId, keys: readonly string[]): Promise<readonly StoredDocument[]> {
-    const documents = this.#find(id)?.documents;
-    return keys.flatMap((key) => documents?.get(key) ?? []);
+  async readRows(id: ProjectionId, keys: readonly string[]): Promise<readonly StoredRow[]> {
+    const rows = this.#find(id)?.rows;
+    return keys.flatMap((key) => rows?.get(key) ?? []);
   }
 
-  async listDocuments(
+  async listRows(
     id: ProjectionId,
     { after, limit }: { readonly after: string | undefined; readonly limit: number },
-  ): Promise<readonly StoredDocument[]> {
-    const all = [...(this.#find(id)?.documents.values() ?? [])];
+  ): Promise<readonly StoredRow[]> {
+    const all = [...(this.#find(id)?.rows.values() ?? [])];
     return all
       .filter(({ key }) => after === undefined || compareCodePoints(key, after) > 0)
       .toSorted((left, right) => compareCodePoints(left.key, right.key))
@@ -117,35 +122,31 @@ export class ReadModels implements ProjectionStorage {
 
   async readBatch(id: ProjectionId, keys: readonly string[]): Promise<BatchState> {
     const parked = this.#find(id)?.parked;
-    return {
-      documents: await this.readDocuments(id, keys),
-      parkedKeys: keys.filter((key) => parked?.has(key) === true),
-    };
+    return { rows: await this.readRows(id, keys), parkedKeys: keys.filter((key) => parked?.has(key) === true) };
   }
 
   async commitProjection(commit: ProjectionCommit): Promise<CommitOutcome> {
-    const { lease, to, events, writes, deadLetters, duration } = commit;
+    const { lease, to, events, writes, deadLetters, duration, digests } = commit;
     const kept = this.#find(lease);
-    if (kept?.epoch !== lease.epoch || kept.position !== lease.position) return 'lost';
+    const partition = kept?.partitions.find(
+      ({ from, to: end }) => from === lease.partition.from && end === lease.partition.to,
+    );
+    if (kept === undefined || partition?.epoch !== lease.epoch || partition.position !== lease.position) return 'lost';
     const parkedNow = new Set(deadLetters.filter(({ error }) => error !== undefined).map(({ key }) => key));
     if (deadLetters.some(({ key }) => !parkedNow.has(key) && !kept.parked.has(key))) return 'unparked';
     const now = this.#now();
-    Object.assign(kept, { position: to, events: kept.events + events, movedAt: now, expiresAt: now + duration });
-    for (const { key, document } of writes) {
-      if (document === null) kept.documents.delete(key);
-      else kept.documents.set(key, { key, document, position: to, isStale: false });
+    Object.assign(partition, {
+      position: to,
+      events: partition.events + events,
+      movedAt: now,
+      expiresAt: now + duration,
+    });
+    for (const { key, row } of writes) {
+      if (row === null) kept.rows.delete(key);
+      else kept.rows.set(key, { key, row, position: to, isStale: false });
     }
-    for (const { key, position, error, attempts } of deadLetters) {
-      const parked = kept.parked.get(key);
-      if (parked === undefined) {
-        const failed = { error: error ?? '', attempts, firstFailedAt: now, lastFailedAt: now, positions: [position] };
-        kept.parked.set(key, failed);
-      } else {
-        parked.positions = [...parked.positions, position];
-      }
-      const document = kept.documents.get(key);
-      if (document !== undefined) kept.documents.set(key, { ...document, isStale: true });
-    }
+    for (const letter of deadLetters) park(kept, letter, now);
+    addDigests(kept, digests);
     return 'stored';
   }
 
@@ -172,11 +173,11 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async retryParked(
-    id: ProjectionId,
-    { key, limit }: { readonly key: string; readonly limit: number },
+    id: ProjectionModel,
+    of: { readonly key: string; readonly limit: number },
     work: (step: ParkedStep) => Promise<RetriedStep>,
   ): Promise<{ readonly applied: number; readonly left: number } | undefined> {
-    const done = this.#retrying.then(() => this.#retryNow(id, { key, limit }, work));
+    const done = this.#retrying.then(() => this.#retryNow(id, of, work));
     this.#retrying = done.then(ignore, ignore);
     return done;
   }
@@ -190,14 +191,13 @@ export class ReadModels implements ProjectionStorage {
     const parked = kept?.parked.get(key);
     if (kept === undefined || parked === undefined) return undefined;
     const positions = parked.positions.slice(0, limit);
-    const step = await work({ document: kept.documents.get(key)?.document ?? null, positions });
+    const step = await work({ row: kept.rows.get(key)?.row ?? null, positions, tx: undefined });
     parked.positions = parked.positions.slice(step.applied);
     const left = parked.positions.length;
     const position = positions[step.applied - 1];
-    if (step.document === null) kept.documents.delete(key);
-    else if (position !== undefined) {
-      kept.documents.set(key, { key, document: step.document, position, isStale: left > 0 });
-    }
+    if (step.row === null) kept.rows.delete(key);
+    else if (position !== undefined) kept.rows.set(key, { key, row: step.row, position, isStale: left > 0 });
+    addDigests(kept, step.digests);
     if (left === 0) kept.parked.delete(key);
     else if (step.error !== undefined) {
       const attempts = step.applied > 0 ? 1 : parked.attempts + 1;
@@ -215,27 +215,31 @@ export class ReadModels implements ProjectionStorage {
 
   async reportProjection(
     lease: Lease,
-    report: Pick<StoredProjection, 'error' | 'attempts'> & { readonly state: 'running' | 'retrying' | 'faulted' },
+    report: Pick<StoredPartition, 'error' | 'attempts'> & { readonly state: 'running' | 'retrying' | 'faulted' },
   ): Promise<void> {
-    const kept = this.#find(lease);
-    if (kept?.epoch === lease.epoch) Object.assign(kept, report);
+    const partition = this.#find(lease)?.partitions.find(({ from }) => from === lease.partition.from);
+    if (partition?.epoch === lease.epoch) Object.assign(partition, report);
   }
 
   async pauseProjection(id: ProjectionId, isPaused: boolean): Promise<boolean> {
     const kept = this.#find(id);
     if (kept === undefined) return false;
+    if (kept.isPaused === isPaused) return true;
+    kept.isPaused = isPaused;
     // Whoever works on it finds that its lease is worth nothing any more.
-    if (kept.isPaused !== isPaused) Object.assign(kept, { isPaused, epoch: kept.epoch + 1, owner: undefined });
+    for (const partition of kept.partitions) Object.assign(partition, { epoch: partition.epoch + 1, owner: undefined });
     return true;
   }
 
   async resetProjection(id: ProjectionId): Promise<boolean> {
     const kept = this.#find(id);
     if (kept === undefined) return false;
-    Object.assign(kept, { position: 0, events: 0, epoch: kept.epoch + 1, owner: undefined, state: 'running' });
-    Object.assign(kept, { error: undefined, attempts: 0, movedAt: this.#now() });
-    kept.documents.clear();
+    kept.partitions = kept.partitions.map(({ from, to, epoch }) => {
+      return { ...newPartition({ from, to }, this.#now()), epoch: epoch + 1 };
+    });
+    kept.rows.clear();
     kept.parked.clear();
+    kept.digests.clear();
     return true;
   }
 
@@ -243,14 +247,15 @@ export class ReadModels implements ProjectionStorage {
     const now = this.#now();
     return [...this.#all.values()]
       .toSorted((left, right) => compareCodePoints(left.id.name, right.id.name) || left.id.version - right.id.version)
-      .map(({ id, position, epoch, events, error, attempts, movedAt, parked, ...kept }) => {
-        const owner = kept.expiresAt > now ? kept.owner : undefined;
-        const state = kept.isPaused
-          ? 'paused'
-          : owner === undefined && kept.state !== 'faulted'
-            ? 'stopped'
-            : kept.state;
-        return { ...id, position, epoch, events, state, owner, error, attempts, movedAt, parkedKeys: parked.size };
+      .map((kept) => {
+        const partitions = kept.partitions.map((partition) => toStoredPartition(partition, kept.isPaused, now));
+        return {
+          ...kept.id,
+          ...ofPartitions(partitions),
+          parkedKeys: kept.parked.size,
+          isLive: this.#live.get(kept.id.name) === kept.id.version,
+          partitions,
+        };
       });
   }
 
@@ -259,9 +264,44 @@ export class ReadModels implements ProjectionStorage {
     return { events: events.length, oldest: events[0]?.recordedAt };
   }
 
-  #find(id: ProjectionId): Kept | undefined {
+  #find(id: ProjectionId): KeptProjection | undefined {
     return this.#all.get(keyOf(id));
   }
+}
+
+function newPartition({ from, to }: Partition, movedAt: number): KeptPartition {
+  const nobody = { owner: undefined, expiresAt: 0, state: 'running' as const, error: undefined };
+  return { from, to, position: 0, epoch: 0, events: 0, attempts: 0, movedAt, ...nobody };
+}
+
+function park(kept: KeptProjection, { key, position, error, attempts }: NewDeadLetter, now: number): void {
+  const parked = kept.parked.get(key);
+  if (parked === undefined) {
+    const failed = { error: error ?? '', attempts, firstFailedAt: now, lastFailedAt: now, positions: [position] };
+    kept.parked.set(key, failed);
+  } else {
+    parked.positions = [...parked.positions, position];
+  }
+  const row = kept.rows.get(key);
+  if (row !== undefined) kept.rows.set(key, { ...row, isStale: true });
+}
+
+function addDigests(kept: KeptProjection, digests: readonly Digest[]): void {
+  for (const { bucket, count, low, high } of digests) {
+    const sum = kept.digests.get(bucket) ?? { count: 0, low: 0, high: 0 };
+    kept.digests.set(bucket, {
+      count: sum.count + count,
+      low: (sum.low + low) % LANE,
+      high: (sum.high + high) % LANE,
+    });
+  }
+}
+
+function toStoredPartition(partition: KeptPartition, isPaused: boolean, now: number): StoredPartition {
+  const { from, to, position, epoch, events, error, attempts, movedAt, expiresAt, state } = partition;
+  const owner = expiresAt > now ? partition.owner : undefined;
+  const shown = isPaused ? 'paused' : owner === undefined && state !== 'faulted' ? 'stopped' : state;
+  return { from, to, position, epoch, events, state: shown, owner, error, attempts, movedAt };
 }
 
 function keyOf({ name, version }: ProjectionId): string {

@@ -115,7 +115,8 @@ export class PostgresStorage extends SideTables implements EventStorage {
       database,
       schema,
       run: (statement) => this.read(statement),
-      inTransaction: (work) => withTransaction(database.pool, (tx) => work((statement) => this.read(statement, tx))),
+      inTransaction: (work) =>
+        withTransaction(database.pool, (tx) => work((statement) => this.read(statement, tx), tx)),
     });
     this.#appendCall = createAppendCall(schema);
     this.#pump = new AppendPump({

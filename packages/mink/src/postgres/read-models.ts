@@ -1,19 +1,28 @@
-import type {
-  BatchState,
-  CommitOutcome,
-  Lag,
-  LagQuery,
-  Lease,
-  LeaseRequest,
-  ListParkedQuery,
-  ParkedKey,
-  ParkedStep,
-  ProjectionCommit,
-  ProjectionId,
-  ProjectionStorage,
-  RetriedStep,
-  StoredDocument,
-  StoredProjection,
+import {
+  ReadModelChangedError,
+  typed,
+  type BatchState,
+  type CommitOutcome,
+  type Lag,
+  type LagQuery,
+  type Lease,
+  type LeaseAnswer,
+  type LeaseRequest,
+  type ListParkedQuery,
+  type OpenTransaction,
+  type ParkedKey,
+  type ParkedStep,
+  type ProjectionCommit,
+  type ProjectionId,
+  type ProjectionModel,
+  type ProjectionStorage,
+  type ProjectionTransaction,
+  type RetriedStep,
+  type SqlBatch,
+  type StoredPartition,
+  type StoredProjection,
+  type StoredRow,
+  type TableSpec,
 } from '../core/index.ts';
 import type { Database, Row, Statement } from './connection.ts';
 import {
@@ -24,26 +33,26 @@ import {
   storeRetryQueries,
   toParkedKey,
 } from './queries/dead-letters.ts';
+import { commitProjectionQuery, toCommitOutcome } from './queries/projection-commit.ts';
+import { leaseProjectionsQuery, releaseProjectionsQuery, toLeaseAnswer } from './queries/projection-leases.ts';
 import {
-  commitProjectionQuery,
-  leaseProjectionsQuery,
-  listDocumentsQuery,
+  listRowsQuery,
+  readBatchQuery,
+  readRowsQuery,
+  rowTable,
+  toBatchState,
+  toStoredRow,
+} from './queries/projection-rows.ts';
+import {
   listProjectionsQuery,
   measureLagQuery,
   pauseProjectionQuery,
-  prepareProjectionScript,
-  projectionExistsQuery,
-  readBatchQuery,
-  readDocumentsQuery,
-  releaseProjectionsQuery,
   reportProjectionQuery,
   resetProjectionQueries,
-  toBatchState,
-  toCommitOutcome,
-  toLease,
-  toStoredDocument,
-  toStoredProjection,
-} from './queries/projections.ts';
+  toStoredProjections,
+} from './queries/projection-state.ts';
+import { preparedTablesQuery, prepareProjectionScript } from './queries/read-model-tables.ts';
+import { runSqlBatch, transactionOf } from './sql-batch.ts';
 import type { SchemaName } from './schema-name.ts';
 
 /** What read models are kept with. */
@@ -54,7 +63,7 @@ export interface ReadModelSettings {
   readonly run: (statement: Statement) => Promise<readonly Row[]>;
   /** Runs statements in a transaction of its own. */
   readonly inTransaction: <T>(
-    work: (run: (statement: Statement) => Promise<readonly Row[]>) => Promise<T>,
+    work: (run: (statement: Statement) => Promise<readonly Row[]>, tx: OpenTransaction) => Promise<T>,
   ) => Promise<T>;
 }
 
@@ -66,42 +75,56 @@ export class ReadModels implements ProjectionStorage {
     this.#settings = settings;
   }
 
-  async prepareProjection(projection: ProjectionId): Promise<void> {
-    const { database, schema, run } = this.#settings;
-    const known = await run(projectionExistsQuery(schema, projection));
-    if (known.length > 0) return;
+  async prepareProjection(projection: ProjectionModel): Promise<void> {
+    const { database, schema } = this.#settings;
+    const [known] = await this.#run(preparedTablesQuery(schema, projection));
+    if (known !== undefined) checkSame(projection, known[0] ?? '');
+    if (known?.[1] === 't') return;
     await database.withSession((session) => session.runScript(prepareProjectionScript(schema, projection)));
   }
 
-  async leaseProjections(request: LeaseRequest): Promise<readonly Lease[]> {
-    const rows = await this.#run(leaseProjectionsQuery(this.#schema, request));
-    return rows.map(toLease);
+  async leaseProjections(request: LeaseRequest): Promise<LeaseAnswer> {
+    return toLeaseAnswer(await this.#run(leaseProjectionsQuery(this.#schema, request)));
   }
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
     await this.#run(releaseProjectionsQuery(this.#schema, owner, leases));
   }
 
-  async readDocuments(projection: ProjectionId, keys: readonly string[]): Promise<readonly StoredDocument[]> {
-    const rows = await this.#run(readDocumentsQuery(this.#schema, projection, keys));
-    return rows.map(toStoredDocument);
+  async readRows(projection: ProjectionModel, keys: readonly string[]): Promise<readonly StoredRow[]> {
+    const table = rowTable(projection);
+    if (table === undefined) return [];
+    const rows = await this.#run(readRowsQuery(this.#schema, projection, { table, keys }));
+    return rows.map((row) => toStoredRow(table, row));
   }
 
-  async listDocuments(
-    projection: ProjectionId,
+  async listRows(
+    projection: ProjectionModel,
     page: { readonly after: string | undefined; readonly limit: number },
-  ): Promise<readonly StoredDocument[]> {
-    const rows = await this.#run(listDocumentsQuery(this.#schema, projection, page));
-    return rows.map(toStoredDocument);
+  ): Promise<readonly StoredRow[]> {
+    const table = rowTable(projection);
+    if (table === undefined) return [];
+    const rows = await this.#run(listRowsQuery(this.#schema, projection, { table, ...page }));
+    return rows.map((row) => toStoredRow(table, row));
   }
 
-  async readBatch(projection: ProjectionId, keys: readonly string[]): Promise<BatchState> {
-    return toBatchState(await this.#run(readBatchQuery(this.#schema, projection, keys)));
+  async readBatch(projection: ProjectionModel, keys: readonly string[]): Promise<BatchState> {
+    return toBatchState(projection, await this.#run(readBatchQuery(this.#schema, projection, keys)));
   }
 
   async commitProjection(commit: ProjectionCommit): Promise<CommitOutcome> {
-    const [row = []] = await this.#run(commitProjectionQuery(this.#schema, commit));
+    const { table, writes } = commit;
+    const rows = table === undefined ? undefined : { table, writes };
+    const [row = []] = await this.#run(commitProjectionQuery(this.#schema, commit, rows));
     return toCommitOutcome(commit, row);
+  }
+
+  async commitSqlProjection(
+    batch: SqlBatch,
+    work: (tx: ProjectionTransaction) => Promise<void>,
+  ): Promise<CommitOutcome> {
+    const { schema, inTransaction } = this.#settings;
+    return runSqlBatch({ schema, inTransaction }, batch, work);
   }
 
   async listParked(query: ListParkedQuery): Promise<readonly ParkedKey[]> {
@@ -119,18 +142,21 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async retryParked(
-    projection: ProjectionId,
+    projection: ProjectionModel,
     { key, limit }: { readonly key: string; readonly limit: number },
     work: (step: ParkedStep) => Promise<RetriedStep>,
   ): Promise<{ readonly applied: number; readonly left: number } | undefined> {
     const schema = this.#schema;
-    return this.#settings.inTransaction(async (run) => {
+    const table = rowTable(projection);
+    return this.#settings.inTransaction(async (run, client) => {
       if ((await run(holdParkedQuery(schema, projection, key))).length === 0) return undefined;
-      const [document] = (await run(readDocumentsQuery(schema, projection, [key]))).map(toStoredDocument);
+      const stored = table === undefined ? [] : await run(readRowsQuery(schema, projection, { table, keys: [key] }));
+      const [row] = table === undefined ? [] : stored.map((values) => toStoredRow(table, values));
       // One more than are to be applied: it tells whether any are left.
       const rows = await run(listDeadLettersQuery(schema, projection, { key, after: 0, limit: limit + 1 }));
       const positions = rows.map(([position]) => Number(position));
-      const step = await work({ document: document?.document ?? null, positions: positions.slice(0, limit) });
+      const tx = table === undefined ? transactionOf(schema, client, { projection, epoch: 0 }) : undefined;
+      const step = await work({ row: row?.row ?? null, positions: positions.slice(0, limit), tx });
       const left = positions.length - step.applied;
       for (const statement of storeRetryQueries(schema, projection, { key, positions, step, left }))
         await run(statement);
@@ -146,7 +172,7 @@ export class ReadModels implements ProjectionStorage {
     return Number(row?.[0] ?? 0);
   }
 
-  async reportProjection(lease: Lease, report: Pick<StoredProjection, 'state' | 'error' | 'attempts'>): Promise<void> {
+  async reportProjection(lease: Lease, report: Pick<StoredPartition, 'state' | 'error' | 'attempts'>): Promise<void> {
     await this.#run(reportProjectionQuery(this.#schema, lease, report));
   }
 
@@ -154,17 +180,19 @@ export class ReadModels implements ProjectionStorage {
     return (await this.#run(pauseProjectionQuery(this.#schema, projection, isPaused))).length > 0;
   }
 
-  async resetProjection(projection: ProjectionId): Promise<boolean> {
+  async resetProjection({ name, version }: ProjectionId): Promise<boolean> {
+    const schema = this.#schema;
     return this.#settings.inTransaction(async (run) => {
-      if ((await run(projectionExistsQuery(this.#schema, projection))).length === 0) return false;
-      for (const statement of resetProjectionQueries(this.#schema, projection)) await run(statement);
+      const [known] = await run(preparedTablesQuery(schema, { name, version }));
+      if (known === undefined) return false;
+      const tables = parseTables(known[0] ?? '');
+      for (const statement of resetProjectionQueries(schema, { name, version, tables })) await run(statement);
       return true;
     });
   }
 
   async listProjections(): Promise<readonly StoredProjection[]> {
-    const rows = await this.#run(listProjectionsQuery(this.#schema));
-    return rows.map(toStoredProjection);
+    return toStoredProjections(await this.#run(listProjectionsQuery(this.#schema)));
   }
 
   async measureLag(query: LagQuery): Promise<Lag> {
@@ -180,4 +208,13 @@ export class ReadModels implements ProjectionStorage {
   #run(statement: Statement): Promise<readonly Row[]> {
     return this.#settings.run(statement);
   }
+}
+
+function parseTables(text: string): readonly TableSpec[] {
+  return typed<readonly TableSpec[]>(JSON.parse(text));
+}
+
+/** The code of a version that is there already must want the same tables. */
+function checkSame({ name, version, tables }: ProjectionModel, stored: string): void {
+  if (JSON.stringify(JSON.parse(stored)) !== JSON.stringify(tables)) throw new ReadModelChangedError(name, version);
 }

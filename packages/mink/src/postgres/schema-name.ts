@@ -1,20 +1,25 @@
 import { createHash } from 'node:crypto';
 import { InvalidArgumentError } from '../core/index.ts';
 
-const MAX_LENGTH = 63;
+const READ = '_read';
+/** PostgreSQL cuts off names behind 63 bytes. */
+const MAX_LENGTH = 63 - READ.length;
 
 /** The schema of a store, quoted once. */
 export interface SchemaName {
   readonly name: string;
   /** As an identifier in SQL. */
   readonly quoted: string;
+  /** The schema of the read models, as an identifier in SQL. */
+  readonly quotedRead: string;
 }
 
 /** Checks a schema name and quotes it. Default: `mink`. */
 export function schemaName(name = 'mink'): SchemaName {
   const problem = problemOf(name);
   if (problem !== undefined) throw new InvalidArgumentError('schema', `${JSON.stringify(name)} ${problem}`);
-  return { name, quoted: `"${name.replaceAll('"', '""')}"` };
+  const escaped = name.replaceAll('"', '""');
+  return { name, quoted: `"${escaped}"`, quotedRead: `"${escaped}${READ}"` };
 }
 
 function problemOf(name: string): string | undefined {
@@ -40,7 +45,7 @@ export function inSchema(schema: SchemaName, label: string, sql: string): NamedT
   if (statements === undefined) made.set(schema, (statements = new Map()));
   let statement = statements.get(sql);
   if (statement === undefined) {
-    const text = sql.replaceAll(':schema', schema.quoted);
+    const text = sql.replaceAll(':schema', schema.quoted).replaceAll(':read_schema', schema.quotedRead);
     const name = `mink_${label}_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
     statements.set(sql, (statement = { name, text }));
   }

@@ -44,7 +44,7 @@ function wake(workers: readonly ChildProcess[]): readonly ChildProcess[] {
 
 /** Which of the workers has the lease. */
 async function workingOf(url: string, workers: readonly ChildProcess[]): Promise<{ readonly at: number } | undefined> {
-  const [row] = await runSql(url, 'select owner from mink.projections');
+  const [row] = await runSql(url, 'select owner from mink.projection_partitions');
   const at = workers.findIndex(({ pid }) => String(row?.['owner']).includes(`/${pid}/`));
   return at === -1 ? undefined : { at };
 }
@@ -107,16 +107,19 @@ describePostgres('a projection in several processes', (databases) => {
       alive.push(...wake(frozen));
       const { position } = await store.readBound();
       const applied = async (): Promise<string> => {
-        const [row] = await runSql(url, 'select position from mink.projections');
+        const [row] = await runSql(url, 'select position from mink.projection_partitions');
         return String(row?.['position']);
       };
       await vi.waitUntil(async () => (await applied()) === `${position}`, { timeout: 30_000, interval: 50 });
-      const rows = await runSql(url, 'select key, document from mink.documents_numbers_v1 order by key');
+      const rows = await runSql(url, 'select key, document from mink_read.numbers_v1 order by key');
       deepStrictEqual(
         rows.map(({ key, document }) => [key, Object(document).numbers]),
         expected.map((numbers, cart) => [`Cart-${cart}`, numbers]),
       );
-      const [row] = await runSql(url, 'select events::int as events, epoch::int as epoch from mink.projections');
+      const [row] = await runSql(
+        url,
+        'select events::int as events, epoch::int as epoch from mink.projection_partitions',
+      );
       strictEqual(row?.['events'], EVENTS);
       ok(Number(row['epoch']) > 2, `it was taken over ${String(row['epoch'])} times`);
       for (const worker of alive) await end(worker, 'SIGKILL');
@@ -129,9 +132,9 @@ describePostgres('a projection in several processes', (databases) => {
     await store.append('Cart-1', [{ type: 'Numbered', data: { n: 1 } }]);
     const child = await start(url);
     await vi.waitUntil(
-      async () => (await runSql(url, 'select 1 from mink.projections where position = 1')).length === 1,
+      async () => (await runSql(url, 'select 1 from mink.projection_partitions where position = 1')).length === 1,
     );
     strictEqual(await end(child, 'SIGTERM'), 0);
-    deepStrictEqual(await runSql(url, 'select owner from mink.projections'), [{ owner: null }]);
+    deepStrictEqual(await runSql(url, 'select owner from mink.projection_partitions'), [{ owner: null }]);
   });
 });

@@ -61,7 +61,7 @@ describePostgres('projections', (databases) => {
     for (let n = 0; n < 30; n += 1) {
       await stores[n % 3]?.append(`Cart-${n % 7}`, [add('a')]);
       // Whoever it is that works on it now.
-      if (n % 10 === 5) await runSql(url, 'update mink.projections set epoch = epoch + 1, owner = null');
+      if (n % 10 === 5) await runSql(url, 'update mink.projection_partitions set epoch = epoch + 1, owner = null');
     }
     const [first, second] = engines;
     const { position } = await store.readBound();
@@ -280,10 +280,10 @@ describePostgres('a projection', (databases) => {
     await using engine = createProjectionEngine(store, [cartSummary]);
     await engine.start();
     await store.append('Cart-1', [add('a')]).then((done) => engine.waitFor(done.globalPosition));
-    await runSql(url, 'truncate mink."documents_cart-summary_v1"');
+    await runSql(url, 'truncate mink_read.cart_summary_v1');
     await store.append('Cart-1', [add('a')]).then((done) => engine.waitFor(done.globalPosition));
     deepStrictEqual(await store.projections.documents(cartSummary).get('Cart-1'), { items: 1 });
-    await runSql(url, 'delete from mink.projections');
+    await runSql(url, 'delete from mink.projection_partitions');
     await engine.close();
     await using again = createProjectionEngine(store, [cartSummary]);
     await again.start();

@@ -1,11 +1,14 @@
+import { deepFreeze } from '../deep-freeze.ts';
 import { InvalidArgumentError } from '../errors.ts';
-import type { JsonValue } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
+import type { StoredEvent } from '../store/categories.ts';
 import { differences, type Difference } from '../store/differences.ts';
 import { EventSequence } from '../store/event-sequence.ts';
 import { checkText } from '../store/read-options.ts';
-import type { AnyProjection } from './define-projection.ts';
-import { evolveAll, keyedEvent, messageOf } from './projection-batch.ts';
+import type { AnyProjection, ProjectionTransaction, SqlProjection } from './define-sql-projection.ts';
+import { DigestSum } from './digest.ts';
+import { evolveRow, keyedEvent, messageOf } from './projection-batch.ts';
 import type { ParkedKey, ParkedStep, RetriedStep } from './projection-storage.ts';
 import type { WorkerContext } from './projection-worker.ts';
 
@@ -27,7 +30,7 @@ export interface RetriedKey {
 
 /** What a retry would do. */
 export interface DryRun extends RetriedKey {
-  /** What it would change in the document. */
+  /** What it would change in what is kept under the key; empty for a projection that writes SQL. */
   readonly changes: readonly Difference[];
 }
 
@@ -125,21 +128,41 @@ async function eventsAt({ storage }: WorkerContext, positions: readonly number[]
 async function applyStep(
   context: WorkerContext,
   { definition, key }: { readonly definition: AnyProjection; readonly key: string },
-  { document: before, positions }: ParkedStep,
+  { row: before, positions, tx }: ParkedStep,
 ): Promise<RetriedStep> {
-  let document: JsonValue = before;
+  const sum = new DigestSum();
+  let row: JsonObject | null = deepFreeze(before);
   let applied = 0;
   for (const event of await eventsAt(context, positions)) {
     const { parts, error } = keyedEvent(context.registry, definition, event);
     try {
       if (parts === undefined) throw error;
-      document = evolveAll(definition, document, key, parts.get(key) ?? []);
+      const own = parts.get(key) ?? [];
+      if (definition.kind === 'rows') row = evolveRow(definition, row, key, own);
+      else if (tx !== undefined) await applyInSavepoint(definition, own, tx);
     } catch (failure) {
-      return { document, applied, error: messageOf(failure) };
+      return { row, applied, digests: sum.digests(), error: messageOf(failure) };
     }
+    sum.add(event.globalPosition, event.id, key);
     applied += 1;
   }
-  return { document, applied, error: undefined };
+  return { row, applied, digests: sum.digests(), error: undefined };
+}
+
+/** What fails leaves the transaction as it was before. */
+async function applyInSavepoint(
+  projection: SqlProjection,
+  events: readonly StoredEvent[],
+  tx: ProjectionTransaction,
+): Promise<void> {
+  await tx.query('savepoint mink_dead_letter');
+  try {
+    await projection.apply(events, tx);
+    await tx.query('release savepoint mink_dead_letter');
+  } catch (error) {
+    await tx.query('rollback to savepoint mink_dead_letter');
+    throw error;
+  }
 }
 
 async function retry(
@@ -176,9 +199,10 @@ async function dryRun(
   of: { readonly definition: AnyProjection; readonly key: string },
 ): Promise<DryRun> {
   const { definition, key } = of;
-  const [stored] = await context.readModels.readDocuments(definition, [key]);
-  const before = stored?.document ?? null;
-  let document = before;
+  if (definition.kind === 'sql') return dryRunInTransaction(context, { definition, key });
+  const [stored] = await context.readModels.readRows(definition, [key]);
+  const before = stored?.row ?? null;
+  let row = before;
   let applied = 0;
   let error: string | undefined;
   let left = 0;
@@ -187,10 +211,44 @@ async function dryRun(
       left += positions.length;
       continue;
     }
-    const step = await applyStep(context, of, { document, positions });
-    ({ document, error } = step);
+    const step = await applyStep(context, of, { row, positions, tx: undefined });
+    ({ row, error } = step);
     applied += step.applied;
     left += positions.length - step.applied;
   }
-  return { applied, left, error, changes: differences(before, document) };
+  const changes = differences(modelOf(definition, before), modelOf(definition, row));
+  return { applied, left, error, changes };
+}
+
+/** Carries what a dry run has found out of the transaction that it rolls back. */
+class RolledBack extends Error {
+  readonly step: RetriedStep;
+
+  constructor(step: RetriedStep) {
+    super('a dry run changes nothing');
+    this.step = step;
+  }
+}
+
+const MOST_TRIED = 10_000;
+
+async function dryRunInTransaction(
+  context: WorkerContext,
+  of: { readonly definition: SqlProjection; readonly key: string },
+): Promise<DryRun> {
+  const left = await countLeft(context, of.definition, of.key);
+  try {
+    await context.readModels.retryParked(of.definition, { key: of.key, limit: MOST_TRIED }, async (step) => {
+      throw new RolledBack(await applyStep(context, of, step));
+    });
+    return { applied: 0, left: 0, error: undefined, changes: [] };
+  } catch (error) {
+    if (!(error instanceof RolledBack)) throw error;
+    const { applied, error: failed } = error.step;
+    return { applied, left: left - applied, error: failed, changes: [] };
+  }
+}
+
+function modelOf(projection: AnyProjection, row: JsonObject | null): unknown {
+  return projection.kind === 'rows' && row !== null ? projection.readModel.fromRow(row) : null;
 }

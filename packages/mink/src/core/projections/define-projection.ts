@@ -5,24 +5,7 @@ import { checkCategory } from '../store/event-registry.ts';
 import { textProblem } from '../stream-name.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { typed } from '../typed.ts';
-
-declare const documentType: unique symbol;
-
-/** What {@link documents} returns: the type of what a projection keeps under each key. */
-export interface Documents<Document> {
-  readonly kind: 'documents';
-  readonly [documentType]?: Document;
-}
-
-/**
- * A read model of one JSON document for each key. A document is plain JSON, as a payload without a schema is.
- *
- * @example
- * readModel: documents<{ customerId: string; items: number }>()
- */
-export function documents<Document>(): Documents<Document> {
-  return { kind: 'documents' };
-}
+import type { ReadModel, TableSpec } from './read-model.ts';
 
 /** The events of categories, with their places: a union that is narrowed by `category` and `type`. */
 export type ProjectedEvent<C extends Categories> = {
@@ -33,37 +16,45 @@ type TypeOf<C extends Categories> = {
   readonly [K in keyof C & string]: keyof EventMapOf<C[K]> & string;
 }[keyof C & string];
 
-/** What becomes of a document with each type of event. A type that is not here is not read. */
-export type DocumentHandlers<C extends Categories, Document> = {
+/** What becomes of what is kept under a key, with each type of event. A type that is not here is not read. */
+export type ProjectionHandlers<C extends Categories, Model> = {
   readonly [T in TypeOf<C>]?: (
-    document: Document | null,
+    model: Model | null,
     event: Extract<ProjectedEvent<C>, { readonly type: T }>,
     key: string,
-  ) => Document | null;
+  ) => Model | null;
 };
 
-/** How a read model follows from events. */
-export interface Projection<Name extends string = string, C extends Categories = Categories, Document = unknown> {
+/** What every projection has. */
+export interface ProjectionBase<Name extends string = string, C extends Categories = Categories> {
   readonly name: Name;
   readonly version: number;
   /** The events of each category that it reads. */
   readonly events: C;
-  readonly readModel: Documents<Document>;
   /** The types that it handles. */
   readonly types: readonly string[];
   /** Whether its keys are other ones than the stream names. */
   readonly hasOwnKeys: boolean;
-  /** The keys of the documents that an event is about. */
+  /** What its read model is kept in. */
+  readonly tables: readonly TableSpec[];
+  /** The keys that an event is about. */
   keysOf(event: StoredEvent): readonly string[];
-  /** The document after an event; null where there is none. */
-  evolve(document: Document | null, event: StoredEvent, key: string): Document | null;
 }
 
-/** Any projection; its events are known to fit. */
-export type AnyProjection = Projection;
+/** How a read model follows from events, key by key. */
+export interface Projection<
+  Name extends string = string,
+  C extends Categories = Categories,
+  Model = unknown,
+> extends ProjectionBase<Name, C> {
+  readonly kind: 'rows';
+  readonly readModel: ReadModel<Model>;
+  /** What is kept after an event; null where there is nothing. */
+  evolve(model: Model | null, event: StoredEvent, key: string): Model | null;
+}
 
 /** What {@link defineProjection} takes. */
-export interface ProjectionDefinition<Name extends string, C extends Categories, Document> {
+export interface ProjectionDefinition<Name extends string, C extends Categories, Model> {
   /** Names its read model, in the database too: `a-z`, `0-9`, `-` and `_`, beginning with a letter, at most 40 characters. */
   readonly name: Name;
   /**
@@ -72,20 +63,22 @@ export interface ProjectionDefinition<Name extends string, C extends Categories,
    */
   readonly version?: number | undefined;
   readonly events: C;
-  readonly readModel: Documents<Document>;
+  readonly readModel: ReadModel<Model>;
   /**
-   * The document, or documents, that an event is about; none where the event does not matter.
+   * The key, or keys, that an event is about; none where the event does not matter.
    * @defaultValue the stream name
    */
   readonly key?: ((event: ProjectedEvent<C>) => string | readonly string[] | null) | undefined;
-  readonly on: DocumentHandlers<C, Document>;
+  readonly on: ProjectionHandlers<C, Model>;
 }
 
 const NAME = /^[a-z][a-z0-9_-]{0,39}$/u;
+/** Of the tables of a version: a projection of such a name would want the same one. */
+const VERSIONED = /_v\d+$/u;
 
 /**
- * Defines a read model: for each event a document before and after it. Handlers are pure; documents are frozen, and a handler
- * returns a new one, or null for none.
+ * Defines a read model: for each event what is kept under a key before and after it. Handlers are pure; what they get is frozen,
+ * and they return something new, or null for nothing.
  *
  * @example
  * const cartSummary = defineProjection({
@@ -98,46 +91,79 @@ const NAME = /^[a-z][a-z0-9_-]{0,39}$/u;
  *   },
  * });
  */
-export function defineProjection<const Name extends string, C extends Readonly<Record<string, AnyEvents>>, Document>(
-  definition: ProjectionDefinition<Name, C, Document>,
-): Projection<Name, C, Document> {
-  const { name, version = 1, events, readModel, key } = definition;
-  if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new InvalidArgumentError('name', `${JSON.stringify(name)} does not match ${NAME.source}`);
-  }
-  checkWhole('version', version, 1);
-  const on = checkHandlers(name, events, definition.on);
-  const keysOf = (event: StoredEvent): readonly string[] => {
-    const keys = key === undefined ? event.streamName : key(typed<ProjectedEvent<C>>(event));
-    return checkKeys(name, event, keys);
-  };
+export function defineProjection<const Name extends string, C extends Readonly<Record<string, AnyEvents>>, Model>(
+  definition: ProjectionDefinition<Name, C, Model>,
+): Projection<Name, C, Model> {
+  const { readModel } = definition;
+  const on = checkHandlers(definition.name, definition.events, definition.on);
   return Object.freeze({
-    name,
-    version,
-    events,
+    ...projectionBase<Name, C>({ ...definition, types: [...on.keys()], tables: [readModel.spec] }),
+    kind: 'rows',
     readModel,
-    types: Object.freeze([...on.keys()]),
-    hasOwnKeys: key !== undefined,
-    keysOf,
-    evolve: (document: Document | null, event: StoredEvent, of: string): Document | null => {
+    evolve: (model: Model | null, event: StoredEvent, key: string): Model | null => {
       const handle = on.get(event.type);
-      return handle === undefined ? document : typed<Document | null>(handle(document, event, of));
+      return handle === undefined ? model : typed<Model | null>(handle(model, event, key));
     },
   });
 }
 
-type AnyHandler = (document: unknown, event: unknown, key: string) => unknown;
+/** What every kind of definition says of its projection. */
+export interface BaseDefinition<Name extends string, C extends Categories> {
+  readonly name: Name;
+  readonly version?: number | undefined;
+  readonly events: C;
+  readonly types: readonly string[];
+  readonly tables: readonly TableSpec[];
+  readonly key?: ((event: ProjectedEvent<C>) => string | readonly string[] | null) | undefined;
+}
+
+/** What every projection has, checked. */
+export function projectionBase<Name extends string, C extends Categories>(
+  definition: BaseDefinition<Name, C>,
+): ProjectionBase<Name, C> {
+  const { name, version = 1, events, types, tables, key } = definition;
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    throw new InvalidArgumentError('name', `${JSON.stringify(name)} does not match ${NAME.source}`);
+  }
+  if (VERSIONED.test(name)) {
+    throw new InvalidArgumentError(
+      'name',
+      `"${name}" ends as the table of a version does: leave out "_v" and the number`,
+    );
+  }
+  checkWhole('version', version, 1);
+  return {
+    name,
+    version,
+    events,
+    types: Object.freeze([...types]),
+    tables: Object.freeze([...tables]),
+    hasOwnKeys: key !== undefined,
+    keysOf: (event) => {
+      const keys = key === undefined ? event.streamName : key(typed<ProjectedEvent<C>>(event));
+      return checkKeys(name, event, keys);
+    },
+  };
+}
+
+/** The types that some categories have, checked. */
+export function typesOf(events: Categories): ReadonlySet<string> {
+  const known = new Set<string>();
+  for (const [category, definition] of Object.entries(events)) {
+    checkCategory(category);
+    for (const type of codecsOf(definition).keys()) known.add(type);
+  }
+  return known;
+}
+
+type AnyHandler = (model: unknown, event: unknown, key: string) => unknown;
 
 function checkHandlers(
   name: string,
   events: Categories,
   handlers: Readonly<Record<string, unknown>>,
 ): ReadonlyMap<string, AnyHandler> {
-  const known = new Set<string>();
-  for (const [category, definition] of Object.entries(events)) {
-    checkCategory(category);
-    for (const type of codecsOf(definition).keys()) known.add(type);
-  }
+  const known = typesOf(events);
   const all = new Map<string, AnyHandler>();
   for (const [type, handler] of Object.entries(handlers)) {
     if (handler === undefined) continue;

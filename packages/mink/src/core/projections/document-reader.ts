@@ -1,9 +1,11 @@
 import { InvalidArgumentError } from '../errors.ts';
 import { EventSequence } from '../store/event-sequence.ts';
+import type { Categories } from '../store/categories.ts';
 import type { LoadContext } from '../store/load.ts';
 import { checkText } from '../store/read-options.ts';
 import { typed } from '../typed.ts';
-import type { ProjectionId, ProjectionStorage } from './projection-storage.ts';
+import type { Projection } from './define-projection.ts';
+import type { ProjectionStorage } from './projection-storage.ts';
 
 /** A document, and the place of the last event that has changed it. */
 export interface ReadDocument<Document> {
@@ -28,21 +30,22 @@ export interface DocumentReader<Document> {
 /** A reader over a read model of a store; `use` gives its context while it is open. */
 export function documentReader<Document>(
   use: () => Pick<LoadContext, 'storage' | 'pageSize'>,
-  projection: ProjectionId,
+  projection: Pick<Projection<string, Categories, Document>, 'name' | 'version' | 'tables' | 'readModel'>,
 ): DocumentReader<Document> {
+  const { readModel } = projection;
   return {
     get: async (key) => {
       checkText('key', key);
-      const [found] = await readModelsOf(use()).readDocuments(projection, [key]);
-      return typed<Document | undefined>(found?.document);
+      const [found] = await readModelsOf(use()).readRows(projection, [key]);
+      return found === undefined ? undefined : typed<Document>(readModel.fromRow(found.row));
     },
     list: ({ after } = {}) =>
       new EventSequence(async function* () {
         const { pageSize: limit } = use();
         let last = after;
         for (;;) {
-          const page = await readModelsOf(use()).listDocuments(projection, { after: last, limit });
-          yield typed<readonly ReadDocument<Document>[]>(page);
+          const page = await readModelsOf(use()).listRows(projection, { after: last, limit });
+          yield page.map(({ row, ...rest }) => ({ ...rest, document: typed<Document>(readModel.fromRow(row)) }));
           if (page.length < limit) return;
           last = page.at(-1)?.key;
         }

@@ -2,20 +2,22 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { internals } from '../deciders/aggregate.ts';
-import { InvalidArgumentError, ProjectionBehindError } from '../errors.ts';
+import { InvalidArgumentError } from '../errors.ts';
+import { ProjectionBehindError } from '../projection-errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import { checkBelongs, type LoadContext } from '../store/load.ts';
 import { checkWhole } from '../store/read-options.ts';
-import type { AnyProjection } from './define-projection.ts';
+import type { AnyProjection } from './define-sql-projection.ts';
 import { deadLettersOf, type DeadLetters } from './dead-letters.ts';
 import { readModelsOf } from './document-reader.ts';
 import { storeProjections, type StoreProjections } from './store-projections.ts';
 import { statusOf, type ProjectionStatus } from './projection-status.ts';
-import type { Lease, ProjectionId, ProjectionStorage } from './projection-storage.ts';
+import type { Lease, Partition, ProjectionId, ProjectionStorage } from './projection-storage.ts';
 import {
   classifyError,
   filterOf,
   ProjectionWorker,
+  WHOLE,
   type Classification,
   type WorkerContext,
   type WorkerEnd,
@@ -59,6 +61,12 @@ export interface ProjectionEngineOptions {
    * @defaultValue 100_000
    */
   readonly maxDeadLetters?: number | undefined;
+  /**
+   * Milliseconds that a handler which writes SQL may take for a batch. Then its transaction is rolled back, and the batch tried
+   * again in halves.
+   * @defaultValue 10_000
+   */
+  readonly handlerTimeout?: number | undefined;
 }
 
 /** What a wait is for. */
@@ -88,6 +96,7 @@ function isOpenStore(store: StoreOfEngine): store is OpenStore {
 
 /** A worker and what it holds. */
 interface Running {
+  readonly projection: AnyProjection;
   readonly lease: Lease;
   readonly stop: AbortController;
   readonly done: Promise<void>;
@@ -110,7 +119,8 @@ export class ProjectionEngine implements AsyncDisposable {
   readonly #stored: StoreProjections;
   readonly #owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   readonly #closing = new AbortController();
-  readonly #running = new Map<AnyProjection, Running>();
+  /** By projection and partition. */
+  readonly #running = new Map<string, Running>();
   /** Until its process starts again, or somebody resumes it. */
   readonly #faulted = new Set<AnyProjection>();
   #ticking: Promise<void> | undefined;
@@ -134,6 +144,7 @@ export class ProjectionEngine implements AsyncDisposable {
       maxParkedKeys: checkWhole('maxParkedKeys', options.maxParkedKeys ?? 1_000, 0),
       maxDeadLetters: checkWhole('maxDeadLetters', options.maxDeadLetters ?? 100_000, 0),
       backoff: checkWhole('backoff', options.backoff ?? 100, 0),
+      handlerTimeout: checkWhole('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
     };
     this.#stored = storeProjections(() => context);
     this.deadLetters = deadLettersOf(this.#context, this.#projections);
@@ -241,21 +252,44 @@ export class ProjectionEngine implements AsyncDisposable {
     return look;
   }
 
-  /** Renews what is held, and takes what nobody holds. */
+  /** Renews what is held, takes what nobody holds, and lets go what others could work on. */
   async #look(): Promise<void> {
-    const wanted = this.#projections.filter((projection) => !this.#faulted.has(projection));
-    const projections = wanted.map((projection) => {
-      const { name, version } = projection;
-      return { name, version, epoch: this.#running.get(projection)?.lease.epoch };
-    });
+    const projections = this.#projections.filter((projection) => !this.#faulted.has(projection));
+    const running = [...this.#running.values()].filter(({ projection }) => projections.includes(projection));
     const { leaseDuration: duration } = this.#context;
-    const leases = await this.#readModels.leaseProjections({ owner: this.#owner, duration, projections });
-    for (const projection of this.#projections) {
-      const lease = leases.find(({ name, version }) => name === projection.name && version === projection.version);
-      const running = this.#running.get(projection);
-      if (running !== undefined && lease?.epoch !== running.lease.epoch) running.stop.abort();
-      if (running === undefined && lease !== undefined && !this.#closing.signal.aborted) this.#work(projection, lease);
+    const request = { owner: this.#owner, duration, projections, held: running.map(({ lease }) => lease) };
+    const { leases, spare, unknown } = await this.#readModels.leaseProjections(request);
+    // Somebody has removed its row: it begins anew, with the next look.
+    for (const projection of projections) {
+      if (unknown.some((id) => isSame(id, projection))) await this.#readModels.prepareProjection(projection);
     }
+    const epochs = new Map(leases.map((lease) => [keyOf(lease), lease.epoch]));
+    for (const [key, { lease, stop }] of this.#running) {
+      if (epochs.get(key) !== lease.epoch) stop.abort();
+    }
+    for (const lease of spare) {
+      epochs.delete(keyOf(lease));
+      await this.#letGo(lease);
+    }
+    if (this.#closing.signal.aborted) return;
+    for (const lease of leases) {
+      const projection = this.#definitionOf(lease);
+      if (projection !== undefined && epochs.has(keyOf(lease)) && !this.#running.has(keyOf(lease))) {
+        this.#work(projection, lease);
+      }
+    }
+  }
+
+  #definitionOf({ name, version }: ProjectionId): AnyProjection | undefined {
+    return this.#projections.find((it) => isSame(it, { name, version }));
+  }
+
+  /** The batch under way is stored first. */
+  async #letGo(lease: Lease): Promise<void> {
+    const running = this.#running.get(keyOf(lease));
+    running?.stop.abort();
+    await running?.done;
+    await this.#readModels.releaseProjections(this.#owner, [lease]);
   }
 
   #work(projection: AnyProjection, lease: Lease): void {
@@ -265,7 +299,7 @@ export class ProjectionEngine implements AsyncDisposable {
       .run()
       .catch((): WorkerEnd => 'lost')
       .then((end) => this.#ended(projection, lease, end));
-    this.#running.set(projection, { lease, stop, done });
+    this.#running.set(keyOf(lease), { projection, lease, stop, done });
   }
 
   /** What has failed here is let go at once: another process may have code that does better. */
@@ -274,7 +308,7 @@ export class ProjectionEngine implements AsyncDisposable {
       this.#faulted.add(projection);
       await this.#readModels.releaseProjections(this.#owner, [lease]).catch(() => undefined);
     }
-    this.#running.delete(projection);
+    this.#running.delete(keyOf(lease));
     // Somebody else may have it, or it was reset: then it begins anew at once.
     if (end === 'lost' && !this.#closing.signal.aborted) void this.#tick().catch(() => undefined);
   }
@@ -288,14 +322,26 @@ export class ProjectionEngine implements AsyncDisposable {
     for (const projection of projections) {
       const { name, version } = projection;
       const known = stored.find((it) => it.name === name && it.version === version);
-      const after = known?.position ?? 0;
-      if (after >= position) continue;
-      const filter = filterOf(this.#context.registry, projection);
-      const { events } = await this.#readModels.measureLag({ after, upTo: position, filter, limit: 1 });
-      if (events > 0) return { name, position: after };
+      const partitions: readonly (Partition & { readonly position: number })[] = known?.partitions ?? [
+        { ...WHOLE, position: 0 },
+      ];
+      for (const { position: after, ...partition } of partitions) {
+        if (after >= position) continue;
+        const filter = filterOf(this.#context.registry, projection, partition);
+        const { events } = await this.#readModels.measureLag({ after, upTo: position, filter, limit: 1 });
+        if (events > 0) return { name, position: after };
+      }
     }
     return undefined;
   }
+}
+
+function isSame(left: ProjectionId, right: ProjectionId): boolean {
+  return left.name === right.name && left.version === right.version;
+}
+
+function keyOf({ name, version, partition }: Lease): string {
+  return `${name} ${version} ${partition.from}`;
 }
 
 function checkProjections(context: LoadContext, projections: readonly AnyProjection[]): readonly AnyProjection[] {

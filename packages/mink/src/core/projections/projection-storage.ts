@@ -1,5 +1,8 @@
-import type { JsonValue } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import type { LogFilter } from '../storage/event-storage.ts';
+import type { ProjectionTransaction } from './define-sql-projection.ts';
+import type { Digest } from './digest.ts';
+import type { TableSpec } from './read-model.ts';
 
 /** Which version of which projection. */
 export interface ProjectionId {
@@ -7,11 +10,22 @@ export interface ProjectionId {
   readonly version: number;
 }
 
+/** A projection, and the tables that it has. */
+export interface ProjectionModel extends ProjectionId {
+  readonly tables: readonly TableSpec[];
+}
+
+/** Keys whose slots are at or above `from` and below `to`, of 1,024. */
+export interface Partition {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What a worker has done with a projection, and is doing. `stopped`: nobody works on it. */
 export type ProjectionState = 'stopped' | 'running' | 'retrying' | 'faulted' | 'paused';
 
-/** A projection as it is stored. */
-export interface StoredProjection extends ProjectionId {
+/** How far the keys of some slots are. */
+export interface StoredPartition extends Partition {
   /** Everything up to here is in the read model. */
   readonly position: number;
   /** Rises with every worker that takes it over: what an earlier one still sends is refused. */
@@ -25,14 +39,26 @@ export interface StoredProjection extends ProjectionId {
   readonly error: string | undefined;
   /** Tries of the event that fails. */
   readonly attempts: number;
-  /** Keys whose events wait to be retried. */
-  readonly parkedKeys: number;
   /** When the checkpoint last moved, in milliseconds since 1970. */
   readonly movedAt: number;
 }
 
+/** A projection as it is stored: of several partitions, the one that is behind and the one that is worst off count. */
+export interface StoredProjection extends ProjectionId, Omit<StoredPartition, keyof Partition> {
+  /** Keys whose events wait to be retried. */
+  readonly parkedKeys: number;
+  /** Whether this is the version that its name stands for. */
+  readonly isLive: boolean;
+  /** By their slots. */
+  readonly partitions: readonly StoredPartition[];
+}
+
 /** What a worker holds: nobody else may write as long as it lasts. */
-export type Lease = ProjectionId & Pick<StoredProjection, 'epoch' | 'position'>;
+export interface Lease extends ProjectionId {
+  readonly partition: Partition;
+  readonly epoch: number;
+  readonly position: number;
+}
 
 /** One look of a process at the projections it can work on. */
 export interface LeaseRequest {
@@ -40,16 +66,25 @@ export interface LeaseRequest {
   readonly owner: string;
   /** Milliseconds that a lease lasts without being renewed. */
   readonly duration: number;
-  readonly projections: readonly (ProjectionId & {
-    /** Of the lease to renew; undefined where it wants one. */
-    readonly epoch: number | undefined;
-  })[];
+  /** What it has code for, and does not want to leave alone. */
+  readonly projections: readonly ProjectionId[];
+  /** What it holds, and wants to keep. */
+  readonly held: readonly Lease[];
 }
 
-/** A document as it is to be; null where there is to be none. */
-export interface DocumentWrite {
+/** What a process holds after a look. */
+export interface LeaseAnswer {
+  readonly leases: readonly Lease[];
+  /** What it should let go, because it has more than its share of a projection: others could work on it. */
+  readonly spare: readonly Lease[];
+  /** What nobody has prepared, or somebody has removed. */
+  readonly unknown: readonly ProjectionId[];
+}
+
+/** A row as it is to be; null where there is to be none. */
+export interface RowWrite {
   readonly key: string;
-  readonly document: JsonValue;
+  readonly row: JsonObject | null;
 }
 
 /** An event that is not applied to one of its keys, but kept for later. */
@@ -62,21 +97,36 @@ export interface NewDeadLetter {
   readonly attempts: number;
 }
 
-/** A batch that was applied: the documents after it, and how far it reaches. */
-export interface ProjectionCommit {
+/** How far a batch reaches, and what is kept about it. */
+export interface BatchEnd {
   readonly lease: Lease;
   readonly to: number;
   readonly events: number;
-  readonly writes: readonly DocumentWrite[];
   readonly deadLetters: readonly NewDeadLetter[];
+  /** What was applied. */
+  readonly digests: readonly Digest[];
   /** Milliseconds that the lease lasts from now. */
   readonly duration: number;
 }
 
-/** A document and its key. */
-export interface StoredDocument {
+/** A batch that was applied: the rows after it, and how far it reaches. */
+export interface ProjectionCommit extends BatchEnd {
+  /** Of the table of the projection; undefined where it has none. */
+  readonly table: TableSpec | undefined;
+  readonly writes: readonly RowWrite[];
+}
+
+/** A batch that is applied by statements of a handler. */
+export interface SqlBatch extends BatchEnd {
+  readonly tables: readonly TableSpec[];
+  /** Milliseconds that a statement, and a pause between statements, may take. */
+  readonly timeout: number;
+}
+
+/** A row and its key. */
+export interface StoredRow {
   readonly key: string;
-  readonly document: JsonValue;
+  readonly row: JsonObject;
   /** Of the last event that has changed it. */
   readonly position: number;
   /** Events about it are parked: it is not what the log says. */
@@ -85,8 +135,8 @@ export interface StoredDocument {
 
 /** What a batch begins with. */
 export interface BatchState {
-  /** Documents by key; those that are not there are left out. */
-  readonly documents: readonly StoredDocument[];
+  /** Rows by key; those that are not there are left out. */
+  readonly rows: readonly StoredRow[];
   /** Keys whose events are parked. */
   readonly parkedKeys: readonly string[];
 }
@@ -118,16 +168,19 @@ export interface ListParkedQuery {
   readonly limit: number;
 }
 
-/** A step of a retry: the document, and the positions of the first events that wait for it. */
+/** A step of a retry: the row, and the positions of the first events that wait for it. */
 export interface ParkedStep {
-  readonly document: JsonValue;
+  readonly row: JsonObject | null;
   readonly positions: readonly number[];
+  /** Of a projection that writes SQL: in the transaction of the step. */
+  readonly tx: ProjectionTransaction | undefined;
 }
 
-/** What became of a step: the document after the events that could be applied, and what stopped it. */
+/** What became of a step: the row after the events that could be applied, and what stopped it. */
 export interface RetriedStep {
-  readonly document: JsonValue;
+  readonly row: JsonObject | null;
   readonly applied: number;
+  readonly digests: readonly Digest[];
   readonly error: string | undefined;
 }
 
@@ -136,23 +189,31 @@ export interface RetriedStep {
  * batch whose lease is not the last one, or that does not begin where the last one ended, changes nothing.
  */
 export interface ProjectionStorage {
-  /** Makes what a projection needs, unless it is there. */
-  prepareProjection(projection: ProjectionId): Promise<void>;
-  /** Renews leases, and takes those that nobody holds; paused ones are given to nobody. Gives back what the owner holds now. */
-  leaseProjections(request: LeaseRequest): Promise<readonly Lease[]>;
+  /** Makes what a projection needs, unless it is there. The first version of a name is the live one. */
+  prepareProjection(projection: ProjectionModel): Promise<void>;
+  /**
+   * Renews leases, and takes those that nobody holds, up to a fair share of the partitions of each projection; paused ones are
+   * given to nobody.
+   */
+  leaseProjections(request: LeaseRequest): Promise<LeaseAnswer>;
   /** Lets leases go. */
   releaseProjections(owner: string, leases: readonly Lease[]): Promise<void>;
-  /** Documents by key; those that are not there are left out. */
-  readDocuments(projection: ProjectionId, keys: readonly string[]): Promise<readonly StoredDocument[]>;
+  /** Rows by key; those that are not there are left out. */
+  readRows(projection: ProjectionModel, keys: readonly string[]): Promise<readonly StoredRow[]>;
   /** The same, and which of the keys are parked. */
-  readBatch(projection: ProjectionId, keys: readonly string[]): Promise<BatchState>;
-  /** Documents in the order of their keys. */
-  listDocuments(
-    projection: ProjectionId,
+  readBatch(projection: ProjectionModel, keys: readonly string[]): Promise<BatchState>;
+  /** Rows in the order of their keys. */
+  listRows(
+    projection: ProjectionModel,
     page: { readonly after: string | undefined; readonly limit: number },
-  ): Promise<readonly StoredDocument[]>;
+  ): Promise<readonly StoredRow[]>;
   /** Stores a batch, or changes nothing and says why. */
   commitProjection(commit: ProjectionCommit): Promise<CommitOutcome>;
+  /**
+   * Lets a handler write in a transaction that begins with the lease and ends with the checkpoint. What the handler throws, it
+   * throws, and nothing has changed. Undefined where a storage has no SQL.
+   */
+  commitSqlProjection?(batch: SqlBatch, work: (tx: ProjectionTransaction) => Promise<void>): Promise<CommitOutcome>;
   /** Parked keys, the first of them that have no error of their own being those that failed. */
   listParked(query: ListParkedQuery): Promise<readonly ParkedKey[]>;
   /** Positions of the events of a parked key, in order. */
@@ -167,7 +228,7 @@ export interface ProjectionStorage {
    * key is not parked.
    */
   retryParked(
-    projection: ProjectionId,
+    projection: ProjectionModel,
     of: { readonly key: string; readonly limit: number },
     work: (step: ParkedStep) => Promise<RetriedStep>,
   ): Promise<{ readonly applied: number; readonly left: number } | undefined>;

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusinessRuleViolationError } from '../commands/business-rule-violation.ts';
-import { DatabaseError, DatabaseUnavailableError, InvalidEventDataError, ProjectionFailedError } from '../errors.ts';
+import { DatabaseError, DatabaseUnavailableError, InvalidEventDataError } from '../errors.ts';
+import { ProjectionFailedError } from '../projection-errors.ts';
 import type { EventStorage, LogFilter, RecordedEvent } from '../storage/event-storage.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
 import { followLog } from '../store/read-pages.ts';
-import type { AnyProjection } from './define-projection.ts';
-import { keyedEvent, messageOf, ProjectionBatch, type KeyedEvent } from './projection-batch.ts';
-import type { CommitOutcome, Lease, NewDeadLetter, ProjectionCommit, ProjectionStorage } from './projection-storage.ts';
+import { PARTITIONS, partitionKey } from '../stream-name.ts';
+import type { AnyProjection } from './define-sql-projection.ts';
+import { BatchFailedError, createApplier, type Applier, type Parking } from './projection-applier.ts';
+import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
+import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
 
 /** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
 export type Classification = 'transient' | 'retry' | 'permanent';
@@ -29,6 +32,8 @@ export interface WorkerContext {
   readonly maxParkedKeys: number;
   /** Events that may wait for parked keys. */
   readonly maxDeadLetters: number;
+  /** Milliseconds that a handler with statements of its own may take for a batch. */
+  readonly handlerTimeout: number;
 }
 
 /** Why a worker has ended. */
@@ -36,10 +41,24 @@ export type WorkerEnd = 'stopped' | 'lost' | 'faulted';
 
 const MAX_BACKOFF = 30_000;
 
-/** What a projection reads of the log. */
-export function filterOf(registry: EventRegistry, { events, types }: AnyProjection): LogFilter {
+/** What a projection reads of the log, or one of its partitions. */
+export function filterOf(
+  registry: EventRegistry,
+  { events, types, hasOwnKeys }: AnyProjection,
+  partition: Partition = WHOLE,
+): LogFilter {
   const categories = Object.keys(events);
-  return { categories, types: registry.storedTypes(types), streamNames: undefined, streamPrefixes: undefined };
+  const stored = registry.storedTypes(types);
+  // Where keys are not streams, only the projection can tell whose an event is.
+  const slots = hasOwnKeys || isWhole(partition) ? undefined : partition;
+  return { categories, types: stored, streamNames: undefined, streamPrefixes: undefined, slots };
+}
+
+/** All slots. */
+export const WHOLE: Partition = { from: 0, to: PARTITIONS };
+
+function isWhole({ from, to }: Partition): boolean {
+  return from === 0 && to === PARTITIONS;
 }
 
 /**
@@ -53,17 +72,27 @@ export class ProjectionWorker {
   readonly #context: WorkerContext;
   readonly #projection: AnyProjection;
   readonly #signal: AbortSignal;
+  readonly #apply: Applier;
+  readonly #isOwn: (key: string) => boolean;
   #lease: Lease;
   /** Tries of what fails now. */
   #attempts = 0;
-  /** The position of the event that fails, once it is to be parked. */
-  #parkAt: number | undefined;
+  /** The event that fails, once it is to be parked. */
+  #parking: Parking | undefined;
+  /** The position of an event that can be applied to no key, because its batch cannot be stored with it. */
+  #notStored: number | undefined;
 
   constructor(context: WorkerContext, projection: AnyProjection, lease: Lease, signal: AbortSignal) {
     this.#context = context;
     this.#projection = projection;
     this.#lease = lease;
     this.#signal = signal;
+    const { from, to } = lease.partition;
+    this.#isOwn = (key) => {
+      const slot = partitionKey(key);
+      return slot >= from && slot < to;
+    };
+    this.#apply = createApplier({ ...context, checkRoom: (letters) => this.#checkRoom(letters) }, projection);
   }
 
   async run(): Promise<WorkerEnd> {
@@ -82,76 +111,57 @@ export class ProjectionWorker {
     const { storage, registry, batchSize } = this.#context;
     const query = {
       after: this.#lease.position,
-      filter: filterOf(registry, this.#projection),
+      filter: filterOf(registry, this.#projection, this.#lease.partition),
       pageSize: batchSize,
       signal: this.#signal,
       isTransient: (error: unknown) => error instanceof DatabaseUnavailableError,
     };
     for await (const page of followLog(storage, query)) {
-      let outcome: CommitOutcome;
-      do outcome = await this.#apply(page);
-      while (outcome === 'unparked');
-      if (outcome === 'lost') return 'lost';
+      if ((await this.#applyPage(page)) === 'lost') return 'lost';
       if (this.#attempts > 0) await this.#recovered();
     }
     return 'stopped';
   }
 
-  /** A batch whose event fails is stored up to there: one bad event costs none of the good ones. */
-  async #apply(page: readonly RecordedEvent[]): Promise<CommitOutcome> {
-    const { registry, readModels } = this.#context;
-    // After an `unparked` in the middle of a page, its beginning may be stored.
-    const events = page
-      .filter(({ globalPosition }) => globalPosition > this.#lease.position)
-      .map((event) => keyedEvent(registry, this.#projection, event));
-    const keys = new Set(events.flatMap(({ event, parts }) => [...(parts?.keys() ?? [event.streamName])]));
-    const batch = new ProjectionBatch(this.#projection, await readModels.readBatch(this.#projection, [...keys]));
-    let last: RecordedEvent | undefined;
-    let count = 0;
-    let failure: ProjectionFailedError | undefined;
-    for (const keyed of events) {
-      failure = this.#applyOne(batch, keyed);
-      if (failure !== undefined) break;
-      last = keyed.event;
-      count += 1;
-    }
-    if (last !== undefined) {
-      await this.#checkLimits(batch.deadLetters);
-      const to = last.globalPosition;
-      const done = { to, events: count, writes: batch.writes(), deadLetters: batch.deadLetters };
-      const outcome = await this.#commit(done);
-      if (outcome !== 'stored') return outcome;
-    }
-    if (failure !== undefined) throw failure;
-    return 'stored';
-  }
-
-  #applyOne(batch: ProjectionBatch, { event, parts, error }: KeyedEvent): ProjectionFailedError | undefined {
-    const park = this.#parkAt === event.globalPosition ? { attempts: this.#attempts } : undefined;
-    const { name, hasOwnKeys } = this.#projection;
-    if (parts !== undefined) {
-      const failed = batch.apply({ event, parts }, park);
-      return failed === undefined ? undefined : new ProjectionFailedError(name, event, failed.error);
-    }
-    // Without its keys, all that can be parked is its stream; where keys are others, the order of one would be lost.
-    if (hasOwnKeys) return new ProjectionFailedError(name, event, error);
-    const key = event.streamName;
-    const isParked = batch.isParked(key);
-    if (!isParked && park === undefined) return new ProjectionFailedError(name, event, error);
-    if (isParked) batch.follow(key, event.globalPosition);
-    else batch.park(key, event.globalPosition, error, this.#attempts);
-    return undefined;
-  }
-
-  async #commit(done: Omit<ProjectionCommit, 'lease' | 'duration'>): Promise<CommitOutcome> {
-    const { readModels, leaseDuration: duration } = this.#context;
-    const outcome = await readModels.commitProjection({ lease: this.#lease, duration, ...done });
-    if (outcome === 'stored') this.#lease = { ...this.#lease, position: done.to };
+  /** After an `unparked` in the middle of a page, its beginning may be stored: what is left is applied again. */
+  async #applyPage(page: readonly RecordedEvent[]): Promise<CommitOutcome> {
+    const { registry } = this.#context;
+    const isOwn = isWhole(this.#lease.partition) ? undefined : this.#isOwn;
+    let outcome: CommitOutcome;
+    do {
+      const events = page
+        .filter(({ globalPosition }) => globalPosition > this.#lease.position)
+        .map((event) => keyedEvent(registry, this.#projection, event, isOwn));
+      outcome = await this.#applyAll(events);
+    } while (outcome === 'unparked');
     return outcome;
   }
 
+  /** In halves, where something of a batch fails and it is not known what: one bad event costs none of the good ones. */
+  async #applyAll(events: readonly KeyedEvent[]): Promise<CommitOutcome> {
+    const [first] = events;
+    if (first === undefined) return 'stored';
+    try {
+      const { outcome, to, failure } = await this.#apply(this.#lease, events, this.#parking);
+      if (to !== undefined) this.#lease = { ...this.#lease, position: to };
+      if (failure !== undefined) throw failure;
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof BatchFailedError) || this.#context.classify(error.cause) === 'transient') {
+        throw error instanceof BatchFailedError ? error.cause : error;
+      }
+      if (events.length === 1) {
+        this.#notStored = first.event.globalPosition;
+        throw new ProjectionFailedError(this.#projection.name, first.event, error.cause);
+      }
+    }
+    const middle = Math.ceil(events.length / 2);
+    const outcome = await this.#applyAll(events.slice(0, middle));
+    return outcome === 'stored' ? this.#applyAll(events.slice(middle)) : outcome;
+  }
+
   /** At a limit it stops and says so: it never passes over an event. */
-  async #checkLimits(letters: readonly NewDeadLetter[]): Promise<void> {
+  async #checkRoom(letters: readonly NewDeadLetter[]): Promise<void> {
     if (letters.length === 0) return;
     const { readModels, maxParkedKeys, maxDeadLetters } = this.#context;
     const { name, version } = this.#projection;
@@ -173,11 +183,16 @@ export class ProjectionWorker {
       await this.#pause();
       return this.#signal.aborted ? 'stopped' : undefined;
     }
-    if (!(error instanceof ProjectionFailedError) || this.#parkAt === error.globalPosition) {
+    if (!(error instanceof ProjectionFailedError) || this.#parking?.position === error.globalPosition) {
       await this.#report(error, 'faulted');
       return 'faulted';
     }
-    this.#parkAt = error.globalPosition;
+    // A handler throws again, and shows at which keys; what only fails when it is stored has failed for all.
+    this.#parking = {
+      position: error.globalPosition,
+      attempts: this.#attempts,
+      error: this.#notStored === error.globalPosition ? cause : undefined,
+    };
     return undefined;
   }
 
@@ -189,7 +204,7 @@ export class ProjectionWorker {
 
   async #recovered(): Promise<void> {
     this.#attempts = 0;
-    this.#parkAt = undefined;
+    this.#parking = undefined;
     await this.#report(undefined, 'running');
   }
 

@@ -5,7 +5,8 @@ import { payload } from '../events/event-schema.ts';
 import { splitInto, upcastFrom } from '../events/upcasting.ts';
 import { createEventStore } from '../store/event-store.ts';
 import { createMemoryStorage } from '../../memory/index.ts';
-import { defineProjection, documents } from './define-projection.ts';
+import { defineProjection } from './define-projection.ts';
+import { documents } from './read-model.ts';
 import { createProjectionEngine } from './projection-engine.ts';
 
 const events = defineEvents(

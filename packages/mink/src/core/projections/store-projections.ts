@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../errors.ts';
 import type { LoadContext } from '../store/load.ts';
-import type { AnyProjection, Projection } from './define-projection.ts';
+import type { Categories } from '../store/categories.ts';
+import type { Projection } from './define-projection.ts';
 import { documentReader, readModelsOf, type DocumentReader } from './document-reader.ts';
 import type { ProjectionId, ProjectionStorage, StoredProjection } from './projection-storage.ts';
 
@@ -13,7 +14,7 @@ export interface StoreProjections {
    * await store.projections.documents(cartSummary).get('Cart-1');
    */
   documents<Document>(
-    projection: Pick<Projection<string, AnyProjection['events'], Document>, 'name' | 'version' | 'readModel'>,
+    projection: Pick<Projection<string, Categories, Document>, 'name' | 'version' | 'tables' | 'readModel'>,
   ): DocumentReader<Document>;
   /** All that were ever started, by name and version. */
   list(): Promise<readonly StoredProjection[]>;

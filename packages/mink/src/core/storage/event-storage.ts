@@ -318,6 +318,8 @@ export interface LogFilter {
   readonly categories: readonly string[] | undefined;
   readonly streamNames: readonly string[] | undefined;
   readonly streamPrefixes: readonly string[] | undefined;
+  /** Streams whose partition key is at or above `from` and below `to`. */
+  readonly slots?: { readonly from: number; readonly to: number } | undefined;
 }
 
 /** Events with `after < globalPosition <= upTo`, in the given order. */

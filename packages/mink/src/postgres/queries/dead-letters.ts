@@ -1,7 +1,17 @@
-import type { ListParkedQuery, ParkedKey, ProjectionId, RetriedStep } from '../../core/index.ts';
+import type {
+  JsonObject,
+  ListParkedQuery,
+  ParkedKey,
+  ProjectionId,
+  ProjectionModel,
+  RetriedStep,
+  TableSpec,
+} from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
-import { documentsTable } from './projections.ts';
+import { withoutNul } from './projection-commit.ts';
+import { columnValues, keyColumn, rowTable } from './projection-rows.ts';
+import { arrayType, quoted, tableOf } from './read-model-tables.ts';
 
 /** Parked keys, with how many events wait and where the first one is. */
 export function listParkedQuery(schema: SchemaName, query: ListParkedQuery): Statement {
@@ -75,7 +85,7 @@ export function holdParkedQuery(schema: SchemaName, { name, version }: Projectio
 /** What a retry has come to: the document, and the first events that wait no more. */
 export function storeRetryQueries(
   schema: SchemaName,
-  projection: ProjectionId,
+  projection: ProjectionModel,
   of: {
     readonly key: string;
     readonly positions: readonly number[];
@@ -88,7 +98,12 @@ export function storeRetryQueries(
   const statements: Statement[] = [];
   const last = positions[step.applied - 1];
   if (last !== undefined) {
-    statements.push(storeDocument(schema, projection, { key, step, position: last, isStale: left > 0 }), {
+    const table = rowTable(projection);
+    if (table !== undefined) {
+      const { row } = step;
+      statements.push(storeRow(schema, projection, { table, key, row, position: last, isStale: left > 0 }));
+    }
+    statements.push(...step.digests.map((digest) => addDigest(schema, projection, digest)), {
       ...inSchema(
         schema,
         'take_dead_letters',
@@ -109,28 +124,59 @@ export function storeRetryQueries(
         attempts = case when $5 then 1 else k.attempts + 1 end,
         last_failed_at = pg_catalog.clock_timestamp()
       where k.name = $1 and k.version = $2 and k.key = $3`;
-    statements.push({ ...inSchema(schema, 'still_parked', sql), values: [...id, step.error, step.applied > 0] });
+    statements.push({
+      ...inSchema(schema, 'still_parked', sql),
+      values: [...id, withoutNul(step.error), step.applied > 0],
+    });
   }
   return statements;
 }
 
-function storeDocument(
+function storeRow(
   schema: SchemaName,
   projection: ProjectionId,
-  of: { readonly key: string; readonly step: RetriedStep; readonly position: number; readonly isStale: boolean },
+  of: {
+    readonly table: TableSpec;
+    readonly key: string;
+    readonly row: JsonObject | null;
+    readonly position: number;
+    readonly isStale: boolean;
+  },
 ): Statement {
-  const { key, step, position, isStale } = of;
-  const table = documentsTable(projection);
-  if (step.document === null) {
-    return { ...inSchema(schema, 'retry_remove', `delete from ${table} d where d.key = $1`), values: [key] };
+  const { table, key, row, position, isStale } = of;
+  const name = tableOf(projection, table);
+  const column = keyColumn(table);
+  if (row === null) {
+    return { ...inSchema(schema, 'retry_remove', `delete from ${name} t where t.${column} = $1`), values: [key] };
   }
+  const columns = table.columns.map((spec) => quoted(spec.name));
+  const given = table.columns.map((spec, index) => `($${index + 3}::${arrayType(spec.type)})[1]`);
+  const set = [...columns.filter((other) => other !== column), 'mink_position', 'mink_is_stale'];
   const sql = `
-    insert into ${table} (key, document, position, is_stale)
-    values ($1, $2, $3, $4)
-    on conflict (key) do update
-    set document = excluded.document, position = excluded.position, is_stale = excluded.is_stale`;
-  const values = [key, JSON.stringify(step.document), position, isStale];
+    insert into ${name} (${columns.join(', ')}, mink_position, mink_is_stale)
+    values (${given.join(', ')}, $1, $2)
+    on conflict (${column}) do update
+    set ${set.map((other) => `${other} = excluded.${other}`).join(', ')}`;
+  const values = [position, isStale, ...table.columns.map((spec) => columnValues(spec, [row]))];
   return { ...inSchema(schema, 'retry_write', sql), values };
+}
+
+/** What is retried is of no partition: it counts apart. */
+function addDigest(
+  schema: SchemaName,
+  { name, version }: ProjectionId,
+  digest: RetriedStep['digests'][number],
+): Statement {
+  const sql = `
+    insert into :schema.projection_digests as d (name, version, from_slot, bucket, count, low, high)
+    values ($1, $2, -1, $3, $4, $5, $6)
+    on conflict (name, version, from_slot, bucket) do update
+    set
+      count = d.count + excluded.count,
+      low = (d.low + excluded.low) % 4294967296,
+      high = (d.high + excluded.high) % 4294967296`;
+  const { bucket, count, low, high } = digest;
+  return { ...inSchema(schema, 'retry_digest', sql), values: [name, version, bucket, count, low, high] };
 }
 
 /** Gives up the events of a parked key, and keeps that it did. Its document stays stale: it lacks them. */

@@ -13,7 +13,10 @@ const WINDOW = 50_000;
 export function withinWindow(query: LogPageQuery): LogPageQuery {
   const { after, upTo, filter, direction } = query;
   const isIndexed =
-    filter.types === undefined && filter.streamNames === undefined && filter.streamPrefixes === undefined;
+    filter.types === undefined &&
+    filter.streamNames === undefined &&
+    filter.streamPrefixes === undefined &&
+    filter.slots === undefined;
   if (isIndexed || upTo - after <= WINDOW) return query;
   return direction === 'forwards' ? { ...query, upTo: after + WINDOW } : { ...query, after: upTo - WINDOW };
 }
@@ -100,7 +103,10 @@ function categoryIn(name: string): string | undefined {
   return separator === -1 ? undefined : name.slice(0, separator);
 }
 
-function residualConditions({ types, streamNames, streamPrefixes }: LogFilter, values: unknown[]): readonly string[] {
+function residualConditions(
+  { types, streamNames, streamPrefixes, slots }: LogFilter,
+  values: unknown[],
+): readonly string[] {
   const conditions: string[] = [];
   if (types !== undefined) conditions.push(`x.type = any ($${values.push(types)}::text[])`);
   if (streamNames !== undefined) conditions.push(`x.stream_name = any ($${values.push(streamNames)}::text[])`);
@@ -108,6 +114,9 @@ function residualConditions({ types, streamNames, streamPrefixes }: LogFilter, v
     conditions.push(
       `exists (select from pg_catalog.unnest($${values.push(streamPrefixes)}::text[]) p (prefix) where pg_catalog.starts_with(x.stream_name, p.prefix))`,
     );
+  }
+  if (slots !== undefined) {
+    conditions.push(`x.partition_key >= $${values.push(slots.from)}`, `x.partition_key < $${values.push(slots.to)}`);
   }
   return conditions;
 }

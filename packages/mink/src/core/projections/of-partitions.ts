@@ -1,0 +1,19 @@
+import type { Partition, StoredPartition } from './projection-storage.ts';
+
+const WORST_FIRST = ['faulted', 'retrying', 'stopped', 'paused', 'running'] as const;
+
+/** What a projection of several partitions is, as one: as far as the last, and as badly off as the worst. */
+export function ofPartitions(partitions: readonly StoredPartition[]): Omit<StoredPartition, keyof Partition> {
+  const [first] = partitions;
+  const worst = partitions.toSorted((a, b) => WORST_FIRST.indexOf(a.state) - WORST_FIRST.indexOf(b.state))[0] ?? first;
+  return {
+    position: Math.min(...partitions.map(({ position }) => position)),
+    epoch: Math.max(...partitions.map(({ epoch }) => epoch)),
+    events: partitions.reduce((sum, { events }) => sum + events, 0),
+    movedAt: Math.max(...partitions.map(({ movedAt }) => movedAt)),
+    state: worst?.state ?? 'stopped',
+    owner: worst?.owner,
+    error: worst?.error,
+    attempts: worst?.attempts ?? 0,
+  };
+}

@@ -1,0 +1,221 @@
+import { DatabaseError, InvalidArgumentError } from '../errors.ts';
+import { HandlerTimeoutError, ProjectionFailedError } from '../projection-errors.ts';
+import type { StoredEvent } from '../store/categories.ts';
+import type { Projection } from './define-projection.ts';
+import type { AnyProjection, SqlProjection } from './define-sql-projection.ts';
+import { BatchLog, ProjectionBatch, type KeyedEvent } from './projection-batch.ts';
+import type { BatchEnd, CommitOutcome, Lease, NewDeadLetter, ProjectionStorage } from './projection-storage.ts';
+
+/** What an applier works with. */
+export interface ApplierContext {
+  readonly readModels: ProjectionStorage;
+  /** Milliseconds of the lease. */
+  readonly leaseDuration: number;
+  /** Milliseconds that a handler with statements of its own may take for a batch. */
+  readonly handlerTimeout: number;
+  /** Throws where there is no room for further dead letters. */
+  readonly checkRoom: (letters: readonly NewDeadLetter[]) => Promise<void>;
+}
+
+/** An event that has failed for good: it is parked instead of being applied again. */
+export interface Parking {
+  readonly position: number;
+  readonly attempts: number;
+  /** What its storing failed with; undefined where a handler threw, which then says for which keys. */
+  readonly error: unknown;
+}
+
+/** How a batch came out: how far it is stored, and which event after that has failed. */
+export interface Applied {
+  readonly outcome: CommitOutcome;
+  /** The last position that is stored; undefined where none is. */
+  readonly to: number | undefined;
+  readonly failure: ProjectionFailedError | undefined;
+}
+
+/** Applies batches to a read model. Throws {@link BatchFailedError} where it cannot tell which event has failed. */
+export type Applier = (lease: Lease, events: readonly KeyedEvent[], parking: Parking | undefined) => Promise<Applied>;
+
+/** Something in a batch failed; it has changed nothing, and can be applied in halves. */
+export class BatchFailedError extends Error {}
+
+/** The applier of a kind of projection. */
+export function createApplier(context: ApplierContext, projection: AnyProjection): Applier {
+  switch (projection.kind) {
+    case 'rows':
+      return (lease, events, parking) => applyRows(context, projection, { lease, events, parking });
+    case 'sql':
+      return (lease, events, parking) => applySql(context, projection, { lease, events, parking });
+  }
+}
+
+interface Batch {
+  readonly lease: Lease;
+  readonly events: readonly KeyedEvent[];
+  readonly parking: Parking | undefined;
+}
+
+function keysOf(events: readonly KeyedEvent[]): readonly string[] {
+  return [...new Set(events.flatMap(({ event, parts }) => [...(parts?.keys() ?? [event.streamName])]))];
+}
+
+async function applyRows(context: ApplierContext, projection: Projection, batch: Batch): Promise<Applied> {
+  const { lease, events, parking } = batch;
+  const { readModels } = context;
+  const state = await readModels.readBatch(projection, keysOf(events));
+  const rows = new ProjectionBatch(projection, state);
+  let failure: ProjectionFailedError | undefined;
+  let count = 0;
+  for (const keyed of events) {
+    failure = applyToRows(projection, rows, keyed, parking);
+    if (failure !== undefined) break;
+    count += 1;
+  }
+  const table = projection.readModel.spec;
+  return store(context, { lease, events: events.slice(0, count), log: rows.log, failure }, (end) =>
+    readModels.commitProjection({ ...end, table, writes: rows.writes() }),
+  );
+}
+
+function applyToRows(
+  projection: Projection,
+  rows: ProjectionBatch,
+  keyed: KeyedEvent,
+  parking: Parking | undefined,
+): ProjectionFailedError | undefined {
+  const { event, parts } = keyed;
+  if (parts === undefined) return parkUnread(projection, rows.log, keyed, parking);
+  const isParked = parking?.position === event.globalPosition;
+  if (isParked && parking.error !== undefined) {
+    parkAll(rows.log, keyed, parking);
+    return undefined;
+  }
+  const failed = rows.apply({ event, parts }, isParked ? parking : undefined);
+  return failed === undefined ? undefined : new ProjectionFailedError(projection.name, event, failed.error);
+}
+
+async function applySql(context: ApplierContext, projection: SqlProjection, batch: Batch): Promise<Applied> {
+  const { lease, events, parking } = batch;
+  const { readModels, handlerTimeout: timeout } = context;
+  const commitSql = readModels.commitSqlProjection?.bind(readModels);
+  if (commitSql === undefined) {
+    throw new InvalidArgumentError('projections', `has "${projection.name}", which writes SQL: that needs PostgreSQL`);
+  }
+  const { parkedKeys } = await readModels.readBatch(projection, keysOf(events));
+  const log = new BatchLog(parkedKeys);
+  const given = new Set<StoredEvent>();
+  let failure: ProjectionFailedError | undefined;
+  let count = 0;
+  for (const keyed of events) {
+    failure = sortOut(projection, { log, given }, keyed, parking);
+    if (failure !== undefined) break;
+    count += 1;
+  }
+  return store(context, { lease, events: events.slice(0, count), log, failure }, (end) =>
+    commitSql({ ...end, tables: projection.tables, timeout }, async (tx) => {
+      if (given.size > 0) await handle(projection.apply([...given], tx));
+    }),
+  );
+}
+
+/** Whether the handler gets an event. It cannot be applied to some of its keys: where one is parked, all are. */
+function sortOut(
+  projection: SqlProjection,
+  { log, given }: { readonly log: BatchLog; readonly given: Set<StoredEvent> },
+  keyed: KeyedEvent,
+  parking: Parking | undefined,
+): ProjectionFailedError | undefined {
+  const { event, parts } = keyed;
+  if (parts === undefined) return parkUnread(projection, log, keyed, parking);
+  if (parking?.position === event.globalPosition) {
+    parkAll(log, keyed, parking);
+    return undefined;
+  }
+  const behind = [...parts.keys()].find((key) => log.isParked(key));
+  if (behind !== undefined) {
+    const error = new Error(`waits behind key ${JSON.stringify(behind)}`);
+    parkAll(log, keyed, { position: event.globalPosition, attempts: 0, error });
+    return undefined;
+  }
+  for (const [key, own] of parts) {
+    for (const part of own) given.add(part);
+    log.applied(event, key);
+  }
+  return undefined;
+}
+
+function parkAll(log: BatchLog, { event, parts }: KeyedEvent, { attempts, error }: Parking): void {
+  for (const key of parts?.keys() ?? []) {
+    if (log.isParked(key)) log.follow(key, event.globalPosition);
+    else log.park(key, event.globalPosition, error, attempts);
+  }
+}
+
+/** Without its keys, all that can be parked is its stream; where keys are others, the order of one would be lost. */
+function parkUnread(
+  { name, hasOwnKeys }: AnyProjection,
+  log: BatchLog,
+  { event, error }: KeyedEvent,
+  parking: Parking | undefined,
+): ProjectionFailedError | undefined {
+  const key = event.streamName;
+  const isParked = log.isParked(key);
+  if (hasOwnKeys || (!isParked && parking?.position !== event.globalPosition)) {
+    return new ProjectionFailedError(name, event, error);
+  }
+  if (isParked) log.follow(key, event.globalPosition);
+  else log.park(key, event.globalPosition, error, parking?.attempts ?? 1);
+  return undefined;
+}
+
+/** Stores what was applied: one bad event costs none of the good ones before it. */
+async function store(
+  { leaseDuration: duration, checkRoom }: ApplierContext,
+  done: {
+    readonly lease: Lease;
+    readonly events: readonly KeyedEvent[];
+    readonly log: BatchLog;
+    readonly failure: ProjectionFailedError | undefined;
+  },
+  commit: (end: BatchEnd) => Promise<CommitOutcome>,
+): Promise<Applied> {
+  const { lease, events, log, failure } = done;
+  const to = events.at(-1)?.event.globalPosition;
+  if (to === undefined) return { outcome: 'stored', to, failure };
+  await checkRoom(log.deadLetters);
+  const own = events.filter(({ parts }) => parts === undefined || parts.size > 0).length;
+  const { deadLetters } = log;
+  try {
+    const outcome = await commit({ lease, to, events: own, deadLetters, digests: log.digests(), duration });
+    return { outcome, to: outcome === 'stored' ? to : undefined, failure };
+  } catch (error) {
+    if (!isOfData(error) && !(error instanceof HandlerTimeoutError)) throw error;
+    throw new BatchFailedError('a batch could not be stored', { cause: error });
+  }
+}
+
+/** What a handler throws is about its events, unless the database has thrown it first, for reasons of its own. */
+async function handle(work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (sqlStateOf(error) === undefined || isOfData(error)) {
+      throw new BatchFailedError('a batch could not be applied', { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Whether the database has refused data, a constraint was broken, or a function has raised an error of its own. */
+function isOfData(error: unknown): boolean {
+  return ['22', '23', 'P0'].includes(sqlStateOf(error)?.slice(0, 2) ?? '');
+}
+
+const SQL_STATE = /^[0-9A-Z]{5}$/u;
+
+/** Of an error of ours, or of `pg`'s, which a handler's own statements throw. */
+function sqlStateOf(error: unknown): string | undefined {
+  if (error instanceof DatabaseError) return error.sqlState;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && SQL_STATE.test(code) ? code : undefined;
+}

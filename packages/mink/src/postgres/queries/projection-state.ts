@@ -1,0 +1,165 @@
+import {
+  ofPartitions,
+  type LagQuery,
+  type Lease,
+  type ProjectionId,
+  type ProjectionModel,
+  type ProjectionState,
+  type StoredPartition,
+  type StoredProjection,
+} from '../../core/index.ts';
+import type { Row, Statement } from '../connection.ts';
+import { inSchema, type SchemaName } from '../schema-name.ts';
+import { withoutNul } from './projection-commit.ts';
+import { logSource } from './read-log.ts';
+import { tableOf } from './read-model-tables.ts';
+
+/** What keeps a projection from going on. */
+export function reportProjectionQuery(
+  schema: SchemaName,
+  lease: Lease,
+  { state, error, attempts }: Pick<StoredPartition, 'state' | 'error' | 'attempts'>,
+): Statement {
+  const sql = `
+    update :schema.projection_partitions p
+    set state = $5, error = $6, attempts = $7
+    where p.name = $1 and p.version = $2 and p.from_slot = $3 and p.epoch = $4`;
+  const { name, version, partition, epoch } = lease;
+  const message = error === undefined ? null : withoutNul(error);
+  return {
+    ...inSchema(schema, 'report_projection', sql),
+    values: [name, version, partition.from, epoch, state, message, attempts],
+  };
+}
+
+/** Pauses a projection or lets it go on; whoever works on it finds its epoch gone. */
+export function pauseProjectionQuery(
+  schema: SchemaName,
+  { name, version }: ProjectionId,
+  isPaused: boolean,
+): Statement {
+  const sql = `
+    with changed as (
+      update :schema.projections p
+      set is_paused = $3
+      where p.name = $1 and p.version = $2 and p.is_paused <> $3
+      returning 1
+    ),
+    fenced as (
+      update :schema.projection_partitions p
+      set epoch = p.epoch + 1, owner = null
+      from changed
+      where p.name = $1 and p.version = $2
+    )
+    select 1 from :schema.projections p where p.name = $1 and p.version = $2`;
+  return { ...inSchema(schema, 'pause_projection', sql), values: [name, version, isPaused] };
+}
+
+/** Empties a read model and lets its projection begin anew: in one transaction, and whoever works on it is refused from then on. */
+export function resetProjectionQueries(schema: SchemaName, projection: ProjectionModel): readonly Statement[] {
+  const { name, version, tables } = projection;
+  const begin = `
+    update :schema.projection_partitions p
+    set
+      position = 0, events = 0, epoch = p.epoch + 1, owner = null, expires_at = '-infinity', state = 'running',
+      error = null, attempts = 0, moved_at = pg_catalog.clock_timestamp()
+    where p.name = $1 and p.version = $2`;
+  const remove = (table: string): Statement => ({
+    ...inSchema(schema, 'reset', `delete from :schema.${table} k where k.name = $1 and k.version = $2`),
+    values: [name, version],
+  });
+  const all = tables.map((table) => tableOf(projection, table)).join(', ');
+  // The tables first: a batch locks them before it waits for the checkpoint.
+  return [
+    ...(tables.length === 0 ? [] : [{ ...inSchema(schema, 'reset_tables', `truncate ${all}`), values: [] }]),
+    { ...inSchema(schema, 'reset_projection', begin), values: [name, version] },
+    remove('parked_keys'),
+    remove('projection_digests'),
+  ];
+}
+
+/** All partitions of all projections, by name, version and slot. */
+export function listProjectionsQuery(schema: SchemaName): Statement {
+  const sql = `
+    select
+      j.name, j.version, p.from_slot, p.to_slot, p.position, p.epoch, p.events, p.error, p.attempts,
+      (pg_catalog.date_part('epoch', p.moved_at) * 1000)::bigint,
+      case when p.expires_at > pg_catalog.clock_timestamp() then p.owner end,
+      case
+        when j.is_paused then 'paused'
+        when p.state <> 'faulted' and (p.owner is null or p.expires_at <= pg_catalog.clock_timestamp()) then 'stopped'
+        else p.state
+      end,
+      (select count(*) from :schema.parked_keys k where k.name = j.name and k.version = j.version),
+      m.live_version = j.version
+    from :schema.projections j
+      join :schema.projection_partitions p on p.name = j.name and p.version = j.version
+      left join :schema.read_models m on m.name = j.name
+    order by j.name, j.version, p.from_slot`;
+  return { ...inSchema(schema, 'list_projections', sql), values: [] };
+}
+
+export function toStoredProjections(rows: readonly Row[]): readonly StoredProjection[] {
+  const all = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = `${row[0]} ${row[1]}`;
+    const known = all.get(key);
+    if (known === undefined) all.set(key, [row]);
+    else known.push(row);
+  }
+  return Array.from(all.values(), (own) => {
+    const [name, version] = own[0] ?? [];
+    const [parkedKeys, isLive] = (own[0] ?? []).slice(12);
+    const partitions = own.map(toStoredPartition);
+    return {
+      name: name ?? '',
+      version: Number(version),
+      ...ofPartitions(partitions),
+      parkedKeys: Number(parkedKeys),
+      isLive: isLive === 't',
+      partitions,
+    };
+  });
+}
+
+function toStoredPartition(row: Row): StoredPartition {
+  const [from, to, position, epoch, events, error, attempts, movedAt, owner, state] = row.slice(2);
+  return {
+    from: Number(from),
+    to: Number(to),
+    position: Number(position),
+    epoch: Number(epoch),
+    events: Number(events),
+    error: error ?? undefined,
+    attempts: Number(attempts),
+    movedAt: Number(movedAt),
+    owner: owner ?? undefined,
+    state: toState(state),
+  };
+}
+
+function toState(state: string | null | undefined): ProjectionState {
+  switch (state) {
+    case 'running':
+    case 'retrying':
+    case 'faulted':
+    case 'paused':
+      return state;
+    default:
+      return 'stopped';
+  }
+}
+
+/** How many events a projection has not applied, and when the first of them was recorded. */
+export function measureLagQuery(schema: SchemaName, { after, upTo, filter, limit }: LagQuery): Statement {
+  const values: unknown[] = [after, upTo, limit];
+  const sql = `
+    select count(*), (pg_catalog.min(pg_catalog.date_part('epoch', l.recorded_at)) * 1000)::bigint
+    from (
+      select e.recorded_at
+      from ${logSource(filter, 'asc', values)}
+      order by e.global_position
+      limit $3
+    ) l`;
+  return { ...inSchema(schema, 'measure_lag', sql), values };
+}

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import type { ColumnType, ProjectionId, ProjectionModel, TableSpec } from '../../core/index.ts';
+import type { Statement } from '../connection.ts';
+import { inSchema, type SchemaName } from '../schema-name.ts';
+
+/** A projection's name as it is written in SQL. */
+function sqlName(name: string): string {
+  return name.replaceAll('-', '_');
+}
+
+/** The table of a version, in the schema of read models and quoted. */
+export function tableOf({ name, version }: ProjectionId, table: Pick<TableSpec, 'name'>): string {
+  return `:read_schema."${sqlName(name)}_v${version}${suffixOf(table)}"`;
+}
+
+/** The view of the version that is live. */
+function viewOf({ name }: Pick<ProjectionId, 'name'>, table: Pick<TableSpec, 'name'>): string {
+  return `:read_schema."${sqlName(name)}${suffixOf(table)}"`;
+}
+
+function suffixOf({ name }: Pick<TableSpec, 'name'>): string {
+  return name === '' ? '' : `_${name}`;
+}
+
+/** An identifier in SQL. */
+export function quoted(identifier: string): string {
+  return `"${identifier}"`;
+}
+
+/** The types of columns, and of the arrays that they are sent as. */
+const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
+  text: 'text collate "C"',
+  integer: 'bigint',
+  number: 'double precision',
+  boolean: 'boolean',
+  timestamp: 'timestamptz',
+  json: 'jsonb',
+  document: 'json',
+};
+
+/** A list of values of a column as one parameter. */
+export function arrayType(type: ColumnType): string {
+  return type === 'text' ? 'text[]' : `${SQL_TYPES[type]}[]`;
+}
+
+function createTable(projection: ProjectionId, table: TableSpec): string {
+  const columns = table.columns.map(({ name, type, isNullable }) => {
+    return `${quoted(name)} ${SQL_TYPES[type]}${isNullable ? '' : ' not null'}`;
+  });
+  // Of a table with rows of its own, mink keeps what it needs to know of each.
+  const own =
+    table.name === '' ? ['mink_position bigint not null', 'mink_is_stale boolean not null default false'] : [];
+  const key = `primary key (${table.primaryKey.map(quoted).join(', ')})`;
+  const name = tableOf(projection, table);
+  const indexes = table.indexes.map(({ columns: of, isUnique }) => {
+    return `create ${isUnique ? 'unique ' : ''}index on ${name} (${of.map(quoted).join(', ')});`;
+  });
+  return `create table ${name} (${[...columns, ...own, key].join(', ')});\n${indexes.join('\n')}`;
+}
+
+/** Makes the tables of a version. */
+function createTables(projection: ProjectionModel): string {
+  return projection.tables.map((table) => createTable(projection, table)).join('\n');
+}
+
+/** Lets the name stand for a version. */
+function createViews(projection: ProjectionModel): string {
+  return projection.tables
+    .map((table) => {
+      const columns = table.columns.map(({ name }) => quoted(name)).join(', ');
+      return `create view ${viewOf(projection, table)} as select ${columns} from ${tableOf(projection, table)};`;
+    })
+    .join('\n');
+}
+
+/** What is needed to run a script in the schemas of a store. */
+export function script(schema: SchemaName, sql: string): string {
+  return inSchema(schema, 'script', sql).text;
+}
+
+/** Keeps others from making, switching and dropping read models of the schema until the transaction ends. */
+function lockReadModels(schema: SchemaName): string {
+  const lock = createHash('sha256').update(`read models of ${schema.name}`).digest().readInt32BE();
+  return `select pg_catalog.pg_advisory_xact_lock(${lock});`;
+}
+
+/**
+ * Makes the tables of a projection and its checkpoint. Several processes may do it at once. Where the checkpoint is missing, the
+ * tables are made anew: what may be in them would be applied twice.
+ */
+export function prepareProjectionScript(schema: SchemaName, projection: ProjectionModel): string {
+  const { name, version, tables } = projection;
+  const id = `name = '${name}' and version = ${version}`;
+  return script(
+    schema,
+    `begin;
+    ${lockReadModels(schema)}
+    do $prepare$
+    begin
+      if exists (select from :schema.projection_partitions where ${id}) then
+        return;
+      end if;
+      ${tables.map((table) => `drop table if exists ${tableOf(projection, table)} cascade;`).join('\n')}
+      ${createTables(projection)}
+      insert into :schema.projections (name, version, tables)
+      values ('${name}', ${version}, $json$${JSON.stringify(tables)}$json$)
+      on conflict do nothing;
+      delete from :schema.parked_keys where ${id};
+      delete from :schema.projection_digests where ${id};
+      -- Above every epoch that there ever was: whoever worked on what is gone is refused.
+      insert into :schema.projection_partitions (name, version, from_slot, to_slot, epoch)
+      values ('${name}', ${version}, 0, 1024, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint);
+      insert into :schema.read_models (name, sql_name, live_version)
+      values ('${name}', '${sqlName(name)}', ${version})
+      on conflict (name) do nothing;
+      if (select live_version from :schema.read_models where name = '${name}') = ${version} then
+        ${createViews(projection)}
+      end if;
+    end
+    $prepare$;
+    commit`,
+  );
+}
+
+/** The tables of a projection as it was made; no row where it was not. */
+export function preparedTablesQuery(schema: SchemaName, { name, version }: ProjectionId): Statement {
+  const sql = `
+    select p.tables, exists (select from :schema.projection_partitions s where s.name = p.name and s.version = p.version)
+    from :schema.projections p
+    where p.name = $1 and p.version = $2`;
+  return { ...inSchema(schema, 'prepared_tables', sql), values: [name, version] };
+}

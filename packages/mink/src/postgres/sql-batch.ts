@@ -1,0 +1,106 @@
+import {
+  HandlerTimeoutError,
+  InvalidArgumentError,
+  typed,
+  type CommitOutcome,
+  type OpenTransaction,
+  type ProjectionModel,
+  type ProjectionTransaction,
+  type SqlBatch,
+} from '../core/index.ts';
+import { commitProjectionQuery, toCommitOutcome } from './queries/projection-commit.ts';
+import { holdLeaseQuery } from './queries/projection-leases.ts';
+import { script, tableOf } from './queries/read-model-tables.ts';
+import type { ReadModelSettings } from './read-models.ts';
+import type { SchemaName } from './schema-name.ts';
+
+/** Milliseconds. */
+const SERVER_MARGIN = 2_000;
+
+/** Ends a transaction in which nothing may be kept. */
+class Refused extends Error {
+  readonly outcome: CommitOutcome;
+
+  constructor(outcome: CommitOutcome) {
+    super(outcome);
+    this.outcome = outcome;
+  }
+}
+
+/**
+ * A batch of a handler that writes SQL. The transaction begins with the lease, whose row it holds, and ends with the checkpoint;
+ * the server ends it when this process is frozen.
+ */
+export async function runSqlBatch(
+  { schema, inTransaction }: Pick<ReadModelSettings, 'schema' | 'inTransaction'>,
+  batch: SqlBatch,
+  work: (tx: ProjectionTransaction) => Promise<void>,
+): Promise<CommitOutcome> {
+  const { lease, tables, timeout } = batch;
+  try {
+    return await inTransaction(async (run, client) => {
+      const limits = `select pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true)`;
+      // For a process that is frozen: the time of the handler itself is up earlier.
+      await run({ name: 'mink_batch_limits', text: limits, values: [String(timeout + SERVER_MARGIN)] });
+      if ((await run(holdLeaseQuery(schema, lease))).length === 0) throw new Refused('lost');
+      const tx = transactionOf(schema, client, { projection: { ...lease, tables }, epoch: lease.epoch });
+      await withinTime(tx, { name: lease.name, timeout }, work);
+      const [row = []] = await run(commitProjectionQuery(schema, batch, undefined));
+      const outcome = toCommitOutcome(batch, row);
+      if (outcome !== 'stored') throw new Refused(outcome);
+      return outcome;
+    });
+  } catch (error) {
+    if (error instanceof Refused) return error.outcome;
+    throw error;
+  }
+}
+
+/** What comes from a handler after its time finds its transaction closed. */
+async function withinTime(
+  tx: ClosableTransaction,
+  { name, timeout }: { readonly name: string; readonly timeout: number },
+  work: (tx: ProjectionTransaction) => Promise<void>,
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new HandlerTimeoutError(name, timeout)), timeout);
+  });
+  try {
+    await Promise.race([work(tx), late]);
+  } finally {
+    clearTimeout(timer);
+    tx.close();
+  }
+}
+
+interface ClosableTransaction extends ProjectionTransaction {
+  close(): void;
+}
+
+/** What a handler writes with, on an open transaction. */
+export function transactionOf(
+  schema: SchemaName,
+  client: OpenTransaction,
+  { projection, epoch }: { readonly projection: ProjectionModel; readonly epoch: number },
+): ClosableTransaction {
+  let isOpen = true;
+  return {
+    client,
+    epoch,
+    tables: Object.fromEntries(
+      projection.tables.map((table) => [table.name, script(schema, tableOf(projection, table))]),
+    ),
+    query: async <Row>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> => {
+      if (!isOpen) throw new InvalidArgumentError('tx', `of a batch of projection "${projection.name}" is over`);
+      // With the types that the application has set for `pg`: the statement is the application's own.
+      const { rows } = await client.query(
+        typed<Parameters<OpenTransaction['query']>[0]>({ text, values: [...values] }),
+      );
+      return typed<readonly Row[]>(rows);
+    },
+    close: () => {
+      isOpen = false;
+    },
+  };
+}
