@@ -112,12 +112,22 @@ export type {
 } from './projections/read-model.ts';
 export type { DeadLetters, DeadLettersOf, DryRun, RetriedKey } from './projections/dead-letters.ts';
 export type { Classification } from './projections/projection-worker.ts';
-export type { DocumentReader, ReadDocument } from './projections/document-reader.ts';
+export type { DocumentReader, FoundPage, ReadDocument } from './projections/document-reader.ts';
 export { createProjectionEngine, ProjectionEngine } from './projections/projection-engine.ts';
 export type { ProjectionEngineOptions, WaitForOptions } from './projections/projection-engine.ts';
 export type { StoreProjections } from './projections/store-projections.ts';
 export type { ProjectionStatus } from './projections/projection-status.ts';
 export type * from './projections/projection-storage.ts';
+export type {
+  Condition,
+  FieldFilter,
+  FindOptions,
+  Operator,
+  Order,
+  QueryField,
+  RowQuery,
+  Where,
+} from './projections/row-query.ts';
 export { MAX_SHAPES, REST_HASH } from './schema/recorded-shape.ts';
 export type { ListShapesQuery, NewShape, RecordedShape, ShapeCount, ShapeOwner } from './schema/recorded-shape.ts';
 export type { ShapeChange, TypeHistory, VersionHistory } from './schema/changelog.ts';

@@ -3,6 +3,7 @@ import {
   PARTITIONS,
   type BatchState,
   type CommitOutcome,
+  type Condition,
   type Digest,
   type Lag,
   type LagQuery,
@@ -21,10 +22,12 @@ import {
   type ProjectionStorage,
   type RecordedEvent,
   type RetriedStep,
+  type RowQuery,
   type StoredPartition,
   type StoredProjection,
   type StoredRow,
 } from '../core/index.ts';
+import { findRows, matches } from './find-rows.ts';
 import { leaseAll, release } from './leases.ts';
 import { compareCodePoints } from './log-index.ts';
 
@@ -118,6 +121,15 @@ export class ReadModels implements ProjectionStorage {
       .filter(({ key }) => after === undefined || compareCodePoints(key, after) > 0)
       .toSorted((left, right) => compareCodePoints(left.key, right.key))
       .slice(0, limit);
+  }
+
+  async findRows(id: ProjectionId, query: RowQuery): Promise<readonly StoredRow[]> {
+    return findRows(this.#find(id)?.rows.values() ?? [], query);
+  }
+
+  async countRows(id: ProjectionId, where: readonly Condition[]): Promise<number> {
+    const rows = [...(this.#find(id)?.rows.values() ?? [])];
+    return rows.filter((row) => matches(row, where)).length;
   }
 
   async readBatch(id: ProjectionId, keys: readonly string[]): Promise<BatchState> {

@@ -3,6 +3,7 @@ import {
   typed,
   type BatchState,
   type CommitOutcome,
+  type Condition,
   type Lag,
   type LagQuery,
   type Lease,
@@ -18,6 +19,7 @@ import {
   type ProjectionStorage,
   type ProjectionTransaction,
   type RetriedStep,
+  type RowQuery,
   type SqlBatch,
   type StoredPartition,
   type StoredProjection,
@@ -33,6 +35,7 @@ import {
   storeRetryQueries,
   toParkedKey,
 } from './queries/dead-letters.ts';
+import { countRowsQuery, findRowsQuery } from './queries/find-rows.ts';
 import { commitProjectionQuery, toCommitOutcome } from './queries/projection-commit.ts';
 import { leaseProjectionsQuery, releaseProjectionsQuery, toLeaseAnswer } from './queries/projection-leases.ts';
 import {
@@ -106,6 +109,20 @@ export class ReadModels implements ProjectionStorage {
     if (table === undefined) return [];
     const rows = await this.#run(listRowsQuery(this.#schema, projection, { table, ...page }));
     return rows.map((row) => toStoredRow(table, row));
+  }
+
+  async findRows(projection: ProjectionModel, query: RowQuery): Promise<readonly StoredRow[]> {
+    const table = rowTable(projection);
+    if (table === undefined) return [];
+    const rows = await this.#run(findRowsQuery(this.#schema, projection, { table, query }));
+    return rows.map((row) => toStoredRow(table, row));
+  }
+
+  async countRows(projection: ProjectionModel, where: readonly Condition[]): Promise<number> {
+    const table = rowTable(projection);
+    if (table === undefined) return 0;
+    const [row] = await this.#run(countRowsQuery(this.#schema, projection, { table, where }));
+    return Number(row?.[0]);
   }
 
   async readBatch(projection: ProjectionModel, keys: readonly string[]): Promise<BatchState> {

@@ -5,7 +5,9 @@ import type { LoadContext } from '../store/load.ts';
 import { checkText } from '../store/read-options.ts';
 import { typed } from '../typed.ts';
 import type { Projection } from './define-projection.ts';
-import type { ProjectionStorage } from './projection-storage.ts';
+import type { ProjectionStorage, StoredRow } from './projection-storage.ts';
+import type { ReadModel } from './read-model.ts';
+import { toConditions, toCursor, toRowQuery, type FindOptions, type Where } from './row-query.ts';
 
 /** A document, and the place of the last event that has changed it. */
 export interface ReadDocument<Document> {
@@ -25,6 +27,25 @@ export interface DocumentReader<Document> {
     /** Only those behind this key. */
     readonly after?: string | undefined;
   }): EventSequence<ReadDocument<Document>>;
+  /**
+   * One page of what fits. By fields that are columns: all of a table, and of documents those that `fields` names.
+   *
+   * @example
+   * const page = await store.projections.documents(orders).find({
+   *   where: { status: 'open', total: { gte: 10_000 } },
+   *   orderBy: [['placedAt', 'desc']],
+   * });
+   */
+  find(options?: FindOptions<Document>): Promise<FoundPage<Document>>;
+  /** How many there are that fit. */
+  count(options?: { readonly where?: Where<Document> | undefined }): Promise<number>;
+}
+
+/** A page of what was found. */
+export interface FoundPage<Document> {
+  readonly items: readonly ReadDocument<Document>[];
+  /** What the next page begins after; undefined where there is none. */
+  readonly next: string | undefined;
 }
 
 /** A reader over a read model of a store; `use` gives its context while it is open. */
@@ -45,12 +66,28 @@ export function documentReader<Document>(
         let last = after;
         for (;;) {
           const page = await readModelsOf(use()).listRows(projection, { after: last, limit });
-          yield page.map(({ row, ...rest }) => ({ ...rest, document: typed<Document>(readModel.fromRow(row)) }));
+          yield page.map((row) => toDocument(readModel, row));
           if (page.length < limit) return;
           last = page.at(-1)?.key;
         }
       }),
+    find: async (options = {}) => {
+      const query = toRowQuery(readModel.spec, typed(options));
+      // One more than are wanted: it tells whether there is a next page.
+      const found = await readModelsOf(use()).findRows(projection, { ...query, limit: query.limit + 1 });
+      const items = found.slice(0, query.limit);
+      const last = items.at(-1);
+      const next = found.length > query.limit && last !== undefined ? toCursor(query.order, last.row) : undefined;
+      return { items: items.map((row) => toDocument(readModel, row)), next };
+    },
+    count: async ({ where } = {}) => {
+      return readModelsOf(use()).countRows(projection, toConditions(readModel.spec, typed(where)));
+    },
   };
+}
+
+function toDocument<Document>(readModel: ReadModel<Document>, { row, ...rest }: StoredRow): ReadDocument<Document> {
+  return { ...rest, document: typed<Document>(readModel.fromRow(row)) };
 }
 
 /** Where a storage keeps read models. */

@@ -3,6 +3,7 @@ import type { LogFilter } from '../storage/event-storage.ts';
 import type { ProjectionTransaction } from './define-sql-projection.ts';
 import type { Digest } from './digest.ts';
 import type { TableSpec } from './read-model.ts';
+import type { Condition, RowQuery } from './row-query.ts';
 
 /** Which version of which projection. */
 export interface ProjectionId {
@@ -207,6 +208,10 @@ export interface ProjectionStorage {
     projection: ProjectionModel,
     page: { readonly after: string | undefined; readonly limit: number },
   ): Promise<readonly StoredRow[]>;
+  /** One page of rows that fit. */
+  findRows(projection: ProjectionModel, query: RowQuery): Promise<readonly StoredRow[]>;
+  /** How many rows fit. */
+  countRows(projection: ProjectionModel, where: readonly Condition[]): Promise<number>;
   /** Stores a batch, or changes nothing and says why. */
   commitProjection(commit: ProjectionCommit): Promise<CommitOutcome>;
   /**

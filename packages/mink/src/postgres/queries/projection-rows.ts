@@ -22,7 +22,7 @@ export function keyColumn({ primaryKey }: TableSpec): string {
 }
 
 /** The columns of a row, after its key, its position, and whether it is stale. */
-function selectRow(table: TableSpec): string {
+export function selectRow(table: TableSpec): string {
   return [`t.${keyColumn(table)}`, 't.mink_position', 't.mink_is_stale', ...table.columns.map(columnText)].join(', ');
 }
 
