@@ -50,13 +50,13 @@ describe('the TypeScript in the guide', () => {
   });
 });
 
-/** What a reader should never need: `any`, assertions, type arguments (`payload<T>()` and `documents<T>()` apart), silenced errors. */
+/** What a reader should never need: `any`, assertions, type arguments (of `payload<T>()`, `documents<T>()`, `column.text<T>()` and `column.json<T>()` apart), silenced errors. */
 function helpIn({ file, line, code }: Block): readonly string[] {
   const plain = code
     .replaceAll(/\/\*[\s\S]*?\*\//gu, (comment) => comment.replaceAll(/[^\n]/gu, ' '))
     .replaceAll(/'[^'\n]*'|`[^`]*`/gu, "''");
   const help =
-    /@ts-|\bany\b|(?<!\* )\bas (?!const\b)|\w!(?=[.;,)\]])|(?<!\b(?:payload|documents))(?<=\w)<[^<>()=]+>\(/u;
+    /@ts-|\bany\b|(?<!\* )\bas (?!const\b)|\w!(?=[.;,)\]])|(?<!\b(?:payload|documents|column\.text|column\.json))(?<=\w)<[^<>()=]+>\(/u;
   return plain.split('\n').flatMap((text, index) => {
     const found = help.exec(text.replace(/(?<!@ts-.*)\/\/.*$/u, ''))?.[0];
     return found === undefined || text.startsWith('import ') ? [] : [`${file}:${line + index + 1}: ${found}`];

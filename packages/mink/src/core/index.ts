@@ -82,7 +82,7 @@ export type { JsonObject, JsonValue } from './json.ts';
 export { causedBy, currentMetadata, withMetadata } from './metadata.ts';
 export type { Metadata, StandardMetadata } from './metadata.ts';
 export { column } from './projections/columns.ts';
-export type { Column, Columns, ColumnSpec, ColumnType, RowOf } from './projections/columns.ts';
+export type { Column, Columns, ColumnSpec, ColumnType, RowOf, SqlRowOf } from './projections/columns.ts';
 export { defineProjection } from './projections/define-projection.ts';
 export type {
   ProjectedEvent,

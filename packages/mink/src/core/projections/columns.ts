@@ -8,8 +8,8 @@ export type ColumnType = 'text' | 'integer' | 'number' | 'boolean' | 'timestamp'
 declare const valueType: unique symbol;
 
 /** A column of a read model: what {@link column} gives. */
-export interface Column<Value> {
-  readonly type: ColumnType;
+export interface Column<Value, Type extends ColumnType = ColumnType> {
+  readonly type: Type;
   readonly isNullable: boolean;
   readonly [valueType]?: Value;
 }
@@ -22,6 +22,16 @@ export type RowOf<C extends Columns> = {
   readonly [K in keyof C]: C[K] extends Column<infer Value> ? Value : never;
 };
 
+/**
+ * A row with these columns as `pg` gives it to SQL of your own, Kysely or Drizzle: times are dates, and integers text, unless you
+ * have set other parsers.
+ */
+export type SqlRowOf<C extends Columns> = {
+  readonly [K in keyof C]: C[K] extends Column<infer Value, infer Type>
+    ? (Type extends 'timestamp' ? Date : Type extends 'integer' ? string : NonNullable<Value>) | Extract<Value, null>
+    : never;
+};
+
 /** A column as it is stored. */
 export interface ColumnSpec {
   readonly name: string;
@@ -29,7 +39,7 @@ export interface ColumnSpec {
   readonly isNullable: boolean;
 }
 
-function of<Value>(type: ColumnType): Column<Value> {
+function of<Value, Type extends ColumnType>(type: Type): Column<Value, Type> {
   return Object.freeze({ type, isNullable: false });
 }
 
@@ -41,18 +51,18 @@ function of<Value>(type: ColumnType): Column<Value> {
  */
 export const column = {
   /** Text; give a union of literals to have it typed as that. */
-  text: <Value extends string = string>(): Column<Value> => of('text'),
+  text: <Value extends string = string>(): Column<Value, 'text'> => of('text'),
   /** A whole number that JavaScript holds exactly: `bigint` in PostgreSQL. Money, for instance, in cents. */
-  integer: (): Column<number> => of('integer'),
+  integer: (): Column<number, 'integer'> => of('integer'),
   /** Any finite number: `double precision` in PostgreSQL. */
-  number: (): Column<number> => of('number'),
-  boolean: (): Column<boolean> => of('boolean'),
+  number: (): Column<number, 'number'> => of('number'),
+  boolean: (): Column<boolean, 'boolean'> => of('boolean'),
   /** A time, as ISO 8601 text in UTC with milliseconds, which is what `toISOString()` gives: `timestamptz` in PostgreSQL. */
-  timestamp: (): Column<string> => of('timestamp'),
+  timestamp: (): Column<string, 'timestamp'> => of('timestamp'),
   /** Any JSON: `jsonb` in PostgreSQL. */
-  json: <Value = JsonValue>(): Column<Value> => of('json'),
+  json: <Value = JsonValue>(): Column<Value, 'json'> => of('json'),
   /** The same column, which may also be null. */
-  nullable: <Value>(inner: Column<Value>): Column<Value | null> =>
+  nullable: <Value, Type extends ColumnType>(inner: Column<Value, Type>): Column<Value | null, Type> =>
     Object.freeze({ type: inner.type, isNullable: true }),
 };
 
