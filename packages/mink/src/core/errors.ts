@@ -345,8 +345,10 @@ export class LogRewoundError extends MinkError {
   readonly head: number;
 
   constructor(after: number, head: number) {
+    const problem =
+      after > head ? `the log ends at ${head}` : 'the event that was appended there is not, or another one is';
     super(
-      `Cannot continue after position ${after}: the log ends at ${head}. It was probably restored from a backup; rebuild this consumer, or start it at a position that exists.`,
+      `Cannot continue after position ${after}: ${problem}. The log was probably restored from a backup; rebuild this consumer, or start it at a position that exists.`,
     );
     this.after = after;
     this.head = head;

@@ -112,9 +112,15 @@ export type {
 } from './projections/read-model.ts';
 export type { DeadLetters, DeadLettersOf, DryRun, RetriedKey } from './projections/dead-letters.ts';
 export type { Classification } from './projections/projection-worker.ts';
-export type { DocumentReader, FoundPage, ReadDocument } from './projections/document-reader.ts';
+export type { AfterWrite, DocumentReader, FoundPage, ReadDocument } from './projections/document-reader.ts';
 export { createProjectionEngine, ProjectionEngine } from './projections/projection-engine.ts';
 export type { ProjectionEngineOptions, WaitForOptions } from './projections/projection-engine.ts';
+export { createLiveProjection, LiveProjection } from './projections/live-projection.ts';
+export type { LiveChange, LiveProjectionOptions, LiveStatus } from './projections/live-projection.ts';
+export type { ProjectedUntil, ProjectUntilOptions } from './projections/project-until.ts';
+export { ProjectedDocuments } from './projections/projected-documents.ts';
+export { parseToken } from './projections/token.ts';
+export type { WaitOptions, WriteToSee } from './projections/wait-for.ts';
 export type { StoreProjections } from './projections/store-projections.ts';
 export type { ProjectionStatus } from './projections/projection-status.ts';
 export type * from './projections/projection-storage.ts';

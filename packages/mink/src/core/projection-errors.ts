@@ -24,21 +24,52 @@ export class ProjectionFailedError extends MinkError {
   }
 }
 
+/** What a projection that is behind was seen to do. */
+export interface BehindFacts {
+  readonly position: number;
+  readonly wanted: number;
+  /** Events that it reads, and has not applied up to `wanted`. */
+  readonly lagEvents: number;
+  readonly state: string;
+  /** What keeps it from going on. */
+  readonly error?: string | undefined;
+  /** The server's process whose transaction holds readers back below `wanted`; with it, no projection can go on. */
+  readonly heldBy?: number | undefined;
+}
+
 /** A projection has not come as far as it was waited for. */
 export class ProjectionBehindError extends MinkError {
   readonly code = 'PROJECTION_BEHIND';
   readonly projection: string;
   readonly position: number;
   readonly wanted: number;
+  readonly lagEvents: number;
+  readonly state: string;
+  readonly error: string | undefined;
+  readonly heldBy: number | undefined;
 
-  constructor(projection: string, position: number, wanted: number) {
+  constructor(projection: string, facts: BehindFacts) {
+    const { position, wanted, lagEvents, state, error, heldBy } = facts;
     super(
-      `Projection "${projection}" is at position ${position}, and was to be at ${wanted}. See what keeps it with engine.status(), or wait longer.`,
+      `Projection "${projection}" is at position ${position}, and was to be at ${wanted}: ${lagEvents} events behind. ${reasonToBeBehind(facts)}`,
     );
     this.projection = projection;
     this.position = position;
     this.wanted = wanted;
+    this.lagEvents = lagEvents;
+    this.state = state;
+    this.error = error;
+    this.heldBy = heldBy;
   }
+}
+
+function reasonToBeBehind({ state, error, heldBy }: BehindFacts): string {
+  if (heldBy !== undefined) {
+    return `Process ${heldBy} of the database has an open transaction with appends, which holds readers back: see "mink feed".`;
+  }
+  if (error !== undefined) return `It is ${state}: ${error}`;
+  if (state === 'stopped') return 'Nobody works on it: start an engine with it, or call catchUp.';
+  return state === 'paused' ? 'It is paused: resume it.' : `It is ${state}: wait longer.`;
 }
 
 /** A version of a projection was made with other tables than its code has now. Nothing was changed. */
@@ -69,5 +100,56 @@ export class HandlerTimeoutError extends MinkError {
     );
     this.projection = projection;
     this.timeout = timeout;
+  }
+}
+
+/** A text that is no token of an append, or that of another store. */
+export class InvalidTokenError extends MinkError {
+  readonly code = 'INVALID_TOKEN';
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(`The token cannot be used: ${reason}. Give the token of an append to this store as it was, or none.`);
+    this.reason = reason;
+  }
+}
+
+/** What was written has reached the projection, and could not be applied: its key is parked. */
+export class KeyParkedError extends MinkError {
+  readonly code = 'KEY_PARKED';
+  readonly projection: string;
+  readonly version: number;
+  readonly key: string;
+  /** Of the event that waits. */
+  readonly position: number;
+
+  constructor(
+    projection: { readonly name: string; readonly version: number },
+    parked: { readonly key: string; readonly position: number },
+  ) {
+    const { name, version } = projection;
+    const { key, position } = parked;
+    super(
+      `The event at position ${position} waits among the dead letters of projection "${name}": key "${key}" is parked. Waiting longer does not help; see "mink deadletters show ${name} ${key}", and retry or discard them.`,
+    );
+    this.projection = name;
+    this.version = version;
+    this.key = key;
+    this.position = position;
+  }
+}
+
+/** A read model in memory would hold more documents than it may. */
+export class ReadModelFullError extends MinkError {
+  readonly code = 'READ_MODEL_FULL';
+  readonly projection: string;
+  readonly maxKeys: number;
+
+  constructor(projection: string, maxKeys: number) {
+    super(
+      `The read model of projection "${projection}" in memory has ${maxKeys} documents, which is the limit. Raise maxKeys, or run it in an engine, which keeps them in the database.`,
+    );
+    this.projection = projection;
+    this.maxKeys = maxKeys;
   }
 }

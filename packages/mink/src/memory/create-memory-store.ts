@@ -16,11 +16,16 @@ export interface MemoryStorageOptions {
    * @defaultValue Date.now
    */
   readonly now?: (() => number) | undefined;
+  /**
+   * Names the store in the tokens of its appends: a UUID.
+   * @defaultValue a new one
+   */
+  readonly storeId?: string | undefined;
 }
 
 /** A storage that lives in this process and forgets everything at its end. */
 export function createMemoryStorage(options: MemoryStorageOptions = {}): EventStorage {
-  return new MemoryStorage(options.now ?? Date.now);
+  return new MemoryStorage(options.now ?? Date.now, options.storeId);
 }
 
 /**

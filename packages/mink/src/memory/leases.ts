@@ -12,13 +12,17 @@ export function leaseAll(
   for (const kept of projections) {
     const own = leaseOne(kept, request, now);
     leases.push(...own);
-    spare.push(...own.slice(shareOf(kept, now)));
+    if (request.isPassing !== true) spare.push(...own.slice(shareOf(kept, now)));
   }
   return { leases, spare };
 }
 
-function leaseOne(kept: KeptProjection, { owner, duration, held }: LeaseRequest, now: number): readonly Lease[] {
-  kept.workers.set(owner, now + duration);
+function leaseOne(
+  kept: KeptProjection,
+  { owner, duration, held, isPassing = false }: LeaseRequest,
+  now: number,
+): readonly Lease[] {
+  if (!isPassing) kept.workers.set(owner, now + duration);
   if (kept.isPaused) return [];
   const isHeld = (partition: KeptPartition): boolean =>
     partition.owner === owner &&
@@ -33,7 +37,7 @@ function leaseOne(kept: KeptProjection, { owner, duration, held }: LeaseRequest,
     const isFree = partition.owner === undefined || partition.owner === owner || partition.expiresAt <= now;
     return isFree && !renewed.includes(partition);
   });
-  const taken = free.slice(0, Math.max(0, shareOf(kept, now) - renewed.length));
+  const taken = isPassing ? free : free.slice(0, Math.max(0, shareOf(kept, now) - renewed.length));
   for (const partition of taken) {
     Object.assign(partition, { owner, epoch: partition.epoch + 1, state: 'running', error: undefined });
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   isSameAppend,
   searchedTo,
@@ -40,6 +41,7 @@ type Stream = RecordedEvent[];
  */
 export class MemoryStorage extends SideTables implements EventStorage {
   readonly [takesLazySignals] = true;
+  readonly storeId: string;
   /** The event at position p is at index p - 1. */
   readonly #log: RecordedEvent[] = [];
   readonly #index = new LogIndex(this.#log);
@@ -53,8 +55,9 @@ export class MemoryStorage extends SideTables implements EventStorage {
   readonly #now: () => number;
   #closed = false;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, storeId: string = randomUUID()) {
     super(now);
+    this.storeId = storeId;
     this.#now = now;
     this.readModels = new ReadModels(now, (query) => this.readLogPage(query));
   }

@@ -184,6 +184,16 @@ export class ReadModels implements ProjectionStorage {
     return positions.filter((position) => position > after).slice(0, limit);
   }
 
+  async findDeadLetters(
+    id: ProjectionId,
+    { after, upTo }: { readonly after: number; readonly upTo: number },
+  ): Promise<readonly { readonly key: string; readonly position: number }[]> {
+    return Array.from(this.#find(id)?.parked ?? []).flatMap(([key, { positions }]) => {
+      const position = positions.find((it) => it > after && it <= upTo);
+      return position === undefined ? [] : [{ key, position }];
+    });
+  }
+
   async retryParked(
     id: ProjectionModel,
     of: { readonly key: string; readonly limit: number },

@@ -90,6 +90,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
   #isReady = false;
   #sound: Promise<void> | undefined;
   #isSound = false;
+  #storeId: string | undefined;
 
   /** Something was committed: those who follow the log look at once, here and elsewhere. */
   readonly #tellReaders = (): void => {
@@ -156,6 +157,10 @@ export class PostgresStorage extends SideTables implements EventStorage {
       netInterval: NET_INTERVAL,
       maxBackoff: MAX_BACKOFF,
     });
+  }
+
+  get storeId(): string | undefined {
+    return this.#storeId;
   }
 
   async append(command: AppendCommand, options: StorageCallOptions & LazySignalOptions = {}): Promise<AppendOutcome> {
@@ -270,7 +275,9 @@ export class PostgresStorage extends SideTables implements EventStorage {
   async #checkSequence(tx?: OpenTransaction): Promise<void> {
     const [row = []] = await this.read(sequenceStateQuery(this.schema), tx);
     const raise = this.#migrate === 'auto' ? () => migrate(this.#database, this.schema) : undefined;
-    await ensureSequence(this.schema, toSequenceState(row), raise);
+    const state = toSequenceState(row);
+    await ensureSequence(this.schema, state, raise);
+    this.#storeId = state.storeId;
     this.#isSound = true;
   }
 

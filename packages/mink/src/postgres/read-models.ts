@@ -29,6 +29,7 @@ import {
 import type { Database, Row, Statement } from './connection.ts';
 import {
   discardParkedQuery,
+  findDeadLettersQuery,
   holdParkedQuery,
   listDeadLettersQuery,
   listParkedQuery,
@@ -156,6 +157,14 @@ export class ReadModels implements ProjectionStorage {
   ): Promise<readonly number[]> {
     const rows = await this.#run(listDeadLettersQuery(this.#schema, projection, { key, ...page }));
     return rows.map(([position]) => Number(position));
+  }
+
+  async findDeadLetters(
+    projection: ProjectionId,
+    range: { readonly after: number; readonly upTo: number },
+  ): Promise<readonly { readonly key: string; readonly position: number }[]> {
+    const rows = await this.#run(findDeadLettersQuery(this.#schema, projection, range));
+    return rows.map(([key, position]) => ({ key: key ?? '', position: Number(position) }));
   }
 
   async retryParked(

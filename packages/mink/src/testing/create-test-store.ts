@@ -32,6 +32,7 @@ export interface TestStoreOptions<C, Meta> extends Omit<StoreOptions<C, Meta>, '
 }
 
 const START = new Date('2026-01-01T00:00:00Z');
+const STORE_ID = '00000000-0000-4000-8000-000000000001';
 
 /**
  * A store in memory whose clock stands still, and whose ids count up: what a test sees is the same each time.
@@ -49,8 +50,9 @@ export function createTestStore<C extends Categories = UntypedCategories, Meta =
     made += 1;
     return `00000000-0000-7000-8000-${String(made).padStart(12, '0')}`;
   };
+  const storage = createMemoryStorage({ now: () => now, storeId: STORE_ID });
   return {
-    store: createEventStore(createMemoryStorage({ now: () => now }), { ...options, newId }),
+    store: createEventStore(storage, { ...options, newId }),
     clock: {
       get now() {
         return new Date(now);

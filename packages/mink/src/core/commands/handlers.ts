@@ -8,6 +8,7 @@ import { Tries, type RetryOptions } from '../retry/backoff.ts';
 import type { AppendEntry, AppendManyResult } from '../store/append-types.ts';
 import type { StoredEvent, UntypedCategories } from '../store/categories.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
+import { withToken } from '../projections/token.ts';
 import { createCategoryRegistry, type EventRegistry } from '../store/event-registry.ts';
 import type { EventStore } from '../store/event-store.ts';
 import type { ExecuteResult } from '../store/execute.ts';
@@ -109,7 +110,7 @@ export function deciderHandlers<D extends AnyMessages, K extends string, E exten
     handle: async (store, context) => {
       const target = typed<Decider<string, AnyEvents, unknown, unknown>>(decider);
       const all = typed<ExecuteWithRetryOptions<Metadata, unknown>>({ ...retry, ...executeOptions(context) });
-      return finish(context, await store.executeWithRetry(target, idOf(context), context.message, all));
+      return finish(store, context, await store.executeWithRetry(target, idOf(context), context.message, all));
     },
     replay: (store, context, outcome) => replayEntity(store, context, typed(decider), outcome),
   }));
@@ -147,7 +148,7 @@ export function aggregateHandlers<D extends AnyMessages, A extends AnyAggregate>
       handle: async (store, context) => {
         const all = typed<ExecuteWithRetryOptions<Metadata, A['state']>>({ ...retry, ...executeOptions(context) });
         const act = (instance: A): unknown => work(instance, context.message);
-        return finish(context, await store.executeWithRetry(aggregate, idOf(context), act, all));
+        return finish(store, context, await store.executeWithRetry(aggregate, idOf(context), act, all));
       },
       replay: (store, context, outcome) => replayEntity(store, context, aggregate.definition, outcome),
     };
@@ -160,13 +161,15 @@ function readAs(registry: EventRegistry, events: readonly RecordedEvent[]): read
 
 /** A result of `executeWithRetry` as a bus gives it. */
 function finish<R extends ExecuteResult<unknown>>(
+  store: AnyStore,
   context: MessageContext,
   result: R,
 ): R & { readonly commandId: string } {
   const { slot } = context[pipeline];
   // Where nothing was decided, the result is the state there was.
   if (slot !== undefined) slot.streams = [{ streamName: result.streamName, streamVersion: result.streamVersion }];
-  return { ...result, commandId: context.id };
+  // The token is not among what is spread.
+  return withToken({ ...result, commandId: context.id }, store[internals]);
 }
 
 /**
@@ -186,7 +189,8 @@ async function replayEntity(
   const stop = stopOptions(context);
   const { state, streamName } = await loadState(store[internals], fold, id, { until: { version }, ...stop });
   const globalPosition = events.at(-1)?.globalPosition;
-  return { streamName, streamVersion: version, state, events, globalPosition, commandId: context.id };
+  const result = { streamName, streamVersion: version, state, events, globalPosition, commandId: context.id };
+  return withToken(result, store[internals]);
 }
 
 /** What a command handler of your own has decided. */
@@ -205,6 +209,11 @@ export interface DecisionResult<Value> {
   readonly streams: AppendManyResult['streams'];
   /** The position of the last appended event; undefined where none was. */
   readonly globalPosition: number | undefined;
+  /**
+   * What a read is given, for it to see what was appended: see `waitFor` of projections. Undefined where nothing was. Opaque; not
+   * a part of the JSON of the result.
+   */
+  readonly token: string | undefined;
 }
 
 type MaybePromise<T> = T | Promise<T>;
@@ -269,7 +278,8 @@ export function commandHandlers<D extends AnyMessages, F extends CommandFunction
           streamVersion,
           events: readAs(registry, events),
         }));
-        return { commandId: context.id, value, streams, globalPosition: lastPosition(streams) };
+        const result = { commandId: context.id, value, streams, globalPosition: lastPosition(streams) };
+        return withToken(result, store[internals]);
       },
     };
   });
@@ -292,10 +302,11 @@ async function commitDecision(
     const { append: decided = [], value } = (await decide()) ?? {};
     const append = expectedBySender(context, decided);
     if (slot !== undefined) slot.value = valueOf(context, value);
-    if (append.length === 0) return { commandId: context.id, value, streams: [], globalPosition: undefined };
+    const nothing = { commandId: context.id, value, streams: [], globalPosition: undefined };
+    if (append.length === 0) return withToken(nothing, store[internals]);
     try {
       const { streams, globalPosition } = await store.appendMany(append, executeOptions(context));
-      return { commandId: context.id, value, streams, globalPosition };
+      return withToken({ commandId: context.id, value, streams, globalPosition }, store[internals]);
     } catch (error) {
       if (!(error instanceof ConcurrencyConflictError)) throw error;
       checkStillExpected(context, append, error);

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../errors.ts';
+import type { AppendContext } from '../store/append.ts';
 import { EventSequence } from '../store/event-sequence.ts';
 import type { Categories } from '../store/categories.ts';
 import type { LoadContext } from '../store/load.ts';
@@ -8,6 +9,7 @@ import type { Projection } from './define-projection.ts';
 import type { ProjectionStorage, StoredRow } from './projection-storage.ts';
 import type { ReadModel } from './read-model.ts';
 import { toConditions, toCursor, toRowQuery, type FindOptions, type Where } from './row-query.ts';
+import { waitForWrite, type WaitContext, type WaitOptions, type WriteToSee } from './wait-for.ts';
 
 /** A document, and the place of the last event that has changed it. */
 export interface ReadDocument<Document> {
@@ -18,15 +20,30 @@ export interface ReadDocument<Document> {
   readonly isStale: boolean;
 }
 
+/** A write that a read is to see. */
+export interface AfterWrite extends WaitOptions {
+  /**
+   * What an append returned, its token, or a position: the read begins when the projection has applied it, and throws as
+   * `waitFor` does.
+   * @defaultValue none: reads what is there
+   */
+  readonly afterWrite?: WriteToSee;
+}
+
+/** What reading needs of a store. */
+export type ReadContext = Pick<LoadContext & AppendContext, 'storage' | 'pageSize' | 'registry'>;
+
 /** Reads the documents of a projection, as far as it has come. */
 export interface DocumentReader<Document> {
   /** The document under a key, or undefined. */
-  get(key: string): Promise<Document | undefined>;
+  get(key: string, options?: AfterWrite): Promise<Document | undefined>;
   /** All documents, in the order of their keys, page by page. */
-  list(options?: {
-    /** Only those behind this key. */
-    readonly after?: string | undefined;
-  }): EventSequence<ReadDocument<Document>>;
+  list(
+    options?: AfterWrite & {
+      /** Only those behind this key. */
+      readonly after?: string | undefined;
+    },
+  ): EventSequence<ReadDocument<Document>>;
   /**
    * One page of what fits. By fields that are columns: all of a table, and of documents those that `fields` names.
    *
@@ -36,9 +53,9 @@ export interface DocumentReader<Document> {
    *   orderBy: [['placedAt', 'desc']],
    * });
    */
-  find(options?: FindOptions<Document>): Promise<FoundPage<Document>>;
+  find(options?: FindOptions<Document> & AfterWrite): Promise<FoundPage<Document>>;
   /** How many there are that fit. */
-  count(options?: { readonly where?: Where<Document> | undefined }): Promise<number>;
+  count(options?: AfterWrite & { readonly where?: Where<Document> | undefined }): Promise<number>;
 }
 
 /** A page of what was found. */
@@ -50,18 +67,24 @@ export interface FoundPage<Document> {
 
 /** A reader over a read model of a store; `use` gives its context while it is open. */
 export function documentReader<Document>(
-  use: () => Pick<LoadContext, 'storage' | 'pageSize'>,
-  projection: Pick<Projection<string, Categories, Document>, 'name' | 'version' | 'tables' | 'readModel'>,
+  use: () => ReadContext,
+  projection: Projection<string, Categories, Document>,
 ): DocumentReader<Document> {
   const { readModel } = projection;
+  const wait = async ({ afterWrite, timeout, signal }: AfterWrite): Promise<void> => {
+    if (afterWrite === undefined) return;
+    await waitForWrite(waitContext(use()), afterWrite, { projections: [projection], timeout, signal });
+  };
   return {
-    get: async (key) => {
+    get: async (key, options = {}) => {
       checkText('key', key);
+      await wait(options);
       const [found] = await readModelsOf(use()).readRows(projection, [key]);
       return found === undefined ? undefined : typed<Document>(readModel.fromRow(found.row));
     },
-    list: ({ after } = {}) =>
+    list: ({ after, ...options } = {}) =>
       new EventSequence(async function* () {
+        await wait(options);
         const { pageSize: limit } = use();
         let last = after;
         for (;;) {
@@ -71,7 +94,8 @@ export function documentReader<Document>(
           last = page.at(-1)?.key;
         }
       }),
-    find: async (options = {}) => {
+    find: async ({ afterWrite, timeout, signal, ...options } = {}) => {
+      await wait({ afterWrite, timeout, signal });
       const query = toRowQuery(readModel.spec, typed(options));
       // One more than are wanted: it tells whether there is a next page.
       const found = await readModelsOf(use()).findRows(projection, { ...query, limit: query.limit + 1 });
@@ -80,7 +104,8 @@ export function documentReader<Document>(
       const next = found.length > query.limit && last !== undefined ? toCursor(query.order, last.row) : undefined;
       return { items: items.map((row) => toDocument(readModel, row)), next };
     },
-    count: async ({ where } = {}) => {
+    count: async ({ where, ...options } = {}) => {
+      await wait(options);
       return readModelsOf(use()).countRows(projection, toConditions(readModel.spec, typed(where)));
     },
   };
@@ -88,6 +113,11 @@ export function documentReader<Document>(
 
 function toDocument<Document>(readModel: ReadModel<Document>, { row, ...rest }: StoredRow): ReadDocument<Document> {
   return { ...rest, document: typed<Document>(readModel.fromRow(row)) };
+}
+
+/** What waiting for projections needs of a store. */
+export function waitContext({ storage, registry }: ReadContext): WaitContext {
+  return { storage, registry, readModels: readModelsOf({ storage }) };
 }
 
 /** Where a storage keeps read models. */

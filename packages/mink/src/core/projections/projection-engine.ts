@@ -3,21 +3,20 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
-import { ProjectionBehindError } from '../projection-errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import { checkBelongs, type LoadContext } from '../store/load.ts';
 import { checkWhole } from '../store/read-options.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { deadLettersOf, type DeadLetters } from './dead-letters.ts';
+import { catchUp } from './catch-up.ts';
 import { readModelsOf } from './document-reader.ts';
 import { storeProjections, type StoreProjections } from './store-projections.ts';
 import { statusOf, type ProjectionStatus } from './projection-status.ts';
-import type { Lease, Partition, ProjectionId, ProjectionStorage } from './projection-storage.ts';
+import type { Lease, ProjectionId, ProjectionStorage } from './projection-storage.ts';
+import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
 import {
   classifyError,
-  filterOf,
   ProjectionWorker,
-  WHOLE,
   type Classification,
   type WorkerContext,
   type WorkerEnd,
@@ -69,16 +68,10 @@ export interface ProjectionEngineOptions {
   readonly handlerTimeout?: number | undefined;
 }
 
-/** What a wait is for. */
-export interface WaitForOptions {
+/** Whom to wait for, and how long. */
+export interface WaitForOptions extends WaitOptions {
   /** @defaultValue all projections of the engine */
   readonly projections?: readonly { readonly name: string }[] | undefined;
-  /**
-   * Milliseconds.
-   * @defaultValue 10_000
-   */
-  readonly timeout?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** An event store: what `createPostgresStore` or `createMemoryStore` gives. */
@@ -129,10 +122,9 @@ export class ProjectionEngine implements AsyncDisposable {
   readonly deadLetters: DeadLetters;
 
   constructor(store: StoreOfEngine, projections: readonly AnyProjection[], options: ProjectionEngineOptions = {}) {
-    if (!isOpenStore(store)) throw new InvalidArgumentError('store', 'is no event store');
-    const context = store[internals];
+    const context = contextOf(store, projections);
     const { storage, registry } = context;
-    this.#projections = checkProjections(context, projections);
+    this.#projections = projections;
     this.#context = {
       storage,
       readModels: readModelsOf(context),
@@ -188,25 +180,34 @@ export class ProjectionEngine implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the projections have applied everything up to a position, such as that of an append: what is read then holds
-   * what was written. `ProjectionBehindError` says which one is not so far in time.
+   * Resolves when the projections have applied a write: what is read then holds it. Give what an append returned, its token, or a
+   * position. They need not run here, nor have run ever.
+   *
+   * Throws `ProjectionBehindError`, which says who is behind and why, when the time is over; `KeyParkedError` where an event of
+   * the append waits among the dead letters; `LogRewoundError` where the append is in the log no more; `InvalidTokenError`.
    *
    * @example
-   * const { globalPosition } = await store.append('Cart-1', [added]);
-   * await engine.waitFor(globalPosition, { projections: [cartSummary] });
+   * const appended = await store.append('Cart-1', [added]);
+   * await engine.waitFor(appended, { projections: [cartSummary] });
    */
-  async waitFor(position: number, { projections, timeout = 10_000, signal }: WaitForOptions = {}): Promise<void> {
-    checkWhole('position', position, 0);
-    const names = new Set(projections?.map(({ name }) => name));
-    const wanted = this.#projections.filter(({ name }) => projections === undefined || names.has(name));
-    const end = performance.now() + checkWhole('timeout', timeout, 0);
-    for (let pause = 1; ; pause = Math.min(50, pause * 2)) {
-      signal?.throwIfAborted();
-      const behind = await this.#behind(wanted, position);
-      if (behind === undefined) return;
-      if (performance.now() >= end) throw new ProjectionBehindError(behind.name, behind.position, position);
-      await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
-    }
+  async waitFor(write: WriteToSee, { projections, timeout, signal }: WaitForOptions = {}): Promise<void> {
+    await waitForWrite(this.#context, write, { projections: this.#named(projections), timeout, signal });
+  }
+
+  /**
+   * Brings projections up to a write, or to the end of the log of now, in this call: for tests, and for processes that live for
+   * one request. Needs no `start`, and leaves nothing behind. A projection that another process works on is waited for.
+   *
+   * Throws what {@link waitFor} does; `ProjectionBehindError` at once where a projection faults.
+   *
+   * @example
+   * await engine.catchUp(appended.token);
+   */
+  async catchUp(write?: WriteToSee, { projections, timeout = 10_000, signal }: WaitForOptions = {}): Promise<void> {
+    const wanted = this.#named(projections);
+    for (const projection of wanted) await this.#readModels.prepareProjection(projection);
+    const target = write ?? (await this.#context.storage.readBound()).position;
+    await catchUp(this.#context, target, { projections: wanted, owner: this.#owner, timeout, signal });
   }
 
   /** Ends: the batches under way are stored, and others may take over at once. */
@@ -294,7 +295,7 @@ export class ProjectionEngine implements AsyncDisposable {
 
   #work(projection: AnyProjection, lease: Lease): void {
     const stop = new AbortController();
-    const worker = new ProjectionWorker(this.#context, projection, lease, stop.signal);
+    const worker = new ProjectionWorker(this.#context, projection, { lease, signal: stop.signal });
     const done = worker
       .run()
       .catch((): WorkerEnd => 'lost')
@@ -313,26 +314,13 @@ export class ProjectionEngine implements AsyncDisposable {
     if (end === 'lost' && !this.#closing.signal.aborted) void this.#tick().catch(() => undefined);
   }
 
-  /** The first that has not applied everything up to a position. What it does not read, it need not have passed. */
-  async #behind(
-    projections: readonly AnyProjection[],
-    position: number,
-  ): Promise<{ readonly name: string; readonly position: number } | undefined> {
-    const stored = await this.#readModels.listProjections();
-    for (const projection of projections) {
-      const { name, version } = projection;
-      const known = stored.find((it) => it.name === name && it.version === version);
-      const partitions: readonly (Partition & { readonly position: number })[] = known?.partitions ?? [
-        { ...WHOLE, position: 0 },
-      ];
-      for (const { position: after, ...partition } of partitions) {
-        if (after >= position) continue;
-        const filter = filterOf(this.#context.registry, projection, partition);
-        const { events } = await this.#readModels.measureLag({ after, upTo: position, filter, limit: 1 });
-        if (events > 0) return { name, position: after };
-      }
-    }
-    return undefined;
+  #named(projections: WaitForOptions['projections']): readonly AnyProjection[] {
+    if (projections === undefined) return this.#projections;
+    return projections.flatMap(({ name }) => {
+      const found = this.#projections.filter((it) => it.name === name);
+      if (found.length > 0) return found;
+      throw new InvalidArgumentError('projections', `"${name}" is none of the engine's`);
+    });
   }
 }
 
@@ -344,7 +332,15 @@ function keyOf({ name, version, partition }: Lease): string {
   return `${name} ${version} ${partition.from}`;
 }
 
-function checkProjections(context: LoadContext, projections: readonly AnyProjection[]): readonly AnyProjection[] {
+/** What a store gives to what works on projections. Refuses projections that are not for it. */
+export function contextOf(store: StoreOfEngine, projections: readonly AnyProjection[]): AppendContext & LoadContext {
+  if (!isOpenStore(store)) throw new InvalidArgumentError('store', 'is no event store');
+  const context = store[internals];
+  checkProjections(context, projections);
+  return context;
+}
+
+function checkProjections(context: LoadContext, projections: readonly AnyProjection[]): void {
   if (projections.length === 0) throw new InvalidArgumentError('projections', 'is empty');
   const names = new Set<string>();
   for (const { name, version, events } of projections) {
@@ -354,7 +350,6 @@ function checkProjections(context: LoadContext, projections: readonly AnyProject
     names.add(`${name} ${version}`);
     for (const [category, own] of Object.entries(events)) checkBelongs(context, { category, events: own });
   }
-  return projections;
 }
 
 /** An engine over the projections of a store. It holds nothing until it is started; close it before the store. */

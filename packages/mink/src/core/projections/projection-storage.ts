@@ -71,6 +71,11 @@ export interface LeaseRequest {
   readonly projections: readonly ProjectionId[];
   /** What it holds, and wants to keep. */
   readonly held: readonly Lease[];
+  /**
+   * It only passes by: it takes all that is free, and is not counted among those that share the partitions.
+   * @defaultValue false
+   */
+  readonly isPassing?: boolean | undefined;
 }
 
 /** What a process holds after a look. */
@@ -227,6 +232,11 @@ export interface ProjectionStorage {
     key: string,
     page: { readonly after: number; readonly limit: number },
   ): Promise<readonly number[]>;
+  /** Keys with events between two positions that wait, and the position of the first of these for each key; 1,000 keys at most. */
+  findDeadLetters(
+    projection: ProjectionId,
+    range: { readonly after: number; readonly upTo: number },
+  ): Promise<readonly { readonly key: string; readonly position: number }[]>;
   /**
    * Applies the first events of a parked key, at most `limit`: what `work` gives back is stored, what it applied waits no more,
    * and a key without events is parked no more. Whoever appends to the key or retries it meanwhile waits. Undefined where the

@@ -4,11 +4,12 @@ import { DatabaseError, DatabaseUnavailableError, InvalidEventDataError } from '
 import { ProjectionFailedError } from '../projection-errors.ts';
 import type { EventStorage, LogFilter, RecordedEvent } from '../storage/event-storage.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
-import { followLog } from '../store/read-pages.ts';
+import { boundedLogPages, followLog, isUnavailable } from '../store/read-pages.ts';
 import { PARTITIONS, partitionKey } from '../stream-name.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { BatchFailedError, createApplier, type Applier, type Parking } from './projection-applier.ts';
 import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
+import { newsOf } from './projection-news.ts';
 import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
 
 /** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
@@ -72,6 +73,7 @@ export class ProjectionWorker {
   readonly #context: WorkerContext;
   readonly #projection: AnyProjection;
   readonly #signal: AbortSignal;
+  readonly #upTo: number | undefined;
   readonly #apply: Applier;
   readonly #isOwn: (key: string) => boolean;
   #lease: Lease;
@@ -82,8 +84,18 @@ export class ProjectionWorker {
   /** The position of an event that can be applied to no key, because its batch cannot be stored with it. */
   #notStored: number | undefined;
 
-  constructor(context: WorkerContext, projection: AnyProjection, lease: Lease, signal: AbortSignal) {
+  /** With `upTo`, it ends when it has come there, or to the bound. */
+  constructor(
+    context: WorkerContext,
+    projection: AnyProjection,
+    {
+      lease,
+      signal,
+      upTo,
+    }: { readonly lease: Lease; readonly signal: AbortSignal; readonly upTo?: number | undefined },
+  ) {
     this.#context = context;
+    this.#upTo = upTo;
     this.#projection = projection;
     this.#lease = lease;
     this.#signal = signal;
@@ -93,6 +105,11 @@ export class ProjectionWorker {
       return slot >= from && slot < to;
     };
     this.#apply = createApplier({ ...context, checkRoom: (letters) => this.#checkRoom(letters) }, projection);
+  }
+
+  /** How far it has come. */
+  get position(): number {
+    return this.#lease.position;
   }
 
   async run(): Promise<WorkerEnd> {
@@ -108,19 +125,23 @@ export class ProjectionWorker {
   }
 
   async #follow(): Promise<WorkerEnd> {
-    const { storage, registry, batchSize } = this.#context;
-    const query = {
-      after: this.#lease.position,
-      filter: filterOf(registry, this.#projection, this.#lease.partition),
-      pageSize: batchSize,
-      signal: this.#signal,
-      isTransient: (error: unknown) => error instanceof DatabaseUnavailableError,
-    };
-    for await (const page of followLog(storage, query)) {
+    for await (const page of this.#pages()) {
       if ((await this.#applyPage(page)) === 'lost') return 'lost';
       if (this.#attempts > 0) await this.#recovered();
     }
     return 'stopped';
+  }
+
+  #pages(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
+    const { storage, registry, batchSize: pageSize } = this.#context;
+    const { position: after, partition } = this.#lease;
+    const filter = filterOf(registry, this.#projection, partition);
+    const signal = this.#signal;
+    if (this.#upTo === undefined) {
+      return followLog(storage, { after, filter, pageSize, signal, isTransient: isUnavailable });
+    }
+    const query = { after, upTo: this.#upTo, untilTime: undefined, filter, direction: 'forwards' as const };
+    return boundedLogPages(storage, query, { limit: undefined, pageSize, signal });
   }
 
   /** After an `unparked` in the middle of a page, its beginning may be stored: what is left is applied again. */
@@ -143,7 +164,7 @@ export class ProjectionWorker {
     if (first === undefined) return 'stored';
     try {
       const { outcome, to, failure } = await this.#apply(this.#lease, events, this.#parking);
-      if (to !== undefined) this.#lease = { ...this.#lease, position: to };
+      if (to !== undefined) this.#stored(to);
       if (failure !== undefined) throw failure;
       return outcome;
     } catch (error) {
@@ -158,6 +179,11 @@ export class ProjectionWorker {
     const middle = Math.ceil(events.length / 2);
     const outcome = await this.#applyAll(events.slice(0, middle));
     return outcome === 'stored' ? this.#applyAll(events.slice(middle)) : outcome;
+  }
+
+  #stored(to: number): void {
+    this.#lease = { ...this.#lease, position: to };
+    newsOf(this.#context.readModels).tell();
   }
 
   /** At a limit it stops and says so: it never passes over an event. */

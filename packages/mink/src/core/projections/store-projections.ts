@@ -1,9 +1,11 @@
 import { InvalidArgumentError } from '../errors.ts';
-import type { LoadContext } from '../store/load.ts';
 import type { Categories } from '../store/categories.ts';
 import type { Projection } from './define-projection.ts';
-import { documentReader, readModelsOf, type DocumentReader } from './document-reader.ts';
+import type { AnyProjection } from './define-sql-projection.ts';
+import { documentReader, readModelsOf, waitContext, type DocumentReader, type ReadContext } from './document-reader.ts';
+import { projectUntil, type ProjectedUntil, type ProjectUntilOptions } from './project-until.ts';
 import type { ProjectionId, ProjectionStorage, StoredProjection } from './projection-storage.ts';
+import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
 
 /** The projections of a store, whoever works on them. */
 export interface StoreProjections {
@@ -13,9 +15,26 @@ export interface StoreProjections {
    * @example
    * await store.projections.documents(cartSummary).get('Cart-1');
    */
-  documents<Document>(
-    projection: Pick<Projection<string, Categories, Document>, 'name' | 'version' | 'tables' | 'readModel'>,
-  ): DocumentReader<Document>;
+  documents<Document>(projection: Projection<string, Categories, Document>): DocumentReader<Document>;
+  /**
+   * Resolves when projections have applied a write, whoever works on them: give what an append returned, its token, or a position.
+   * Also for processes without an engine. Throws what `waitFor` of an engine does.
+   *
+   * @example
+   * await store.projections.waitFor(appended.token, { projections: [cartSummary] });
+   */
+  waitFor(write: WriteToSee, options: WaitOptions & { readonly projections: readonly AnyProjection[] }): Promise<void>;
+  /**
+   * The read model as it was at a position or a time: made in memory from the log, whatever the database keeps of it. Reads every
+   * event of the projection up to then, or with `key`, where keys are stream names, that stream alone.
+   *
+   * @example
+   * const { documents } = await store.projections.projectUntil(cartSummary, { time: yesterday, key: 'Cart-1' });
+   */
+  projectUntil<Document>(
+    projection: Projection<string, Categories, Document>,
+    options: ProjectUntilOptions,
+  ): Promise<ProjectedUntil<Document>>;
   /** All that were ever started, by name and version. */
   list(): Promise<readonly StoredProjection[]>;
   /** Stops a projection, in whatever process it runs, until it is resumed; restarts change nothing about that. */
@@ -30,7 +49,7 @@ export interface StoreProjections {
 }
 
 /** The projections of a store; `use` gives its context while it is open. */
-export function storeProjections(use: () => Pick<LoadContext, 'storage' | 'pageSize'>): StoreProjections {
+export function storeProjections(use: () => ReadContext): StoreProjections {
   const change = async (
     { name, version }: ProjectionId,
     work: (readModels: ProjectionStorage, projection: ProjectionId) => Promise<boolean>,
@@ -40,6 +59,8 @@ export function storeProjections(use: () => Pick<LoadContext, 'storage' | 'pageS
   };
   return {
     documents: (projection) => documentReader(use, projection),
+    waitFor: async (write, options) => waitForWrite(waitContext(use()), write, options),
+    projectUntil: async (projection, options) => projectUntil(use(), projection, options),
     list: async () => readModelsOf(use()).listProjections(),
     pause: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, true)),
     resume: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, false)),

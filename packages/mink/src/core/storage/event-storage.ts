@@ -14,6 +14,8 @@ import type { ListShapesQuery, NewShape, RecordedShape, ShapeCount } from '../sc
  *   visible then; readers never read beyond a bound
  */
 export interface EventStorage {
+  /** Names the log, as long as it is: a UUID, undefined until something was appended. It goes into the tokens of appends. */
+  readonly storeId?: string | undefined;
   /** Appends one command. Ordinary outcomes are returned, failures thrown. */
   append(command: AppendCommand, options?: StorageCallOptions): Promise<AppendOutcome>;
   /** One page of a stream. A decision read: it sees every committed event of the stream, and needs no bound. */

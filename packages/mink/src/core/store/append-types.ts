@@ -13,6 +13,8 @@ export interface AppendResult<Event = StoredEvent> {
   readonly events: readonly Event[];
   /** The same ids had been appended before: this is the first result, and nothing was written now. */
   readonly repeated: boolean;
+  /** What a read is given, for it to see this append: see `waitFor` of projections. Opaque; not a part of the JSON of the result. */
+  readonly token: string;
 }
 
 /** What `appendMany` returns; `streams` are in the order of the entries. */
@@ -25,6 +27,8 @@ export interface AppendManyResult<Event = StoredEvent> {
   /** The position of the last event of all. */
   readonly globalPosition: number;
   readonly repeated: boolean;
+  /** As that of {@link AppendResult}. */
+  readonly token: string;
 }
 
 /** Events for a stream, or without events an expectation that is only checked. */

@@ -38,6 +38,8 @@ import { toStoredEvent } from './stored-event.ts';
 export interface AppendContext extends PrepareContext {
   readonly storage: EventStorage;
   readonly registry: EventRegistry;
+  /** The property of results that is their token. */
+  readonly token: PropertyDescriptor;
   /** Undefined where shapes are not recorded. */
   readonly shapes: ShapeCatalogue | undefined;
 }

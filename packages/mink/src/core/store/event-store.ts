@@ -1,4 +1,4 @@
-import { DatabaseUnavailableError, InvalidArgumentError, StoreClosedError, StreamNotFoundError } from '../errors.ts';
+import { InvalidArgumentError, StoreClosedError, StreamNotFoundError } from '../errors.ts';
 import { internals, isAggregateClass, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
 import type { AnyFold, Decider, Fold } from '../deciders/decider.ts';
 import type { AnyEvents, EventMapOf } from '../events/define-events.ts';
@@ -42,7 +42,7 @@ import {
   type LoadContext,
   type LoadOptions,
 } from './load.ts';
-import { boundedLogPages, followLog, streamPages } from './read-pages.ts';
+import { boundedLogPages, followLog, isUnavailable, streamPages } from './read-pages.ts';
 import { historyPages, type HistoryStep } from './history.ts';
 import { checkDirection, checkList, checkText, checkUntil, checkWhole } from './read-options.ts';
 import type {
@@ -55,6 +55,7 @@ import type {
   SubscribeOptions,
 } from './options.ts';
 import { storeUniqueSets, type StoreUniqueSets } from './unique-sets.ts';
+import { withToken } from '../projections/token.ts';
 import { storeProjections, type StoreProjections } from '../projections/store-projections.ts';
 import { storeSchema, type StoreSchema } from '../schema/store-schema.ts';
 import { storeSnapshots, type StoreSnapshots } from '../snapshots/store-snapshots.ts';
@@ -129,7 +130,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     const append = prepareAppend(this.#context, [entry], options.metadata);
     const { repeated, globalPosition, streams } = await sendAppend(this.#context, append, options);
     const { streamVersion, events: appended } = streams[0] ?? { streamVersion: 0, events: [] };
-    return typed({ streamName, streamVersion, globalPosition, events: appended, repeated });
+    return typed(withToken({ streamName, streamVersion, globalPosition, events: appended, repeated }, this.#context));
   }
 
   /**
@@ -149,7 +150,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   ): Promise<AppendManyResult<StoredEventIn<C, CategoryName<C>, Meta>>> {
     this.#checkOpen();
     const append = prepareAppend(this.#context, entries, options.metadata);
-    return typed(await sendAppend(this.#context, append, options));
+    return typed(withToken(await sendAppend(this.#context, append, options), this.#context));
   }
 
   /** The events of a stream. Sees everything that is committed; nothing for a missing stream. */
@@ -236,7 +237,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     const follow = async function* (): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
       const link = linkSignals([closing, ...(options.signal === undefined ? [] : [options.signal])]);
       try {
-        yield* followLog(storage, { after, filter, pageSize, signal: link.signal, isTransient });
+        yield* followLog(storage, { after, filter, pageSize, signal: link.signal, isTransient: isUnavailable });
       } catch (error) {
         if (!link.signal.aborted) throw error;
       } finally {
@@ -372,7 +373,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   ): Promise<ExecuteResult<A['state'], StoredEventIn<C, CategoryName<C>, Meta>>> {
     this.#checkOpen();
     checkBelongs(this.#context, aggregate[internals].definition);
-    return typed(await saveAggregate(this.#context, aggregate, options));
+    return typed(withToken(await saveAggregate(this.#context, aggregate, options), this.#context));
   }
 
   /**
@@ -405,7 +406,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     options: ExecuteOptions<Meta> = {},
   ): Promise<ExecuteResult<never, never>> {
     this.#checkOpen();
-    return typed(await execute(this.#context, this.#actor(target, id, work), id, options));
+    return typed(withToken(await execute(this.#context, this.#actor(target, id, work), id, options), this.#context));
   }
 
   /**
@@ -441,10 +442,11 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     options: ExecuteWithRetryOptions<Meta, never, never> = {},
   ): Promise<ExecuteResult<never, never>> {
     this.#checkOpen();
-    const retrying = typed<ExecuteWithRetryOptions<unknown, unknown>>(options);
+    const all = typed<ExecuteWithRetryOptions<unknown, unknown>>(options);
     const actor = this.#actor(target, id, work);
-    if (options.exclusive === true) return typed(await this.#exclusive.execute(actor, id, retrying));
-    return typed(await executeWithRetry(this.#context, actor, id, retrying));
+    if (options.exclusive === true)
+      return typed(withToken(await this.#exclusive.execute(actor, id, all), this.#context));
+    return typed(withToken(await executeWithRetry(this.#context, actor, id, all), this.#context));
   }
 
   /** How far the log can be read now, and how far positions were handed out. */
@@ -537,9 +539,4 @@ export function createEventStore<C extends Categories = UntypedCategories, Meta 
   options: StoreOptions<C, Meta> = {},
 ): EventStore<C, Meta> {
   return new EventStore(storage, options);
-}
-
-/** A subscription waits for a database that is away. */
-function isTransient(error: unknown): boolean {
-  return error instanceof DatabaseUnavailableError;
 }

@@ -15,7 +15,7 @@ import type { Actor, Decision } from './actor.ts';
 import { prepareAppend, type PreparedAppend } from './append.ts';
 import type { StoredEvent } from './categories.ts';
 import { createCategoryRegistry } from './event-registry.ts';
-import { checkExpectation, type ExecuteContext, type ExecuteResult } from './execute.ts';
+import { checkExpectation, type ExecuteContext, type Executed } from './execute.ts';
 import { sendSurely, type ExecuteWithRetryOptions } from './execute-with-retry.ts';
 import { keyed, type KeyedOptions } from './keyed.ts';
 import { loadKnown, loadOn, type Known, type Loaded } from './load.ts';
@@ -31,7 +31,7 @@ interface Request {
   readonly options: Options;
   /** What was ambient where it was asked for. */
   readonly ambient: Metadata;
-  readonly resolve: (result: ExecuteResult<unknown>) => void;
+  readonly resolve: (result: Executed<unknown>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -80,7 +80,7 @@ export class ExclusiveStreams {
     this.#context = context;
   }
 
-  async execute(actor: Actor, id: string, options: Options): Promise<ExecuteResult<unknown>> {
+  async execute(actor: Actor, id: string, options: Options): Promise<Executed<unknown>> {
     if (options.tx !== undefined) {
       throw new InvalidArgumentError('tx', 'has no place in exclusive mode, which commits for several at once');
     }

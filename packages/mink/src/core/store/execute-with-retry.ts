@@ -14,7 +14,7 @@ import {
   remembered,
   type ExecuteContext,
   type ExecuteOptions,
-  type ExecuteResult,
+  type Executed,
 } from './execute.ts';
 import type { KeyedOptions } from './keyed.ts';
 import { signalIn, type LazySignalOptions } from './lazy-signal.ts';
@@ -63,7 +63,7 @@ export async function executeWithRetry(
   actor: Actor,
   id: string,
   options: ExecuteWithRetryOptions<unknown, unknown> & KeyedOptions & LazySignalOptions,
-): Promise<ExecuteResult<unknown>> {
+): Promise<Executed<unknown>> {
   const { fold } = actor;
   const tries = new Tries(options);
   const { replay, ...first } = await loadKnown(context, fold, id, options);

@@ -24,7 +24,16 @@ export interface ExecuteOptions<Meta>
 }
 
 /** What came of an `execute` or a `save`. */
-export interface ExecuteResult<State, Event = StoredEvent> {
+export interface ExecuteResult<State, Event = StoredEvent> extends Executed<State, Event> {
+  /**
+   * What a read is given, for it to see what was appended: see `waitFor` of projections. Undefined where nothing was decided.
+   * Opaque; not a part of the JSON of the result.
+   */
+  readonly token: string | undefined;
+}
+
+/** The same, before it leaves the store. */
+export interface Executed<State, Event = StoredEvent> {
   readonly streamName: string;
   /** The version after this; unchanged where nothing was decided. */
   readonly streamVersion: number;
@@ -44,7 +53,7 @@ export async function execute(
   actor: Actor,
   id: string,
   options: ExecuteOptions<unknown>,
-): Promise<ExecuteResult<unknown>> {
+): Promise<Executed<unknown>> {
   const { replay, ...known } = await loadKnown(context, actor.fold, id, options);
   checkExpectation(known.streamName, options.expectedVersion, known.streamVersion);
   const decision = await actor.decide(known);
@@ -53,7 +62,7 @@ export async function execute(
 }
 
 /** A result whose state is kept for later. */
-export function remembered<R extends ExecuteResult<unknown>>(
+export function remembered<R extends Executed<unknown>>(
   context: ExecuteContext,
   fold: AnyFold<unknown>,
   replay: Replay | undefined,
@@ -75,7 +84,7 @@ export async function saveAggregate(
   context: ExecuteContext,
   aggregate: AnyAggregate,
   options: ExecuteOptions<unknown>,
-): Promise<ExecuteResult<unknown>> {
+): Promise<Executed<unknown>> {
   const { id } = aggregate;
   return appendDecision(context, { fold: aggregate[internals].definition, id, decision: saveOf(aggregate) }, options);
 }
@@ -93,7 +102,7 @@ export async function appendDecision(
   { fold, id, decision }: Decided,
   options: ExecuteOptions<unknown> & KeyedOptions & LazySignalOptions,
   send = sendAppend,
-): Promise<ExecuteResult<unknown>> {
+): Promise<Executed<unknown>> {
   try {
     const name = streamName(fold.category, id);
     const { events, streamVersion: expectedVersion } = decision;

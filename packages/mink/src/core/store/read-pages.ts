@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LogRewoundError } from '../errors.ts';
+import { DatabaseUnavailableError, LogRewoundError } from '../errors.ts';
 import { readAhead, readOneByOne, type ReadPage } from './read-ahead.ts';
 import { plainSignal, storageCall, type AnySignal } from './lazy-signal.ts';
 import { untilAborted } from './signals.ts';
@@ -112,6 +112,11 @@ function endOf(storage: EventStorage, upTo: number, untilTime: number | undefine
   return untilTime === undefined ? upTo : storage.positionAt(new Date(untilTime), upTo);
 }
 
+/** Whether a database cannot be reached, and is worth asking again. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof DatabaseUnavailableError;
+}
+
 /** What {@link followLog} follows. */
 export interface FollowQuery {
   readonly after: number | 'end';
@@ -178,7 +183,7 @@ async function pause(failures: number, signal: AbortSignal): Promise<void> {
 }
 
 /** The end as an event, not as a bound: an event that was committed keeps its position over any restart. */
-async function lastVisible(storage: EventStorage): Promise<number> {
+export async function lastVisible(storage: EventStorage): Promise<number> {
   for (;;) {
     const bound = await storage.readBound();
     const page = await storage.readLogPage({

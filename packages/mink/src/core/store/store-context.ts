@@ -1,3 +1,4 @@
+import { tokenProperty } from '../projections/token.ts';
 import { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { SnapshotWriter, type SnapshotProblem } from '../snapshots/snapshot-writer.ts';
 import type { EventStorage } from '../storage/event-storage.ts';
@@ -29,6 +30,7 @@ export function storeContext<C extends Categories, Meta>(
     storage,
     categories,
     registry: categories === undefined ? createUntypedRegistry() : createRegistry(categories),
+    token: tokenProperty(storage),
     metadataSchema: metadata,
     maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
     pageSize: checkWhole('pageSize', options.pageSize ?? DEFAULT_PAGE_SIZE, 1),

@@ -72,6 +72,28 @@ export function listDeadLettersQuery(
   return { ...inSchema(schema, 'list_dead_letters', sql), values: [name, version, key, after, limit] };
 }
 
+/** The first event of each parked key between two positions: one look-up a key. */
+export function findDeadLettersQuery(
+  schema: SchemaName,
+  { name, version }: ProjectionId,
+  { after, upTo }: { readonly after: number; readonly upTo: number },
+): Statement {
+  const sql = `
+    select k.key, l.position
+    from :schema.parked_keys k
+      cross join lateral (
+        select l.position
+        from :schema.dead_letters l
+        where l.name = k.name and l.version = k.version and l.key = k.key and l.position > $3 and l.position <= $4
+        order by l.position
+        limit 1
+      ) l
+    where k.name = $1 and k.version = $2
+    order by k.key
+    limit 1000`;
+  return { ...inSchema(schema, 'find_dead_letters', sql), values: [name, version, after, upTo] };
+}
+
 /** Holds a parked key alone: no worker adds to it until the transaction ends. */
 export function holdParkedQuery(schema: SchemaName, { name, version }: ProjectionId, key: string): Statement {
   const sql = `

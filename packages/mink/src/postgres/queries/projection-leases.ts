@@ -28,7 +28,7 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
       insert into :schema.projection_workers as k (name, version, owner, expires_at)
       select s.name, s.version, $1, pg_catalog.clock_timestamp() + $2 * interval '1 millisecond'
       from sizes s
-      where s.partitions > 1
+      where s.partitions > 1 and not $9
       on conflict (name, version, owner) do update
       set expires_at = excluded.expires_at
     ),
@@ -37,7 +37,7 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
       where k.owner <> $1 and k.expires_at < pg_catalog.clock_timestamp() - interval '1 hour'
     ),
     shares as (
-      select s.name, s.version, pg_catalog.ceil(s.partitions::numeric / (1 + count(k.owner))) as share
+      select s.name, s.version, case when $9 then s.partitions else pg_catalog.ceil(s.partitions::numeric / (1 + count(k.owner))) end as share
       from sizes s
         left join :schema.projection_workers k
           on k.name = s.name and k.version = s.version and k.owner <> $1 and k.expires_at > pg_catalog.clock_timestamp()
@@ -92,7 +92,7 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
     where not exists (select from found f where f.name = h.name and f.version = h.version and f.from_slot = h.from_slot)
     union all
     select s.name, s.version, null, null, null, null, null from sizes s where s.partitions = 0`;
-  const { owner, duration, projections, held } = request;
+  const { owner, duration, projections, held, isPassing = false } = request;
   const values = [
     owner,
     duration,
@@ -102,6 +102,7 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
     held.map(({ version }) => version),
     held.map(({ partition }) => partition.from),
     held.map(({ epoch }) => epoch),
+    isPassing,
   ];
   return { ...inSchema(schema, 'lease_projections', sql), values };
 }

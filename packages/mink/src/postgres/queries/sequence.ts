@@ -7,6 +7,8 @@ export interface SequenceState {
   readonly lastDrawn: number;
   /** The highest position that is stored. */
   readonly highest: number;
+  /** Names the log; a restored one has the same. */
+  readonly storeId: string;
 }
 
 /**
@@ -17,16 +19,17 @@ export function sequenceStateQuery(schema: SchemaName): Statement {
   const sql = `
     select
       (select case when q.is_called then q.last_value else 0 end from :schema.global_position q),
-      (select coalesce(max(e.global_position), 0) from :schema.events e)`;
+      (select coalesce(max(e.global_position), 0) from :schema.events e),
+      (select m.store_id from :schema.meta m)`;
   return { ...inSchema(schema, 'sequence_state', sql), values: [] };
 }
 
 /** The state from its row. */
-export function toSequenceState([lastDrawn, highest]: Row): SequenceState {
-  return { lastDrawn: Number(lastDrawn), highest: Number(highest) };
+export function toSequenceState([lastDrawn, highest, storeId]: Row): SequenceState {
+  return { lastDrawn: Number(lastDrawn), highest: Number(highest), storeId: storeId ?? '' };
 }
 
 /** A sequence behind the log would hand out positions that readers have passed. */
-export function isBehind({ lastDrawn, highest }: SequenceState): boolean {
+export function isBehind({ lastDrawn, highest }: Omit<SequenceState, 'storeId'>): boolean {
   return lastDrawn < highest;
 }

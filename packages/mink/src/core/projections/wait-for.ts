@@ -1,0 +1,178 @@
+import { LogRewoundError } from '../errors.ts';
+import { KeyParkedError, ProjectionBehindError } from '../projection-errors.ts';
+import type { EventStorage, RecordedEvent } from '../storage/event-storage.ts';
+import type { EventRegistry } from '../store/event-registry.ts';
+import { checkWhole } from '../store/read-options.ts';
+import { partitionKey } from '../stream-name.ts';
+import type { AnyProjection } from './define-sql-projection.ts';
+import { newsOf } from './projection-news.ts';
+import type { Partition, ProjectionStorage, StoredProjection } from './projection-storage.ts';
+import { filterOf, WHOLE } from './projection-worker.ts';
+import { isWritten, parseToken, type Written } from './token.ts';
+
+/**
+ * What to wait for: an append's token, the result of an append, or a position of the log. Undefined, as the token of a command
+ * that changed nothing, is nothing to wait for.
+ */
+export type WriteToSee = string | number | { readonly token: string | undefined } | undefined;
+
+/** How long to wait. */
+export interface WaitOptions {
+  /**
+   * Milliseconds.
+   * @defaultValue 10_000
+   */
+  readonly timeout?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What waiting needs of a store. */
+export interface WaitContext {
+  readonly storage: EventStorage;
+  readonly readModels: ProjectionStorage;
+  readonly registry: EventRegistry;
+}
+
+const DEFAULT_TIMEOUT = 10_000;
+/** Milliseconds between two looks at what other processes do; doubles with each. */
+const PAUSE = { first: 1, most: 50 };
+const MAX_LAG = 10_000;
+const ANY = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
+
+/**
+ * Waits until projections have applied a write. Woken by what is applied in this process; what other processes apply is seen by
+ * looking. With `advance`, somebody who waits works, too: it is asked before each pause, and says whether it has got anywhere.
+ *
+ * Throws `ProjectionBehindError` when the time is over, `KeyParkedError` where an event of a token waits among the dead letters,
+ * and `LogRewoundError` where what was written is not in the log any more.
+ */
+export async function waitForWrite(
+  context: WaitContext,
+  target: WriteToSee,
+  options: WaitOptions & {
+    readonly projections: readonly AnyProjection[];
+    readonly advance?: ((projection: AnyProjection, position: number) => Promise<boolean>) | undefined;
+  },
+): Promise<void> {
+  const { projections, advance, timeout = DEFAULT_TIMEOUT, signal } = options;
+  const write = writeOf(context, target);
+  const end = performance.now() + checkWhole('timeout', timeout, 0);
+  signal?.throwIfAborted();
+  if (write === undefined) return;
+  const news = newsOf(context.readModels);
+  const isCommitted = await isInLog(context, write);
+  for (let pause = PAUSE.first; ; pause = Math.min(PAUSE.most, pause * 2)) {
+    const { count } = news;
+    const laggard = await findLaggard(context, projections, write);
+    if (laggard === undefined) break;
+    const left = end - performance.now();
+    if (left <= 0) throw await behindError(context, laggard, write.position);
+    const hasMoved = await advance?.(laggard, write.position);
+    signal?.throwIfAborted();
+    if (hasMoved !== true) await news.after(count, Math.min(pause, left), signal);
+    signal?.throwIfAborted();
+  }
+  // They have passed it, so it has been committed by now, or rolled back.
+  if (!isCommitted) await isInLog(context, write);
+  await checkNotParked(context, projections, write);
+}
+
+function writeOf({ storage }: WaitContext, target: WriteToSee): Written | undefined {
+  const given = typeof target === 'object' ? target.token : target;
+  if (given === undefined) return undefined;
+  if (typeof given === 'string') return parseToken(given, storage.storeId);
+  const position = checkWhole('position', given, 0);
+  return { first: position, position, store: '', event: '', slots: undefined };
+}
+
+/**
+ * Whether what was written can be seen; not yet, where its transaction is open. Throws `LogRewoundError` where it never will.
+ */
+async function isInLog({ storage }: WaitContext, write: Written): Promise<boolean> {
+  const { position, event } = write;
+  const isThere = async (): Promise<boolean | undefined> => {
+    const [found] = await eventsBetween(storage, position - 1, position);
+    return found === undefined ? undefined : isWritten(write, found.id);
+  };
+  if (event !== '' && (await isThere()) === true) return true;
+  const bound = await storage.readBound();
+  if (position > bound.head) throw new LogRewoundError(position, bound.head);
+  if (event === '') return true;
+  const isNow = await isThere();
+  if (isNow === false || (isNow === undefined && position <= bound.position)) {
+    throw new LogRewoundError(position, bound.head);
+  }
+  return isNow === true;
+}
+
+async function eventsBetween(storage: EventStorage, after: number, upTo: number): Promise<readonly RecordedEvent[]> {
+  const query = { after, upTo, filter: ANY, direction: 'forwards' as const, limit: 1 };
+  return (await storage.readLogPage(query)).events;
+}
+
+/** The first that has not applied everything of a write. What it does not read, it need not have passed. */
+async function findLaggard(
+  { readModels, registry }: WaitContext,
+  projections: readonly AnyProjection[],
+  write: Written,
+): Promise<AnyProjection | undefined> {
+  const stored = await readModels.listProjections();
+  for (const projection of projections) {
+    for (const { position: after, ...partition } of concerned(stored, projection, write)) {
+      const filter = filterOf(registry, projection, partition);
+      const { events } = await readModels.measureLag({ after, upTo: write.position, filter, limit: 1 });
+      if (events > 0) return projection;
+    }
+  }
+  return undefined;
+}
+
+/** The partitions that the write is of, and that are not there yet. */
+function concerned(
+  stored: readonly StoredProjection[],
+  projection: AnyProjection,
+  { position, slots }: Pick<Written, 'position' | 'slots'>,
+): readonly (Partition & { readonly position: number })[] {
+  const partitions = find(stored, projection)?.partitions ?? [{ ...WHOLE, position: 0 }];
+  // Where keys are not streams, the token does not say whose its events are.
+  const isOfWrite = ({ from, to }: Partition): boolean =>
+    projection.hasOwnKeys || slots === undefined || [...slots].some((slot) => slot >= from && slot < to);
+  return partitions
+    .filter((partition) => partition.position < position && isOfWrite(partition))
+    .map(({ from, to, position: at }) => ({ from, to, position: at }));
+}
+
+function find(stored: readonly StoredProjection[], { name, version }: AnyProjection): StoredProjection | undefined {
+  return stored.find((it) => it.name === name && it.version === version);
+}
+
+/** Who is behind, by how much, and why. */
+export async function behindError(
+  { storage, readModels, registry }: WaitContext,
+  projection: AnyProjection,
+  wanted: number,
+): Promise<ProjectionBehindError> {
+  const [all, feed] = await Promise.all([readModels.listProjections(), storage.feedStatus()]);
+  const { position = 0, state = 'stopped', error } = find(all, projection) ?? {};
+  const range = { after: position, upTo: wanted, filter: filterOf(registry, projection), limit: MAX_LAG };
+  const { events: lagEvents } = await readModels.measureLag(range);
+  const heldBy = feed.position < wanted ? feed.heldBy[0]?.pid : undefined;
+  return new ProjectionBehindError(projection.name, { position, wanted, lagEvents, state, error, heldBy });
+}
+
+/** Events that wait for a parked key are no read model. */
+async function checkNotParked(
+  { storage, readModels }: WaitContext,
+  projections: readonly AnyProjection[],
+  { first, position, event, slots }: Written,
+): Promise<void> {
+  if (event === '') return;
+  for (const projection of projections) {
+    const letters = await readModels.findDeadLetters(projection, { after: first - 1, upTo: position });
+    for (const letter of letters) {
+      const [found] = await eventsBetween(storage, letter.position - 1, letter.position);
+      if (found === undefined || slots?.has(partitionKey(found.streamName)) === false) continue;
+      throw new KeyParkedError(projection, letter);
+    }
+  }
+}
