@@ -16,6 +16,7 @@ interface Rule {
 const library: Readonly<Record<string, Rule>> = {
   core: { folders: [], packages: [] },
   cache: { folders: ['core'], packages: [/^lru-cache$/u] },
+  http: { folders: ['core'], packages: [] },
   memory: { folders: ['core'], packages: [] },
   testing: { folders: ['core', 'memory'], packages: [] },
   postgres: { folders: ['core'], packages: [/^pg$/u] },

@@ -39,6 +39,7 @@ const names = { mink: 'ConcurrencyConflictError, defineDecider, defineEvents', '
 const entries = {
   ...names,
   'mink/cache': 'createStateCache',
+  'mink/http': 'writeToken',
   'mink/postgres': 'createPostgresStore',
   'mink/testing': 'given',
   zod: 'z',

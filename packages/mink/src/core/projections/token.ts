@@ -22,8 +22,8 @@ export type WrittenStreams = readonly {
 }[];
 
 /**
- * One byte for the version of the format, 6 for each of store, event, position and length, then two for each partition. The ids
- * are cut to what tells them apart by accident: a token keeps mistakes out, and no attackers.
+ * One byte for the version of the format and the number of partitions, 6 for each of store, event, position and length, two for each
+ * partition. The ids are cut to what tells them apart by accident: a token keeps mistakes out, and no attackers.
  */
 const FORMAT = 1;
 const ID_BYTES = 6;
@@ -35,12 +35,11 @@ function tokenOf(storeId: string | undefined, position: number, streams: Written
   const written = streams.filter(({ events }) => events.length > 0);
   const events = written.flatMap((stream) => stream.events);
   const first = events.reduce((least, { globalPosition }) => Math.min(least, globalPosition), position);
-  // None of a repeat whose types are dropped by now.
   const last = events.find(({ globalPosition }) => globalPosition === position);
   const all = new Set(written.map(({ streamName }) => partitionKey(streamName)));
   const slots = all.size > MAX_SLOTS ? [] : [...all];
   const bytes = Buffer.alloc(HEAD_BYTES + 2 * slots.length);
-  bytes.writeUInt8(FORMAT, 0);
+  bytes.writeUInt8(FORMAT * 16 + slots.length, 0);
   bytes.write(endOf(storeId ?? ''), 1, 'hex');
   bytes.write(endOf(last?.id ?? ''), 1 + ID_BYTES, 'hex');
   bytes.writeUIntBE(position, 1 + 2 * ID_BYTES, 6);
@@ -53,8 +52,13 @@ function tokenOf(storeId: string | undefined, position: number, streams: Written
 export function parseToken(token: string, storeId?: string): Written {
   if (typeof token !== 'string' || token.length > 100) throw new InvalidTokenError('it is not one');
   const bytes = Buffer.from(token, 'base64url');
-  const slotBytes = bytes.length - HEAD_BYTES;
-  if (bytes.toString('base64url') !== token || bytes[0] !== FORMAT || slotBytes < 0 || slotBytes % 2 === 1) {
+  const [begin = 0] = bytes;
+  const count = begin % 16;
+  if (
+    bytes.toString('base64url') !== token ||
+    begin - count !== FORMAT * 16 ||
+    bytes.length !== HEAD_BYTES + 2 * count
+  ) {
     throw new InvalidTokenError('it is not one, or of a later version of mink');
   }
   const store = idAt(bytes, 1);
@@ -64,7 +68,7 @@ export function parseToken(token: string, storeId?: string): Written {
   const position = bytes.readUIntBE(1 + 2 * ID_BYTES, 6);
   const first = position - bytes.readUIntBE(7 + 2 * ID_BYTES, 6);
   if (first < 1) throw new InvalidTokenError('its positions are none');
-  const slots = Array.from({ length: slotBytes / 2 }, (_, index) => bytes.readUInt16BE(HEAD_BYTES + 2 * index));
+  const slots = Array.from({ length: count }, (_, index) => bytes.readUInt16BE(HEAD_BYTES + 2 * index));
   const event = idAt(bytes, 1 + ID_BYTES);
   return { first, position, store, event, slots: slots.length === 0 ? undefined : new Set(slots) };
 }
