@@ -4,7 +4,8 @@ import { DatabaseUnavailableError } from '../errors.ts';
 import { defineEvents } from '../events/define-events.ts';
 import { payload } from '../events/event-schema.ts';
 import { createEventStore } from '../store/event-store.ts';
-import { defineProjection, documents } from './define-projection.ts';
+import { defineProjection } from './define-projection.ts';
+import { documents } from './read-model.ts';
 import { createLiveProjection } from './live-projection.ts';
 
 const cartEvents = defineEvents({ ItemAdded: payload<{ sku: string }>(), Cleared: payload<null>() });
