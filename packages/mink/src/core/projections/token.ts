@@ -73,13 +73,8 @@ export function parseToken(token: string, storeId?: string): Written {
   return { first, position, store, event, slots: slots.length === 0 ? undefined : new Set(slots) };
 }
 
-/** Whether this is the event that a token was made with. */
-export function isWritten({ event }: Written, id: string): boolean {
-  return event === '' || event === endOf(id);
-}
-
-/** The end of a UUID, where it is random, as hexadecimal digits. */
-function endOf(id: string): string {
+/** What a token keeps of a UUID: its end, where it is random, as hexadecimal digits. */
+export function endOf(id: string): string {
   return id.toLowerCase().slice(-2 * ID_BYTES);
 }
 

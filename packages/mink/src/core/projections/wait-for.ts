@@ -8,7 +8,7 @@ import type { AnyProjection } from './define-sql-projection.ts';
 import { newsOf } from './projection-news.ts';
 import type { Partition, ProjectionStorage, StoredProjection } from './projection-storage.ts';
 import { filterOf, WHOLE } from './projection-worker.ts';
-import { isWritten, parseToken, type Written } from './token.ts';
+import { endOf, parseToken, type Written } from './token.ts';
 
 /**
  * What to wait for: an append's token, the result of an append, or a position of the log. Undefined, as the token of a command
@@ -60,20 +60,19 @@ export async function waitForWrite(
   signal?.throwIfAborted();
   if (write === undefined) return;
   const news = newsOf(context.readModels);
-  const isCommitted = await isInLog(context, write);
+  let isCommitted = false;
   for (let pause = PAUSE.first; ; pause = Math.min(PAUSE.most, pause * 2)) {
     const { count } = news;
-    const laggard = await findLaggard(context, projections, write);
+    isCommitted ||= await isInLog(context, write);
+    const laggard = isCommitted ? await findLaggard(context, projections, write) : projections[0];
     if (laggard === undefined) break;
     const left = end - performance.now();
     if (left <= 0) throw await behindError(context, laggard, write.position);
-    const hasMoved = await advance?.(laggard, write.position);
+    const hasMoved = isCommitted && (await advance?.(laggard, write.position)) === true;
     signal?.throwIfAborted();
-    if (hasMoved !== true) await news.after(count, Math.min(pause, left), signal);
+    if (!hasMoved) await news.after(count, Math.min(pause, left), signal);
     signal?.throwIfAborted();
   }
-  // They have passed it, so it has been committed by now, or rolled back.
-  if (!isCommitted) await isInLog(context, write);
   await checkNotParked(context, projections, write);
 }
 
@@ -86,28 +85,31 @@ function writeOf({ storage }: WaitContext, target: WriteToSee): Written | undefi
 }
 
 /**
- * Whether what was written can be seen; not yet, where its transaction is open. Throws `LogRewoundError` where it never will.
+ * Whether what was written is there to be read: with a position, everything up to it; with a token, its events. Not yet, where a
+ * transaction is open. Throws `LogRewoundError` where it never will be.
  */
-async function isInLog({ storage }: WaitContext, write: Written): Promise<boolean> {
-  const { position, event } = write;
-  const isThere = async (): Promise<boolean | undefined> => {
-    const [found] = await eventsBetween(storage, position - 1, position);
-    return found === undefined ? undefined : isWritten(write, found.id);
-  };
-  if (event !== '' && (await isThere()) === true) return true;
+async function isInLog({ storage }: WaitContext, { position, event }: Written): Promise<boolean> {
+  if (event !== '' && (await idAt(storage, position)) === event) return true;
   const bound = await storage.readBound();
   if (position > bound.head) throw new LogRewoundError(position, bound.head);
-  if (event === '') return true;
-  const isNow = await isThere();
-  if (isNow === false || (isNow === undefined && position <= bound.position)) {
-    throw new LogRewoundError(position, bound.head);
-  }
-  return isNow === true;
+  if (event === '') return position <= bound.position;
+  // Once more: it may have come before the bound.
+  const now = await idAt(storage, position);
+  if (now === event) return true;
+  if (now !== undefined || position <= bound.position) throw new LogRewoundError(position, bound.head);
+  return false;
 }
 
-async function eventsBetween(storage: EventStorage, after: number, upTo: number): Promise<readonly RecordedEvent[]> {
-  const query = { after, upTo, filter: ANY, direction: 'forwards' as const, limit: 1 };
-  return (await storage.readLogPage(query)).events;
+/** What a token keeps of the id of the event at a position. */
+async function idAt(storage: EventStorage, position: number): Promise<string | undefined> {
+  const event = await eventAt(storage, position);
+  return event === undefined ? undefined : endOf(event.id);
+}
+
+async function eventAt(storage: EventStorage, position: number): Promise<RecordedEvent | undefined> {
+  const range = { after: position - 1, upTo: position, direction: 'forwards' as const, limit: 1 };
+  const { events } = await storage.readLogPage({ ...range, filter: ANY });
+  return events[0];
 }
 
 /** The first that has not applied everything of a write. What it does not read, it need not have passed. */
@@ -170,7 +172,7 @@ async function checkNotParked(
   for (const projection of projections) {
     const letters = await readModels.findDeadLetters(projection, { after: first - 1, upTo: position });
     for (const letter of letters) {
-      const [found] = await eventsBetween(storage, letter.position - 1, letter.position);
+      const found = await eventAt(storage, letter.position);
       if (found === undefined || slots?.has(partitionKey(found.streamName)) === false) continue;
       throw new KeyParkedError(projection, letter);
     }
