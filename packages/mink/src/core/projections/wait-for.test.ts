@@ -49,6 +49,9 @@ describe('a wait for a write', () => {
     const { token } = await store.append('Cart-2', [add('b')]);
     expect(await carts.list({ afterWrite: token }).toArray()).toHaveLength(2);
     expect(await carts.list({ afterWrite: token, after: 'Cart-1' }).toArray()).toHaveLength(1);
+    const { token: third } = await store.append('Cart-3', [add('c')]);
+    expect((await carts.find({ afterWrite: third })).items).toHaveLength(3);
+    expect(await carts.count({ afterWrite: await store.append('Cart-4', [add('d')]) })).toBe(4);
   });
 
   test('is over at once for a write that the projection does not read, and for none', async () => {
