@@ -13,7 +13,7 @@ import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { parseText, wholeFrom } from '../option-values.ts';
 import { Table } from '../table.ts';
-import { findProjection } from './projections.ts';
+import { findProjection } from './find-projection.ts';
 
 interface KeyOptions extends GlobalOptions {
   readonly of?: number | undefined;

@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import { createProjectionEngine, type ProjectionStatus, type StoredProjection } from 'mink';
 import type { Context, GlobalOptions } from '../context.ts';
 import { withProjections, withStore } from '../database.ts';
-import { UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { wholeFrom } from '../option-values.ts';
-import type { ReadableStore } from '../readable-store.ts';
 import { Table } from '../table.ts';
+import { findProjection } from './find-projection.ts';
+import { addProjectionsShowCommand } from './projections-show.ts';
 
 interface VersionOptions extends GlobalOptions {
   readonly of?: number | undefined;
@@ -17,6 +17,8 @@ const HELP = `
 Examples:
   mink projections list                 how far each has come, and who works on it
   mink projections status               … and how far it is behind; needs "projections" of the config file
+  mink projections show cart-summary    what it keeps; with a key, only what is kept under it
+  mink projections show cart-summary Cart-1 --at-time 2026-01-31T10:00:00Z    … as it was then, made of the log
   mink projections pause cart-summary   stop it, wherever it runs, until it is resumed
   mink projections reset cart-summary   empty its read model and apply the log to it again
 
@@ -26,7 +28,7 @@ A projection is named with its version where it has more than one: --of 2.
 export function addProjectionsCommand(program: Command, context: Context): void {
   const group = program
     .command('projections')
-    .description('how read models are doing; pause, resume and reset them')
+    .description('how read models are doing, and what they hold; pause, resume and reset them')
     .addHelpText('after', HELP);
   group
     .command('list')
@@ -36,6 +38,7 @@ export function addProjectionsCommand(program: Command, context: Context): void 
     .command('status')
     .description('how far the projections of the config file are behind')
     .action((_options, command: Command) => status(context, command.optsWithGlobals()));
+  addProjectionsShowCommand(group, context);
   const add = (verb: 'pause' | 'resume' | 'reset', description: string): void => {
     group
       .command(verb)
@@ -138,24 +141,4 @@ async function change(
     if (options.json === true) await stdout.line(jsonText({ ...projection, done }));
     else await stdout.line(`${projection.name} version ${projection.version}: ${done}`);
   });
-}
-
-/** The one of this name, and of this version if one is given. */
-export async function findProjection(
-  store: Pick<ReadableStore, 'projections'>,
-  name: string,
-  version: number | undefined,
-): Promise<{ readonly name: string; readonly version: number }> {
-  const all = await store.projections.list();
-  const found = all.filter((it) => it.name === name && (version === undefined || it.version === version));
-  const [only, another] = found;
-  if (only === undefined) {
-    const known = all.map((it) => `${it.name} version ${it.version}`).join(', ');
-    throw new UsageError(`There is no such projection, only: ${known === '' ? 'none' : known}.`);
-  }
-  if (another !== undefined) {
-    const versions = found.map((it) => it.version).join(', ');
-    throw new UsageError(`"${name}" has the versions ${versions}. Say which one: --of ${only.version}.`);
-  }
-  return { name, version: only.version };
 }
