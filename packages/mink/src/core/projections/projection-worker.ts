@@ -9,7 +9,14 @@ import { PARTITIONS, partitionKey } from '../stream-name.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { BatchFailedError, createApplier, type Applier, type Parking } from './projection-applier.ts';
 import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
-import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
+import type {
+  CommitOutcome,
+  Lease,
+  NewDeadLetter,
+  Partition,
+  ProjectionStorage,
+  WorkerState,
+} from './projection-storage.ts';
 
 /** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
 export type Classification = 'transient' | 'retry' | 'permanent';
@@ -36,8 +43,8 @@ export interface WorkerContext {
   readonly handlerTimeout: number;
 }
 
-/** Why a worker has ended. */
-export type WorkerEnd = 'stopped' | 'lost' | 'faulted';
+/** Why a worker has ended. `held`: it is where it waits for the partitions that it is merged with. */
+export type WorkerEnd = 'stopped' | 'lost' | 'faulted' | 'held';
 
 const MAX_BACKOFF = 30_000;
 
@@ -109,8 +116,10 @@ export class ProjectionWorker {
 
   async #follow(): Promise<WorkerEnd> {
     const { storage, registry, batchSize } = this.#context;
+    const { position: after, holdAt } = this.#lease;
     const query = {
-      after: this.#lease.position,
+      after,
+      upTo: holdAt,
       filter: filterOf(registry, this.#projection, this.#lease.partition),
       pageSize: batchSize,
       signal: this.#signal,
@@ -120,7 +129,16 @@ export class ProjectionWorker {
       if ((await this.#applyPage(page)) === 'lost') return 'lost';
       if (this.#attempts > 0) await this.#recovered();
     }
-    return 'stopped';
+    return holdAt === undefined ? 'stopped' : this.#hold(holdAt);
+  }
+
+  /** What it has passed last need not be the last that it has seen. */
+  async #hold(to: number): Promise<WorkerEnd> {
+    const { readModels, leaseDuration: duration } = this.#context;
+    const nothing = { events: 0, deadLetters: [], digests: [], table: undefined, writes: [] };
+    if (this.#lease.position === to) return 'held';
+    const outcome = await readModels.commitProjection({ ...nothing, lease: this.#lease, to, duration });
+    return outcome === 'stored' ? 'held' : 'lost';
   }
 
   /** After an `unparked` in the middle of a page, its beginning may be stored: what is left is applied again. */
@@ -205,11 +223,11 @@ export class ProjectionWorker {
   async #recovered(): Promise<void> {
     this.#attempts = 0;
     this.#parking = undefined;
-    await this.#report(undefined, 'running');
+    await this.#report(undefined, 'working');
   }
 
   /** For people: it keeps nothing from going on when it cannot be told. */
-  async #report(error: unknown, state: 'running' | 'retrying' | 'faulted'): Promise<void> {
+  async #report(error: unknown, state: WorkerState): Promise<void> {
     const report = { state, error: error === undefined ? undefined : messageOf(error), attempts: this.#attempts };
     try {
       await this.#context.readModels.reportProjection(this.#lease, report);

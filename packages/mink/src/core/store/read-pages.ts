@@ -115,6 +115,11 @@ function endOf(storage: EventStorage, upTo: number, untilTime: number | undefine
 /** What {@link followLog} follows. */
 export interface FollowQuery {
   readonly after: number | 'end';
+  /**
+   * Where it ends, once everything up to there is visible.
+   * @defaultValue nowhere
+   */
+  readonly upTo?: number | undefined;
   readonly filter: LogFilter;
   readonly pageSize: number;
   readonly signal: AbortSignal;
@@ -123,7 +128,7 @@ export interface FollowQuery {
 }
 
 /**
- * The log from a position on, for ever: catches up, then follows.
+ * The log from a position on, for ever or up to another: catches up, then follows.
  *
  * Where nothing matches the filter, the cursor moves with the bound, so that a poll looks at new positions only. The
  * cursor falls back to the last event really read when the server was restarted: positions of rolled-back appends may
@@ -133,7 +138,7 @@ export async function* followLog(
   storage: EventStorage,
   query: FollowQuery,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
-  const { signal } = query;
+  const { signal, upTo = Infinity } = query;
   // Not waitForBound, which waits for a database that is away: a wrong URL should be an error, not a long silence.
   let bound = await untilAborted(storage.readBound(), signal);
   let lastRead = query.after === 'end' ? await untilAborted(lastVisible(storage), signal) : query.after;
@@ -144,7 +149,7 @@ export async function* followLog(
     try {
       const pages = logPages(
         storage,
-        { after: cursor, upTo: bound.position, filter: query.filter, direction: 'forwards' },
+        { after: cursor, upTo: Math.min(bound.position, upTo), filter: query.filter, direction: 'forwards' },
         { limit: undefined, pageSize: query.pageSize, signal, incarnation: bound.incarnation },
       );
       for await (const page of pages) {
@@ -154,6 +159,7 @@ export async function* followLog(
         failures = 0;
       }
       cursor = Math.max(cursor, bound.position);
+      if (cursor >= upTo) return;
       failures = 0;
     } catch (error) {
       if (!(error instanceof IncarnationChanged || query.isTransient(error))) throw error;
