@@ -174,6 +174,19 @@ export class DeadLettersLeftError extends MinkError {
   }
 }
 
+/** What was applied to a read model is not what the log says. */
+export class AppliedWrongError extends MinkError {
+  readonly code = 'APPLIED_WRONG';
+  readonly projection: string;
+
+  constructor(projection: string) {
+    super(
+      `What was applied to "${projection}" is not what the log says, or its code has changed without a new version. Make it anew with "mink projections reset ${projection}".`,
+    );
+    this.projection = projection;
+  }
+}
+
 /** The development server ended on its own. */
 export class DevServerStoppedError extends MinkError {
   readonly code = 'DEV_SERVER_STOPPED';

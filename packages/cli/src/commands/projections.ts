@@ -1,10 +1,19 @@
 import type { Command } from 'commander';
-import { createProjectionEngine, type ProjectionStatus, type StoredProjection } from 'mink';
+import {
+  createProjectionEngine,
+  type ProjectionStatus,
+  type StoredProjection,
+  type Verification,
+  type VerifyProgress,
+} from 'mink';
 import type { Context, GlobalOptions } from '../context.ts';
 import { withProjections, withStore } from '../database.ts';
+import { AppliedWrongError, UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { wholeFrom } from '../option-values.ts';
+import { progressOf } from '../progress.ts';
+import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
 import { addProjectionsShowCommand } from './projections-show.ts';
@@ -21,6 +30,8 @@ Examples:
   mink projections show cart-summary Cart-1 --at-time 2026-01-31T10:00:00Z    … as it was then, made of the log
   mink projections pause cart-summary   stop it, wherever it runs, until it is resumed
   mink projections reset cart-summary   empty its read model and apply the log to it again
+  mink projections partition cart-summary 4   work on it in four parts, in one process or in several
+  mink projections verify cart-summary  prove that every event was applied once; exit code 1 if not
 
 A projection is named with its version where it has more than one: --of 2.
 `;
@@ -28,7 +39,7 @@ A projection is named with its version where it has more than one: --of 2.
 export function addProjectionsCommand(program: Command, context: Context): void {
   const group = program
     .command('projections')
-    .description('how read models are doing, and what they hold; pause, resume and reset them')
+    .description('how read models are doing, and what they hold; pause, resume, reset, partition and verify them')
     .addHelpText('after', HELP);
   group
     .command('list')
@@ -48,8 +59,23 @@ export function addProjectionsCommand(program: Command, context: Context): void 
       .action((name: string, _options, command: Command) => change(context, command.optsWithGlobals(), { verb, name }));
   };
   add('pause', 'stop a projection, wherever it runs, until it is resumed');
-  add('resume', 'let a paused projection go on');
+  add('resume', 'let a paused or faulted projection go on');
   add('reset', 'empty the read model, and apply the log to it from the beginning');
+  group
+    .command('partition')
+    .description('change in how many parts a projection is worked on, while it runs')
+    .argument('<name>', 'name of the projection')
+    .argument('<count>', 'from 1 to 64', wholeFrom(1))
+    .option('--of <version>', 'its version, where it has more than one', wholeFrom(1))
+    .action((name: string, count: number, _options, command: Command) =>
+      partition(context, command.optsWithGlobals(), { name, count }),
+    );
+  group
+    .command('verify')
+    .description('prove that every event was applied once, waits, or was given up')
+    .argument('<name>', 'name of the projection; needs "projections" of the config file')
+    .option('--of <version>', 'its version, where it has more than one', wholeFrom(1))
+    .action((name: string, _options, command: Command) => verify(context, command.optsWithGlobals(), name));
 }
 
 async function list(context: Context, options: GlobalOptions): Promise<void> {
@@ -141,4 +167,48 @@ async function change(
     if (options.json === true) await stdout.line(jsonText({ ...projection, done }));
     else await stdout.line(`${projection.name} version ${projection.version}: ${done}`);
   });
+}
+
+async function partition(
+  context: Context,
+  options: VersionOptions,
+  { name, count }: { readonly name: string; readonly count: number },
+): Promise<void> {
+  const { stdout, signal } = context;
+  await withStore(context, options, async (store) => {
+    const projection = await interruptible(findProjection(store, name, options.of), signal);
+    const { partitions, wanted } = await interruptible(store.projections.partition(projection, count), signal);
+    if (options.json === true) {
+      await stdout.line(jsonText({ ...projection, partitions, wanted }));
+      return;
+    }
+    const rest = partitions === wanted ? '' : `, and ${wanted} as soon as those that are merged are equally far`;
+    await stdout.line(`${projection.name} version ${projection.version}: ${counted(partitions, 'partition')}${rest}`);
+  });
+}
+
+async function verify(context: Context, options: VersionOptions, name: string): Promise<void> {
+  const { stdout, signal } = context;
+  await withProjections(context, options, async (store, projections) => {
+    const id = await interruptible(findProjection(store, name, options.of), signal);
+    const projection = projections.find((it) => it.name === id.name && it.version === id.version);
+    if (projection === undefined) {
+      throw new UsageError(`The config file exports no projection "${id.name}" version ${id.version}.`);
+    }
+    const onProgress = progressOf(context, options, ({ position, upTo }: VerifyProgress) => `${position} of ${upTo}`);
+    const found = await interruptible(store.projections.verify(projection, { signal, onProgress }), signal);
+    if (options.json === true) await stdout.line(jsonText({ ...id, ...found }));
+    else await stdout.line(`${id.name} version ${id.version}: ${verdict(found)}`);
+    if (!found.ok) throw new AppliedWrongError(id.name);
+  });
+}
+
+function verdict({ events, pairs, parked, discarded, first }: Verification): string {
+  if (first === undefined) {
+    return `${counted(events, 'event')}, applied ${pairs} times as they should, ${parked} parked, ${discarded} discarded`;
+  }
+  const { kind, position, from, to } = first;
+  const where = position === undefined ? `between position ${from} and ${to}` : `at position ${position}`;
+  if (kind === 'unknown') return `wrong ${where}`;
+  return `${first.pairs} ${kind}, the first ${where}`;
 }

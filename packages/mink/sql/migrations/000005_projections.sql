@@ -21,6 +21,8 @@ create table :schema.projections (
   -- What its tables are: they can be emptied, compared and dropped without its code.
   tables json not null,
   is_paused boolean not null default false,
+  -- In how many partitions it is to run: there are more until those that are to be merged are equally far.
+  wanted_partitions int not null default 1 check (wanted_partitions between 1 and 64),
   created_at timestamptz not null default pg_catalog.clock_timestamp(),
   primary key (name, version)
 );
@@ -48,9 +50,13 @@ create table :schema.projection_partitions (
   events bigint not null default 0,
   owner text,
   expires_at timestamptz not null default '-infinity',
-  state text not null default 'running' check (state in ('running', 'retrying', 'faulted')),
+  -- Where it waits for those that it is to be merged with: nobody takes it further.
+  hold_at bigint check (hold_at >= position),
+  state text not null default 'working' check (state in ('working', 'retrying', 'faulted')),
   error text,
   attempts int not null default 0,
+  -- Owners that have failed here since it last moved: they do not take it again.
+  faulted_by text[] not null default '{}',
   moved_at timestamptz not null default pg_catalog.clock_timestamp(),
   primary key (name, version, from_slot),
   foreign key (name, version) references :schema.projections on delete cascade,
@@ -124,5 +130,7 @@ create table :schema.discarded_letters (
   reason text not null check (reason <> ''),
   discarded_by text not null default current_user,
   discarded_at timestamptz not null,
+  -- A reset has applied it again since, or will.
+  is_outdated boolean not null default false,
   primary key (name, version, key, position)
 );

@@ -98,6 +98,7 @@ export type {
   SqlProjectionDefinition,
   SqlTableDefinition,
 } from './projections/define-sql-projection.ts';
+export { arrangePartitions, equalRanges, type ArrangedPartition } from './projections/arrange-partitions.ts';
 export type { Digest } from './projections/digest.ts';
 export { ofPartitions } from './projections/of-partitions.ts';
 export { documents, table } from './projections/read-model.ts';
@@ -122,7 +123,8 @@ export { ProjectedDocuments } from './projections/projected-documents.ts';
 export { parseToken } from './projections/token.ts';
 export type { WaitOptions, WriteToSee } from './projections/wait-for.ts';
 export type { StoreProjections } from './projections/store-projections.ts';
-export type { ProjectionStatus } from './projections/projection-status.ts';
+export type { ProjectionCondition, ProjectionStatus } from './projections/projection-status.ts';
+export type { AppliedDifference, Verification, VerifyOptions, VerifyProgress } from './projections/verify-applied.ts';
 export type * from './projections/projection-storage.ts';
 export type {
   Condition,

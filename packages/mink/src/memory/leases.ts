@@ -9,10 +9,11 @@ export function leaseAll(
 ): Pick<LeaseAnswer, 'leases' | 'spare'> {
   const leases: Lease[] = [];
   const spare: Lease[] = [];
+  const { owner } = request;
   for (const kept of projections) {
     const own = leaseOne(kept, request, now);
     leases.push(...own);
-    if (request.isPassing !== true) spare.push(...own.slice(shareOf(kept, now)));
+    if (request.isPassing !== true) spare.push(...own.slice(shareOf(kept, owner, now)));
   }
   return { leases, spare };
 }
@@ -22,7 +23,8 @@ function leaseOne(
   { owner, duration, held, isPassing = false }: LeaseRequest,
   now: number,
 ): readonly Lease[] {
-  if (!isPassing) kept.workers.set(owner, now + duration);
+  // Whoever shares something: one partition alone is nobody's share.
+  if (!isPassing && kept.partitions.length > 1) kept.workers.set(owner, now + duration);
   if (kept.isPaused) return [];
   const isHeld = (partition: KeptPartition): boolean =>
     partition.owner === owner &&
@@ -34,26 +36,39 @@ function leaseOne(
   const renewed = kept.partitions.filter(isHeld);
   // Its own, too, where it has lost track of it.
   const free = kept.partitions.filter((partition) => {
-    const isFree = partition.owner === undefined || partition.owner === owner || partition.expiresAt <= now;
-    return isFree && !renewed.includes(partition);
+    const { position, holdAt, expiresAt, faultedBy } = partition;
+    const isFree = partition.owner === undefined || partition.owner === owner || expiresAt <= now;
+    return isFree && position !== holdAt && !faultedBy.includes(owner) && !renewed.includes(partition);
   });
-  const taken = isPassing ? free : free.slice(0, Math.max(0, shareOf(kept, now) - renewed.length));
+  const taken = isPassing ? free : free.slice(0, Math.max(0, shareOf(kept, owner, now) - renewed.length));
   for (const partition of taken) {
-    Object.assign(partition, { owner, epoch: partition.epoch + 1, state: 'running', error: undefined });
+    Object.assign(partition, { owner, epoch: partition.epoch + 1, state: 'working', error: undefined });
   }
   const all = kept.partitions.filter((partition) => renewed.includes(partition) || taken.includes(partition));
   for (const partition of all) partition.expiresAt = now + duration;
-  return all.map(({ from, to, epoch, position }) => ({ ...kept.id, partition: { from, to }, epoch, position }));
+  return all.map(({ from, to, epoch, position, holdAt }) => {
+    return { ...kept.id, partition: { from, to }, epoch, position, holdAt };
+  });
 }
 
-/** How many partitions each of the processes that live may have. */
-function shareOf({ partitions, workers }: KeptProjection, now: number): number {
-  const alive = [...workers.values()].filter((expiresAt) => expiresAt > now).length;
-  return Math.ceil(partitions.length / Math.max(1, alive));
+/** How many partitions one of the processes that live may have: what is left when they are divided goes to the first of them. */
+function shareOf({ partitions, workers }: KeptProjection, owner: string, now: number): number {
+  const others = [...workers].filter(([name, expiresAt]) => name !== owner && expiresAt > now);
+  const before = others.filter(([name]) => name < owner).length;
+  const count = others.length + 1;
+  return Math.floor(partitions.length / count) + (before < partitions.length % count ? 1 : 0);
 }
 
 /** Lets a lease go that is still the owner's. */
 export function release(kept: KeptProjection | undefined, owner: string, lease: Lease): void {
   const partition = kept?.partitions.find(({ from }) => from === lease.partition.from);
   if (partition?.owner === owner && partition.epoch === lease.epoch) partition.owner = undefined;
+}
+
+/** Lets all go that is an owner's, and its share with it. */
+export function leave(kept: KeptProjection, owner: string): void {
+  kept.workers.delete(owner);
+  for (const partition of kept.partitions) {
+    if (partition.owner === owner) partition.owner = undefined;
+  }
 }

@@ -1,10 +1,14 @@
 import {
+  arrangePartitions,
+  equalRanges,
   ofPartitions,
-  PARTITIONS,
+  type AppliedState,
+  type ArrangedPartition,
   type BatchState,
   type CommitOutcome,
   type Condition,
   type Digest,
+  type KeyedPosition,
   type Lag,
   type LagQuery,
   type Lease,
@@ -16,6 +20,7 @@ import {
   type ParkedKey,
   type ParkedStep,
   type Partition,
+  type Partitioning,
   type ProjectionCommit,
   type ProjectionId,
   type ProjectionModel,
@@ -26,9 +31,10 @@ import {
   type StoredPartition,
   type StoredProjection,
   type StoredRow,
+  type WorkerState,
 } from '../core/index.ts';
 import { findRows, matches } from './find-rows.ts';
-import { leaseAll, release } from './leases.ts';
+import { leaseAll, leave, release } from './leases.ts';
 import { compareCodePoints } from './log-index.ts';
 
 /** How far the keys of some slots are. */
@@ -38,19 +44,24 @@ export interface KeptPartition extends Partition {
   events: number;
   owner: string | undefined;
   expiresAt: number;
-  state: 'running' | 'retrying' | 'faulted';
+  state: WorkerState;
   error: string | undefined;
   attempts: number;
   movedAt: number;
+  holdAt: number | undefined;
+  /** Who has failed here since it last moved. */
+  faultedBy: readonly string[];
 }
 
 /** A projection in memory. */
 export interface KeptProjection {
   readonly id: ProjectionId;
   isPaused: boolean;
+  wantedPartitions: number;
   partitions: KeptPartition[];
   readonly rows: Map<string, StoredRow>;
   readonly parked: Map<string, Parked>;
+  readonly discarded: KeyedPosition[];
   readonly digests: Map<number, { count: number; low: number; high: number }>;
   /** Processes that have code for it, and until when they are known to live. */
   readonly workers: Map<string, number>;
@@ -82,14 +93,16 @@ export class ReadModels implements ProjectionStorage {
     this.#readLog = readLog;
   }
 
-  async prepareProjection({ name, version }: ProjectionModel): Promise<void> {
+  async prepareProjection({ name, version, partitions = 1 }: ProjectionModel): Promise<void> {
     if (this.#find({ name, version }) !== undefined) return;
     this.#all.set(keyOf({ name, version }), {
       id: { name, version },
       isPaused: false,
-      partitions: [newPartition({ from: 0, to: PARTITIONS }, this.#now())],
+      wantedPartitions: partitions,
+      partitions: equalRanges(partitions).map((range) => newPartition(range, this.#now())),
       rows: new Map(),
       parked: new Map(),
+      discarded: [],
       digests: new Map(),
       workers: new Map(),
     });
@@ -100,11 +113,36 @@ export class ReadModels implements ProjectionStorage {
     const found = request.projections.map((id) => ({ id, kept: this.#find(id) }));
     const known = found.flatMap(({ kept }) => kept ?? []);
     const unknown = found.filter(({ kept }) => kept === undefined).map(({ id }) => id);
-    return { ...leaseAll(known, request, this.#now()), unknown };
+    const unsettled = known.filter(isUnsettled).map(({ id }) => id);
+    return { ...leaseAll(known, request, this.#now()), unknown, unsettled };
   }
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
     for (const lease of leases) release(this.#find(lease), owner, lease);
+  }
+
+  async leaveProjections(owner: string): Promise<void> {
+    for (const kept of this.#all.values()) leave(kept, owner);
+  }
+
+  async partitionProjection(id: ProjectionId, wanted?: number): Promise<Partitioning | undefined> {
+    const kept = this.#find(id);
+    if (kept === undefined) return undefined;
+    kept.wantedPartitions = wanted ?? kept.wantedPartitions;
+    const arranged = arrangePartitions(kept.partitions, kept.wantedPartitions);
+    kept.partitions = arranged.map((it) => kept.partitions.find((known) => known === it) ?? anew(it));
+    return { partitions: kept.partitions.length, wanted: kept.wantedPartitions };
+  }
+
+  async readApplied(id: ProjectionId): Promise<AppliedState | undefined> {
+    const kept = this.#find(id);
+    if (kept === undefined) return undefined;
+    return {
+      partitions: kept.partitions.map(({ from, to, position }) => ({ from, to, position })),
+      digests: Array.from(kept.digests, ([bucket, sum]) => ({ bucket, ...sum })),
+      parked: [...kept.parked].flatMap(([key, { positions }]) => positions.map((position) => ({ key, position }))),
+      discarded: [...kept.discarded],
+    };
   }
 
   async readRows(id: ProjectionId, keys: readonly string[]): Promise<readonly StoredRow[]> {
@@ -152,6 +190,7 @@ export class ReadModels implements ProjectionStorage {
       events: partition.events + events,
       movedAt: now,
       expiresAt: now + duration,
+      faultedBy: [],
     });
     for (const { key, row } of writes) {
       if (row === null) kept.rows.delete(key);
@@ -230,22 +269,26 @@ export class ReadModels implements ProjectionStorage {
 
   async discardParked(id: ProjectionId, { key }: { readonly key: string; readonly reason: string }): Promise<number> {
     const kept = this.#find(id);
-    const discarded = kept?.parked.get(key)?.positions.length ?? 0;
+    const positions = kept?.parked.get(key)?.positions ?? [];
+    kept?.discarded.push(...positions.map((position) => ({ key, position })));
     kept?.parked.delete(key);
-    return discarded;
+    return positions.length;
   }
 
   async reportProjection(
     lease: Lease,
-    report: Pick<StoredPartition, 'error' | 'attempts'> & { readonly state: 'running' | 'retrying' | 'faulted' },
+    report: Pick<StoredPartition, 'error' | 'attempts'> & { readonly state: WorkerState },
   ): Promise<void> {
     const partition = this.#find(lease)?.partitions.find(({ from }) => from === lease.partition.from);
-    if (partition?.epoch === lease.epoch) Object.assign(partition, report);
+    if (partition?.epoch !== lease.epoch) return;
+    Object.assign(partition, report);
+    if (report.state === 'faulted') partition.faultedBy = [...partition.faultedBy, partition.owner ?? ''];
   }
 
   async pauseProjection(id: ProjectionId, isPaused: boolean): Promise<boolean> {
     const kept = this.#find(id);
     if (kept === undefined) return false;
+    if (!isPaused) for (const partition of kept.partitions) partition.faultedBy = [];
     if (kept.isPaused === isPaused) return true;
     kept.isPaused = isPaused;
     // Whoever works on it finds that its lease is worth nothing any more.
@@ -256,9 +299,10 @@ export class ReadModels implements ProjectionStorage {
   async resetProjection(id: ProjectionId): Promise<boolean> {
     const kept = this.#find(id);
     if (kept === undefined) return false;
-    kept.partitions = kept.partitions.map(({ from, to, epoch }) => {
-      return { ...newPartition({ from, to }, this.#now()), epoch: epoch + 1 };
+    kept.partitions = kept.partitions.map(({ epoch, ...range }) => {
+      return { ...newPartition(range, this.#now()), epoch: epoch + 1 };
     });
+    kept.discarded.length = 0;
     kept.rows.clear();
     kept.parked.clear();
     kept.digests.clear();
@@ -276,6 +320,7 @@ export class ReadModels implements ProjectionStorage {
           ...ofPartitions(partitions),
           parkedKeys: kept.parked.size,
           isLive: this.#live.get(kept.id.name) === kept.id.version,
+          wantedPartitions: kept.wantedPartitions,
           partitions,
         };
       });
@@ -292,8 +337,18 @@ export class ReadModels implements ProjectionStorage {
 }
 
 function newPartition({ from, to }: Partition, movedAt: number): KeptPartition {
-  const nobody = { owner: undefined, expiresAt: 0, state: 'running' as const, error: undefined };
-  return { from, to, position: 0, epoch: 0, events: 0, attempts: 0, movedAt, ...nobody };
+  return anew({ from, to, position: 0, epoch: 0, events: 0, movedAt, holdAt: undefined });
+}
+
+/** A partition that nobody works on yet. */
+function anew({ from, to, position, epoch, events, movedAt, holdAt }: ArrangedPartition): KeptPartition {
+  const nobody = { owner: undefined, expiresAt: 0, state: 'working' as const, error: undefined, attempts: 0 };
+  return { from, to, position, epoch, events, movedAt, holdAt, ...nobody, faultedBy: [] };
+}
+
+/** Where partitions have still to be merged. */
+function isUnsettled({ partitions, wantedPartitions }: KeptProjection): boolean {
+  return partitions.length !== wantedPartitions;
 }
 
 function park(kept: KeptProjection, { key, position, error, attempts }: NewDeadLetter, now: number): void {
@@ -320,10 +375,11 @@ function addDigests(kept: KeptProjection, digests: readonly Digest[]): void {
 }
 
 function toStoredPartition(partition: KeptPartition, isPaused: boolean, now: number): StoredPartition {
-  const { from, to, position, epoch, events, error, attempts, movedAt, expiresAt, state } = partition;
+  const { from, to, position, epoch, events, error, attempts, movedAt, holdAt, expiresAt, state } = partition;
   const owner = expiresAt > now ? partition.owner : undefined;
-  const shown = isPaused ? 'paused' : owner === undefined && state !== 'faulted' ? 'stopped' : state;
-  return { from, to, position, epoch, events, state: shown, owner, error, attempts, movedAt };
+  const isLeft = owner === undefined && state !== 'faulted' && position !== holdAt;
+  const shown = isPaused ? 'paused' : isLeft ? 'stopped' : state;
+  return { from, to, position, epoch, events, state: shown, owner, error, attempts, movedAt, holdAt };
 }
 
 function keyOf({ name, version }: ProjectionId): string {

@@ -1,5 +1,7 @@
 import {
+  arrangePartitions,
   ReadModelChangedError,
+  type AppliedState,
   typed,
   type BatchState,
   type CommitOutcome,
@@ -13,6 +15,7 @@ import {
   type OpenTransaction,
   type ParkedKey,
   type ParkedStep,
+  type Partitioning,
   type ProjectionCommit,
   type ProjectionId,
   type ProjectionModel,
@@ -38,7 +41,20 @@ import {
 } from './queries/dead-letters.ts';
 import { countRowsQuery, findRowsQuery } from './queries/find-rows.ts';
 import { commitProjectionQuery, toCommitOutcome } from './queries/projection-commit.ts';
-import { leaseProjectionsQuery, releaseProjectionsQuery, toLeaseAnswer } from './queries/projection-leases.ts';
+import {
+  leaseProjectionsQuery,
+  leaveProjectionsQuery,
+  releaseProjectionsQuery,
+  toLeaseAnswer,
+} from './queries/projection-leases.ts';
+import {
+  holdPartitionsQuery,
+  readAppliedQuery,
+  replacePartitionsQueries,
+  toAppliedState,
+  toArrangedPartition,
+  wantPartitionsQuery,
+} from './queries/projection-partitions.ts';
 import {
   listRowsQuery,
   readBatchQuery,
@@ -93,6 +109,29 @@ export class ReadModels implements ProjectionStorage {
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
     await this.#run(releaseProjectionsQuery(this.#schema, owner, leases));
+  }
+
+  async leaveProjections(owner: string): Promise<void> {
+    await this.#run(leaveProjectionsQuery(this.#schema, owner));
+  }
+
+  async partitionProjection(projection: ProjectionId, count?: number): Promise<Partitioning | undefined> {
+    const schema = this.#schema;
+    return this.#settings.inTransaction(async (run) => {
+      const [known] = await run(wantPartitionsQuery(schema, projection, count));
+      if (known === undefined) return undefined;
+      const wanted = Number(known[0]);
+      const current = (await run(holdPartitionsQuery(schema, projection))).map(toArrangedPartition);
+      const arranged = arrangePartitions(current, wanted);
+      const gone = current.filter((partition) => !arranged.includes(partition));
+      const made = arranged.filter((partition) => !current.includes(partition));
+      for (const statement of replacePartitionsQueries(schema, projection, { gone, made })) await run(statement);
+      return { partitions: arranged.length, wanted };
+    });
+  }
+
+  async readApplied(projection: ProjectionId): Promise<AppliedState | undefined> {
+    return toAppliedState(await this.#run(readAppliedQuery(this.#schema, projection)));
   }
 
   async readRows(projection: ProjectionModel, keys: readonly string[]): Promise<readonly StoredRow[]> {

@@ -53,7 +53,7 @@ describePostgres('reading what was just written', (databases) => {
         await engine.catchUp(await store.append('Cart-1', [numbered(n + 2)]));
       }
       const [stored] = await store.projections.list();
-      expect(stored).toMatchObject({ epoch, events: 30, state: 'running' });
+      expect(stored).toMatchObject({ epoch, events: 30, state: 'working' });
       ok(stored?.owner?.includes(`/${child.pid}/`));
     } finally {
       child.kill('SIGKILL');

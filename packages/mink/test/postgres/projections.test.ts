@@ -49,7 +49,7 @@ describePostgres('projections', (databases) => {
     await store.append('Cart-1', [events.Cleared(null)]).then((done) => engine.waitFor(done.globalPosition));
     strictEqual(await store.projections.documents(cartSummary).get('Cart-1'), undefined);
     const [status] = await engine.status();
-    ok(status?.state === 'running' && status.lagEvents === 0 && status.lagTime === 0 && status.events === 4);
+    ok(status?.state === 'live' && status.lagEvents === 0 && status.lagTime === 0 && status.events === 4);
   });
 
   test('are worked on by one process at a time, and taken over', async () => {
@@ -155,7 +155,7 @@ describePostgres('dead letters', (databases) => {
     expect(parked).toMatchObject([
       { name: 'fragile', key: 'Cart-1', events: 4, position: 2, error: 'cannot take x', attempts: 2 },
     ]);
-    expect((await engine.status())[0]).toMatchObject({ state: 'running', parkedKeys: 1, lagEvents: 0 });
+    expect((await engine.status())[0]).toMatchObject({ state: 'live', parkedKeys: 1, lagEvents: 0 });
     const of = { projection: fragile, key: 'Cart-1' };
     deepStrictEqual(
       (await engine.deadLetters.show(of).toArray()).map(({ streamVersion }) => streamVersion),

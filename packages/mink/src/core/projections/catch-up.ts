@@ -43,14 +43,17 @@ async function advanceOne(
   const { name, version } = projection;
   const request = { owner, duration, projections: [{ name, version }], held: [], isPassing: true };
   const { leases } = await readModels.leaseProjections(request);
+  let isHeld = false;
   const work = async (lease: Lease): Promise<boolean> => {
     const worker = new ProjectionWorker(context, projection, { lease, signal, upTo });
     const end = await worker.run();
     if (end === 'faulted') throw await behindError(context, projection, upTo);
+    isHeld ||= end === 'held';
     return worker.position > lease.position;
   };
   const ends = await Promise.allSettled(leases.map(work));
   if (leases.length > 0) await readModels.releaseProjections(owner, leases).catch(() => undefined);
+  if (isHeld) await readModels.partitionProjection({ name, version });
   const failed = ends.find((end) => end.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return ends.some((end) => end.status === 'fulfilled' && end.value);

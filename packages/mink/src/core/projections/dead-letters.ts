@@ -7,7 +7,7 @@ import { differences, type Difference } from '../store/differences.ts';
 import { EventSequence } from '../store/event-sequence.ts';
 import { checkText } from '../store/read-options.ts';
 import type { AnyProjection, ProjectionTransaction, SqlProjection } from './define-sql-projection.ts';
-import { DigestSum } from './digest.ts';
+import { DigestSum, pairHash } from './digest.ts';
 import { evolveRow, keyedEvent, messageOf } from './projection-batch.ts';
 import type { ParkedKey, ParkedStep, RetriedStep } from './projection-storage.ts';
 import type { WorkerContext } from './projection-worker.ts';
@@ -143,7 +143,7 @@ async function applyStep(
     } catch (failure) {
       return { row, applied, digests: sum.digests(), error: messageOf(failure) };
     }
-    sum.add(event.globalPosition, event.id, key);
+    sum.add(event.globalPosition, pairHash(event.globalPosition, event.id, key));
     applied += 1;
   }
   return { row, applied, digests: sum.digests(), error: undefined };

@@ -5,6 +5,7 @@ import { checkCategory } from '../store/event-registry.ts';
 import { textProblem } from '../stream-name.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { typed } from '../typed.ts';
+import { checkPartitions } from './arrange-partitions.ts';
 import type { ReadModel, TableSpec } from './read-model.ts';
 
 /** The events of categories, with their places: a union that is narrowed by `category` and `type`. */
@@ -37,6 +38,8 @@ export interface ProjectionBase<Name extends string = string, C extends Categori
   readonly hasOwnKeys: boolean;
   /** What its read model is kept in. */
   readonly tables: readonly TableSpec[];
+  /** In how many partitions it begins. */
+  readonly partitions: number;
   /** The keys that an event is about. */
   keysOf(event: StoredEvent): readonly string[];
 }
@@ -70,6 +73,12 @@ export interface ProjectionDefinition<Name extends string, C extends Categories,
    */
   readonly key?: ((event: ProjectedEvent<C>) => string | readonly string[] | null) | undefined;
   readonly on: ProjectionHandlers<C, Model>;
+  /**
+   * In how many partitions it begins, from 1 to 64: each is worked on apart, in one process or in several, with the events of its
+   * keys in their order. Later, `store.projections.partition` changes it.
+   * @defaultValue 1
+   */
+  readonly partitions?: number | undefined;
 }
 
 const NAME = /^[a-z][a-z0-9_-]{0,39}$/u;
@@ -115,13 +124,14 @@ export interface BaseDefinition<Name extends string, C extends Categories> {
   readonly types: readonly string[];
   readonly tables: readonly TableSpec[];
   readonly key?: ((event: ProjectedEvent<C>) => string | readonly string[] | null) | undefined;
+  readonly partitions?: number | undefined;
 }
 
 /** What every projection has, checked. */
 export function projectionBase<Name extends string, C extends Categories>(
   definition: BaseDefinition<Name, C>,
 ): ProjectionBase<Name, C> {
-  const { name, version = 1, events, types, tables, key } = definition;
+  const { name, version = 1, events, types, tables, key, partitions = 1 } = definition;
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new InvalidArgumentError('name', `${JSON.stringify(name)} does not match ${NAME.source}`);
   }
@@ -138,6 +148,7 @@ export function projectionBase<Name extends string, C extends Categories>(
     events,
     types: Object.freeze([...types]),
     tables: Object.freeze([...tables]),
+    partitions: checkPartitions(partitions),
     hasOwnKeys: key !== undefined,
     keysOf: (event) => {
       const keys = key === undefined ? event.streamName : key(typed<ProjectedEvent<C>>(event));

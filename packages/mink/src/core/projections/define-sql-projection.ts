@@ -63,15 +63,21 @@ export interface SqlProjectionDefinition<
   /** The tables that it writes: made, versioned, emptied and dropped by the library. */
   readonly tables: Readonly<Record<Table, SqlTableDefinition>>;
   /**
-   * What has to stay in order: when an event fails for good, later ones of the same key wait behind it, and all others go on.
+   * What has to stay in order: when an event fails for good, later ones of the same key wait behind it, and all others go on. One
+   * key, because an event is applied once, not once for each key.
    * @defaultValue the stream name
    */
-  readonly key?: ((event: ProjectedEvent<C>) => string | readonly string[] | null) | undefined;
+  readonly key?: ((event: ProjectedEvent<C>) => string | null) | undefined;
   /** Gets the events of a batch, in the order of the log, and writes in their transaction. */
   readonly apply: (
     events: readonly Extract<ProjectedEvent<C>, { readonly type: Type }>[],
     tx: ProjectionTransaction<Table>,
   ) => Promise<void>;
+  /**
+   * As of `defineProjection`; partitions write the same tables at the same time.
+   * @defaultValue 1
+   */
+  readonly partitions?: number | undefined;
 }
 
 /** Any projection; its events are known to fit. */
@@ -121,9 +127,16 @@ export function defineSqlProjection<
     },
   );
   if (tables.length === 0) throw new InvalidArgumentError('tables', `of projection "${name}" is empty`);
+  const base = projectionBase<Name, C>({ ...definition, types, tables });
   return Object.freeze({
-    ...projectionBase<Name, C>({ ...definition, types, tables }),
+    ...base,
     kind: 'sql',
+    keysOf: (event: StoredEvent) => oneKey(name, event, base.keysOf(event)),
     apply: typed<SqlProjection['apply']>(apply),
   });
+}
+
+function oneKey(name: string, { type }: StoredEvent, keys: readonly string[]): readonly string[] {
+  if (keys.length < 2) return keys;
+  throw new InvalidArgumentError('key', `of projection "${name}" gives several for event "${type}": give one, or null`);
 }

@@ -1,6 +1,17 @@
 /** Positions of a bucket: the first bucket is 0 to 65,535. */
 const BUCKET = 65_536;
-const LANE = 0x1_0000_0000;
+/** What a lane is modulo. */
+export const LANE = 0x1_0000_0000;
+
+/** The bucket that a position is in. */
+function bucketOf(position: number): number {
+  return Math.floor(position / BUCKET);
+}
+
+/** The positions of a bucket. */
+export function positionsOfBucket(bucket: number): { readonly from: number; readonly to: number } {
+  return { from: bucket * BUCKET, to: (bucket + 1) * BUCKET - 1 };
+}
 
 /**
  * What was applied in a bucket of positions, as a sum that does not depend on the order: how many pairs of an event and a key,
@@ -23,7 +34,7 @@ export interface PairHash {
  * Hashes the place and id of an event and the key it is applied to. Two multiplicative lanes over UTF-16 code units with a final
  * mix, after cyrb53 by bryc (public domain): made to tell accidents, not attacks.
  */
-function pairHash(position: number, eventId: string, key: string): PairHash {
+export function pairHash(position: number, eventId: string, key: string): PairHash {
   const text = `${position} ${eventId} ${key}`;
   let high = 0xdeadbeef;
   let low = 0x41c6ce57;
@@ -41,9 +52,8 @@ function pairHash(position: number, eventId: string, key: string): PairHash {
 export class DigestSum {
   readonly #buckets = new Map<number, { count: number; low: number; high: number }>();
 
-  add(position: number, eventId: string, key: string): void {
-    const { low, high } = pairHash(position, eventId, key);
-    const bucket = Math.floor(position / BUCKET);
+  add(position: number, { low, high }: PairHash): void {
+    const bucket = bucketOf(position);
     const sum = this.#buckets.get(bucket);
     if (sum === undefined) {
       this.#buckets.set(bucket, { count: 1, low, high });

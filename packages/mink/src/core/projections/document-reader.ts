@@ -31,7 +31,7 @@ export interface AfterWrite extends WaitOptions {
 }
 
 /** What reading needs of a store. */
-export type ReadContext = Pick<LoadContext & AppendContext, 'storage' | 'pageSize' | 'registry'>;
+export type ReadContext = Pick<LoadContext & AppendContext, 'storage' | 'pageSize' | 'registry' | 'categories'>;
 
 /** Reads the documents of a projection, as far as it has come. */
 export interface DocumentReader<Document> {

@@ -1,9 +1,11 @@
 import type { Partition, StoredPartition } from './projection-storage.ts';
 
-const WORST_FIRST = ['faulted', 'retrying', 'stopped', 'paused', 'running'] as const;
+const WORST_FIRST = ['faulted', 'retrying', 'stopped', 'paused', 'working'] as const;
 
 /** What a projection of several partitions is, as one: as far as the last, and as badly off as the worst. */
-export function ofPartitions(partitions: readonly StoredPartition[]): Omit<StoredPartition, keyof Partition> {
+export function ofPartitions(
+  partitions: readonly StoredPartition[],
+): Omit<StoredPartition, keyof Partition | 'holdAt'> {
   const [first] = partitions;
   const worst = partitions.toSorted((a, b) => WORST_FIRST.indexOf(a.state) - WORST_FIRST.indexOf(b.state))[0] ?? first;
   return {

@@ -7,7 +7,7 @@ import type { EventRegistry } from '../store/event-registry.ts';
 import { toStoredEvent } from '../store/stored-event.ts';
 import type { Projection } from './define-projection.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
-import { DigestSum } from './digest.ts';
+import { DigestSum, pairHash } from './digest.ts';
 import type { BatchState, NewDeadLetter, RowWrite } from './projection-storage.ts';
 
 /** An event as a projection sees it: what it says today, by key; or what is wrong with it. */
@@ -92,7 +92,7 @@ export class BatchLog {
   }
 
   applied({ globalPosition, id }: RecordedEvent, key: string): void {
-    this.#sum.add(globalPosition, id, key);
+    this.#sum.add(globalPosition, pairHash(globalPosition, id, key));
   }
 
   digests(): ReturnType<DigestSum['digests']> {

@@ -12,7 +12,7 @@ import { catchUp } from './catch-up.ts';
 import { readModelsOf } from './document-reader.ts';
 import { storeProjections, type StoreProjections } from './store-projections.ts';
 import { statusOf, type ProjectionStatus } from './projection-status.ts';
-import type { Lease, ProjectionId, ProjectionStorage } from './projection-storage.ts';
+import type { Lease, Partitioning, ProjectionId, ProjectionStorage } from './projection-storage.ts';
 import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
 import {
   classifyError,
@@ -66,6 +66,11 @@ export interface ProjectionEngineOptions {
    * @defaultValue 10_000
    */
   readonly handlerTimeout?: number | undefined;
+  /**
+   * Milliseconds without progress after which a projection that is behind is called stalled.
+   * @defaultValue 30_000
+   */
+  readonly stalledAfter?: number | undefined;
 }
 
 /** Whom to wait for, and how long. */
@@ -89,7 +94,6 @@ function isOpenStore(store: StoreOfEngine): store is OpenStore {
 
 /** A worker and what it holds. */
 interface Running {
-  readonly projection: AnyProjection;
   readonly lease: Lease;
   readonly stop: AbortController;
   readonly done: Promise<void>;
@@ -110,12 +114,11 @@ export class ProjectionEngine implements AsyncDisposable {
   readonly #context: WorkerContext;
   readonly #projections: readonly AnyProjection[];
   readonly #stored: StoreProjections;
+  readonly #stalledAfter: number;
   readonly #owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   readonly #closing = new AbortController();
   /** By projection and partition. */
   readonly #running = new Map<string, Running>();
-  /** Until its process starts again, or somebody resumes it. */
-  readonly #faulted = new Set<AnyProjection>();
   #ticking: Promise<void> | undefined;
   #lastLook: Promise<void> = Promise.resolve();
   /** Keys whose events could not be applied. They can be looked at and retried without starting the engine. */
@@ -138,6 +141,7 @@ export class ProjectionEngine implements AsyncDisposable {
       backoff: checkWhole('backoff', options.backoff ?? 100, 0),
       handlerTimeout: checkWhole('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
     };
+    this.#stalledAfter = checkWhole('stalledAfter', options.stalledAfter ?? 30_000, 1);
     this.#stored = storeProjections(() => context);
     this.deadLetters = deadLettersOf(this.#context, this.#projections);
   }
@@ -159,10 +163,17 @@ export class ProjectionEngine implements AsyncDisposable {
     await this.#stored.pause(projection);
   }
 
-  /** Lets a paused projection go on; here at once, elsewhere within a third of the lease. */
+  /** Lets a paused or faulted projection go on; here at once, elsewhere within a third of the lease. */
   async resume(projection: ProjectionId): Promise<void> {
     await this.#stored.resume(projection);
     await this.#tickSoon();
+  }
+
+  /** Changes in how many partitions a projection runs, as `store.projections.partition` does; here at once. */
+  async partition(projection: ProjectionId, count: number): Promise<Partitioning> {
+    const partitioning = await this.#stored.partition(projection, count);
+    await this.#tickSoon();
+    return partitioning;
   }
 
   /**
@@ -176,7 +187,7 @@ export class ProjectionEngine implements AsyncDisposable {
 
   /** How each projection is doing, as far as this engine knows it; in the order of the definitions. */
   async status(): Promise<readonly ProjectionStatus[]> {
-    return statusOf(this.#context, this.#projections);
+    return statusOf(this.#context, this.#projections, this.#stalledAfter);
   }
 
   /**
@@ -215,11 +226,12 @@ export class ProjectionEngine implements AsyncDisposable {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     await this.#ticking;
+    await this.#lastLook.catch(() => undefined);
     const running = [...this.#running.values()];
     for (const { stop } of running) stop.abort();
     await Promise.all(running.map(({ done }) => done));
-    const leases = running.map(({ lease }) => lease);
-    if (leases.length > 0) await this.#readModels.releaseProjections(this.#owner, leases).catch(() => undefined);
+    // Whoever never began holds nothing.
+    if (this.#ticking !== undefined) await this.#readModels.leaveProjections(this.#owner).catch(() => undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -232,7 +244,6 @@ export class ProjectionEngine implements AsyncDisposable {
 
   /** Where it runs, it need not wait for the next look. */
   async #tickSoon(): Promise<void> {
-    this.#faulted.clear();
     if (this.#ticking !== undefined) await this.#tick();
   }
 
@@ -255,11 +266,10 @@ export class ProjectionEngine implements AsyncDisposable {
 
   /** Renews what is held, takes what nobody holds, and lets go what others could work on. */
   async #look(): Promise<void> {
-    const projections = this.#projections.filter((projection) => !this.#faulted.has(projection));
-    const running = [...this.#running.values()].filter(({ projection }) => projections.includes(projection));
-    const { leaseDuration: duration } = this.#context;
-    const request = { owner: this.#owner, duration, projections, held: running.map(({ lease }) => lease) };
-    const { leases, spare, unknown } = await this.#readModels.leaseProjections(request);
+    const projections = this.#projections;
+    const held = Array.from(this.#running.values(), ({ lease }) => lease);
+    const request = { owner: this.#owner, duration: this.#context.leaseDuration, projections, held };
+    const { leases, spare, unknown, unsettled } = await this.#readModels.leaseProjections(request);
     // Somebody has removed its row: it begins anew, with the next look.
     for (const projection of projections) {
       if (unknown.some((id) => isSame(id, projection))) await this.#readModels.prepareProjection(projection);
@@ -279,6 +289,8 @@ export class ProjectionEngine implements AsyncDisposable {
         this.#work(projection, lease);
       }
     }
+    // Whoever was to take the next step may have died before it. Last, because it waits for batches under way.
+    for (const id of unsettled) await this.#readModels.partitionProjection(id);
   }
 
   #definitionOf({ name, version }: ProjectionId): AnyProjection | undefined {
@@ -299,19 +311,19 @@ export class ProjectionEngine implements AsyncDisposable {
     const done = worker
       .run()
       .catch((): WorkerEnd => 'lost')
-      .then((end) => this.#ended(projection, lease, end));
-    this.#running.set(keyOf(lease), { projection, lease, stop, done });
+      .then((end) => this.#ended(lease, end));
+    this.#running.set(keyOf(lease), { lease, stop, done });
   }
 
   /** What has failed here is let go at once: another process may have code that does better. */
-  async #ended(projection: AnyProjection, lease: Lease, end: WorkerEnd): Promise<void> {
-    if (end === 'faulted') {
-      this.#faulted.add(projection);
+  async #ended(lease: Lease, end: WorkerEnd): Promise<void> {
+    if (end === 'faulted' || end === 'held') {
       await this.#readModels.releaseProjections(this.#owner, [lease]).catch(() => undefined);
     }
+    if (end === 'held') await this.#readModels.partitionProjection(lease).catch(() => undefined);
     this.#running.delete(keyOf(lease));
-    // Somebody else may have it, or it was reset: then it begins anew at once.
-    if (end === 'lost' && !this.#closing.signal.aborted) void this.#tick().catch(() => undefined);
+    // It may have been reset, split or merged, or somebody else has it: a look tells, and what is to begin begins at once.
+    if (!this.#closing.signal.aborted) void this.#tick().catch(() => undefined);
   }
 
   #named(projections: WaitForOptions['projections']): readonly AnyProjection[] {

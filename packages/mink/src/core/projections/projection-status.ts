@@ -1,12 +1,34 @@
 import type { AnyProjection } from './define-sql-projection.ts';
-import type { Lag, Partition, ProjectionState, StoredPartition, StoredProjection } from './projection-storage.ts';
+import type { Lag, Partition, StoredPartition, StoredProjection } from './projection-storage.ts';
 import { filterOf, WHOLE, type WorkerContext } from './projection-worker.ts';
+
+/**
+ * The state of a projection, the worst of its partitions:
+ *
+ * - `stopped`: nobody works on it
+ * - `catching_up`: it is behind, and moves
+ * - `live`: it has applied all there is
+ * - `retrying`: something fails, and is tried again
+ * - `stalled`: it is behind, and has not moved for a while, though somebody works on it
+ * - `paused`: somebody has stopped it
+ * - `faulted`: something fails for good, and it stands still
+ * - `rebuilding`: it is behind, and not the version that its name stands for
+ */
+export type ProjectionCondition =
+  | 'stopped'
+  | 'catching_up'
+  | 'live'
+  | 'retrying'
+  | 'stalled'
+  | 'paused'
+  | 'faulted'
+  | 'rebuilding';
 
 /** How a projection is doing. */
 export interface ProjectionStatus {
   readonly name: string;
   readonly version: number;
-  readonly state: ProjectionState;
+  readonly state: ProjectionCondition;
   /** Everything up to here is in the read model. */
   readonly position: number;
   /** Events in the log that it reads, and has not applied; counted up to 10,000. */
@@ -25,6 +47,8 @@ export interface ProjectionStatus {
   readonly movedAt: Date | undefined;
   /** Whether this is the version that its name stands for. */
   readonly isLive: boolean;
+  /** How many partitions it is to have: there are more until those that are merged are equally far. */
+  readonly wantedPartitions: number;
   /** By their slots. */
   readonly partitions: readonly StoredPartition[];
 }
@@ -36,17 +60,19 @@ const MAX_LAG = 10_000;
 export async function statusOf(
   { storage, readModels, registry }: Pick<WorkerContext, 'storage' | 'readModels' | 'registry'>,
   projections: readonly AnyProjection[],
+  stalledAfter: number,
 ): Promise<readonly ProjectionStatus[]> {
   const [stored, { position: upTo }] = await Promise.all([readModels.listProjections(), storage.readBound()]);
   return Promise.all(
     projections.map(async (projection): Promise<ProjectionStatus> => {
       const { name, version } = projection;
       const known = stored.find((it) => it.name === name && it.version === version);
-      const lag = await lagOf({ readModels, registry }, projection, { known, upTo });
+      const lags = await lagsOf({ readModels, registry }, projection, { known, upTo });
+      const lag = totalOf(projection, lags);
       return {
         name,
         version,
-        state: known?.state ?? 'stopped',
+        state: conditionOf(known, lags, { now: Date.now(), stalledAfter }),
         position: known?.position ?? 0,
         lagEvents: lag.events,
         lagTime: lag.oldest === undefined ? 0 : Math.max(0, Date.now() - lag.oldest),
@@ -57,34 +83,54 @@ export async function statusOf(
         parkedKeys: known?.parkedKeys ?? 0,
         movedAt: known === undefined ? undefined : new Date(known.movedAt),
         isLive: known?.isLive ?? false,
+        wantedPartitions: known?.wantedPartitions ?? projection.partitions,
         partitions: known?.partitions ?? [],
       };
     }),
   );
 }
 
-/** Events that a projection has not applied, at most 10,000, and when the first of them was recorded. */
-async function lagOf(
+/** What somebody works on is live, or behind: then it counts whether it moves. */
+function conditionOf(
+  known: StoredProjection | undefined,
+  lags: readonly PartitionLag[],
+  { now, stalledAfter }: { readonly now: number; readonly stalledAfter: number },
+): ProjectionCondition {
+  if (known?.state !== 'working') return known?.state ?? 'stopped';
+  const behind = lags.filter(({ events }) => events > 0);
+  if (behind.length === 0) return 'live';
+  // What was appended just now has kept nobody waiting yet.
+  const isStalled = behind.some(({ movedAt, oldest = 0 }) => now - Math.max(movedAt, oldest) >= stalledAfter);
+  if (isStalled) return 'stalled';
+  return known.isLive ? 'catching_up' : 'rebuilding';
+}
+
+/** What a partition has not applied, and when it last moved, in milliseconds since 1970. */
+interface PartitionLag extends Lag {
+  readonly movedAt: number;
+}
+
+/** What each partition has not applied: at most 10,000 events, and when the first of them was recorded. */
+function lagsOf(
   { readModels, registry }: Pick<WorkerContext, 'readModels' | 'registry'>,
   projection: AnyProjection,
   { known, upTo }: { readonly known: StoredProjection | undefined; readonly upTo: number },
-): Promise<Lag> {
-  const partitions: readonly (Partition & { readonly position: number })[] = known?.partitions ?? [
-    { ...WHOLE, position: 0 },
+): Promise<readonly PartitionLag[]> {
+  const partitions: readonly (Partition & Pick<StoredPartition, 'position' | 'movedAt'>)[] = known?.partitions ?? [
+    { ...WHOLE, position: 0, movedAt: 0 },
   ];
-  const lags = await Promise.all(
-    partitions.map(({ position: after, ...partition }) =>
-      readModels.measureLag({ after, upTo, filter: filterOf(registry, projection, partition), limit: MAX_LAG }),
-    ),
+  return Promise.all(
+    partitions.map(async ({ position: after, movedAt, from, to }) => {
+      const filter = filterOf(registry, projection, { from, to });
+      return { ...(await readModels.measureLag({ after, upTo, filter, limit: MAX_LAG })), movedAt };
+    }),
   );
-  // Where only the projection can tell whose an event is, each partition sees them all.
+}
+
+function totalOf({ hasOwnKeys }: AnyProjection, lags: readonly Lag[]): Lag {
   const events = lags.map((lag) => lag.events);
   const oldest = lags.flatMap((lag) => lag.oldest ?? []);
-  return {
-    events: Math.min(
-      MAX_LAG,
-      projection.hasOwnKeys ? Math.max(...events) : events.reduce((sum, count) => sum + count, 0),
-    ),
-    oldest: oldest.length === 0 ? undefined : Math.min(...oldest),
-  };
+  // Where only the projection can tell whose an event is, each partition sees them all.
+  const all = hasOwnKeys ? Math.max(...events) : events.reduce((sum, count) => sum + count, 0);
+  return { events: Math.min(MAX_LAG, all), oldest: oldest.length === 0 ? undefined : Math.min(...oldest) };
 }

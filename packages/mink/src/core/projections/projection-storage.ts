@@ -14,6 +14,11 @@ export interface ProjectionId {
 /** A projection, and the tables that it has. */
 export interface ProjectionModel extends ProjectionId {
   readonly tables: readonly TableSpec[];
+  /**
+   * In how many partitions it begins.
+   * @defaultValue 1
+   */
+  readonly partitions?: number | undefined;
 }
 
 /** Keys whose slots are at or above `from` and below `to`, of 1,024. */
@@ -22,8 +27,14 @@ export interface Partition {
   readonly to: number;
 }
 
-/** What a worker has done with a projection, and is doing. `stopped`: nobody works on it. */
-export type ProjectionState = 'stopped' | 'running' | 'retrying' | 'faulted' | 'paused';
+/**
+ * What a worker has done with a projection, and is doing. `working`: somebody has it, and nothing is wrong; whether it is behind
+ * only its code can tell. `stopped`: nobody works on it.
+ */
+export type ProjectionState = 'stopped' | 'working' | 'retrying' | 'faulted' | 'paused';
+
+/** What a worker tells of itself. */
+export type WorkerState = Extract<ProjectionState, 'working' | 'retrying' | 'faulted'>;
 
 /** How far the keys of some slots are. */
 export interface StoredPartition extends Partition {
@@ -42,16 +53,26 @@ export interface StoredPartition extends Partition {
   readonly attempts: number;
   /** When the checkpoint last moved, in milliseconds since 1970. */
   readonly movedAt: number;
+  /** Where it waits for others that it is to be merged with; undefined where it is not. */
+  readonly holdAt: number | undefined;
 }
 
 /** A projection as it is stored: of several partitions, the one that is behind and the one that is worst off count. */
-export interface StoredProjection extends ProjectionId, Omit<StoredPartition, keyof Partition> {
+export interface StoredProjection extends ProjectionId, Omit<StoredPartition, keyof Partition | 'holdAt'> {
   /** Keys whose events wait to be retried. */
   readonly parkedKeys: number;
   /** Whether this is the version that its name stands for. */
   readonly isLive: boolean;
+  /** How many partitions it is to have: there are more until those that are merged are equally far. */
+  readonly wantedPartitions: number;
   /** By their slots. */
   readonly partitions: readonly StoredPartition[];
+}
+
+/** How many partitions a projection has, and is to have. */
+export interface Partitioning {
+  readonly partitions: number;
+  readonly wanted: number;
 }
 
 /** What a worker holds: nobody else may write as long as it lasts. */
@@ -59,6 +80,8 @@ export interface Lease extends ProjectionId {
   readonly partition: Partition;
   readonly epoch: number;
   readonly position: number;
+  /** How far it may go, to be merged with others there. */
+  readonly holdAt: number | undefined;
 }
 
 /** One look of a process at the projections it can work on. */
@@ -85,6 +108,8 @@ export interface LeaseAnswer {
   readonly spare: readonly Lease[];
   /** What nobody has prepared, or somebody has removed. */
   readonly unknown: readonly ProjectionId[];
+  /** What does not have as many partitions yet as it is to have. */
+  readonly unsettled: readonly ProjectionId[];
 }
 
 /** A row as it is to be; null where there is to be none. */
@@ -198,12 +223,22 @@ export interface ProjectionStorage {
   /** Makes what a projection needs, unless it is there. The first version of a name is the live one. */
   prepareProjection(projection: ProjectionModel): Promise<void>;
   /**
-   * Renews leases, and takes those that nobody holds, up to a fair share of the partitions of each projection; paused ones are
-   * given to nobody.
+   * Renews leases, and takes those that nobody holds, up to a fair share of the partitions of each projection. Given to nobody are
+   * paused ones, and those that wait to be merged; and none at which the owner has failed, until another has got further or
+   * somebody resumes it.
    */
   leaseProjections(request: LeaseRequest): Promise<LeaseAnswer>;
   /** Lets leases go. */
   releaseProjections(owner: string, leases: readonly Lease[]): Promise<void>;
+  /** Lets all leases of an owner go, and its share with them. */
+  leaveProjections(owner: string): Promise<void>;
+  /**
+   * Takes the next step to a number of partitions, the last one that was asked for unless one is given, whoever works on them: it
+   * splits at once, and merges what is equally far. Undefined where there is no such projection.
+   */
+  partitionProjection(projection: ProjectionId, wanted?: number): Promise<Partitioning | undefined>;
+  /** What was applied, what waits and what was given up, as of one moment. Undefined where there is no such projection. */
+  readApplied(projection: ProjectionId): Promise<AppliedState | undefined>;
   /** Rows by key; those that are not there are left out. */
   readRows(projection: ProjectionModel, keys: readonly string[]): Promise<readonly StoredRow[]>;
   /** The same, and which of the keys are parked. */
@@ -252,9 +287,12 @@ export interface ProjectionStorage {
   /** Tells what keeps a projection from going on, under a lease. */
   reportProjection(
     lease: Lease,
-    report: Pick<StoredProjection, 'error' | 'attempts'> & { readonly state: 'running' | 'retrying' | 'faulted' },
+    report: Pick<StoredProjection, 'error' | 'attempts'> & { readonly state: WorkerState },
   ): Promise<void>;
-  /** Pauses a projection, or lets it go on, whoever works on it. False where there is none of this name and version. */
+  /**
+   * Pauses a projection, or lets it go on, whoever works on it; also where it is faulted, everybody may try it again then. False
+   * where there is none of this name and version.
+   */
   pauseProjection(projection: ProjectionId, isPaused: boolean): Promise<boolean>;
   /** Empties a read model and lets its projection begin anew, whoever works on it. False where there is none. */
   resetProjection(projection: ProjectionId): Promise<boolean>;
@@ -262,6 +300,21 @@ export interface ProjectionStorage {
   listProjections(): Promise<readonly StoredProjection[]>;
   /** Events after one position and up to another that a filter matches: how many, at most `limit`, and when the first was recorded. */
   measureLag(range: LagQuery): Promise<Lag>;
+}
+
+/** An event that was not applied to a key. */
+export interface KeyedPosition {
+  readonly key: string;
+  readonly position: number;
+}
+
+/** What has become of the events up to the position of each partition. */
+export interface AppliedState {
+  readonly partitions: readonly (Partition & { readonly position: number })[];
+  /** What was applied, by bucket; of all partitions that there ever were. */
+  readonly digests: readonly Digest[];
+  readonly parked: readonly KeyedPosition[];
+  readonly discarded: readonly KeyedPosition[];
 }
 
 /** What is to be measured. */

@@ -10,7 +10,14 @@ import type { AnyProjection } from './define-sql-projection.ts';
 import { BatchFailedError, createApplier, type Applier, type Parking } from './projection-applier.ts';
 import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
 import { newsOf } from './projection-news.ts';
-import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
+import type {
+  CommitOutcome,
+  Lease,
+  NewDeadLetter,
+  Partition,
+  ProjectionStorage,
+  WorkerState,
+} from './projection-storage.ts';
 
 /** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
 export type Classification = 'transient' | 'retry' | 'permanent';
@@ -37,8 +44,8 @@ export interface WorkerContext {
   readonly handlerTimeout: number;
 }
 
-/** Why a worker has ended. */
-export type WorkerEnd = 'stopped' | 'lost' | 'faulted';
+/** Why a worker has ended. `held`: it is where it waits for the partitions that it is merged with. */
+export type WorkerEnd = 'stopped' | 'lost' | 'faulted' | 'held';
 
 const MAX_BACKOFF = 30_000;
 
@@ -129,18 +136,30 @@ export class ProjectionWorker {
       if ((await this.#applyPage(page)) === 'lost') return 'lost';
       if (this.#attempts > 0) await this.#recovered();
     }
-    return 'stopped';
+    const { holdAt } = this.#lease;
+    const isHeld = holdAt !== undefined && holdAt <= (this.#upTo ?? holdAt);
+    return isHeld ? this.#hold(holdAt) : 'stopped';
+  }
+
+  /** What it has passed last need not be the last that it has seen. */
+  async #hold(to: number): Promise<WorkerEnd> {
+    const { readModels, leaseDuration: duration } = this.#context;
+    const nothing = { events: 0, deadLetters: [], digests: [], table: undefined, writes: [] };
+    if (this.#lease.position === to) return 'held';
+    const outcome = await readModels.commitProjection({ ...nothing, lease: this.#lease, to, duration });
+    return outcome === 'stored' ? 'held' : 'lost';
   }
 
   #pages(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
     const { storage, registry, batchSize: pageSize } = this.#context;
-    const { position: after, partition } = this.#lease;
+    const { position: after, partition, holdAt } = this.#lease;
     const filter = filterOf(registry, this.#projection, partition);
     const signal = this.#signal;
     if (this.#upTo === undefined) {
-      return followLog(storage, { after, filter, pageSize, signal, isTransient: isUnavailable });
+      return followLog(storage, { after, upTo: holdAt, filter, pageSize, signal, isTransient: isUnavailable });
     }
-    const query = { after, upTo: this.#upTo, untilTime: undefined, filter, direction: 'forwards' as const };
+    const upTo = Math.min(this.#upTo, holdAt ?? this.#upTo);
+    const query = { after, upTo, untilTime: undefined, filter, direction: 'forwards' as const };
     return boundedLogPages(storage, query, { limit: undefined, pageSize, signal });
   }
 
@@ -231,11 +250,11 @@ export class ProjectionWorker {
   async #recovered(): Promise<void> {
     this.#attempts = 0;
     this.#parking = undefined;
-    await this.#report(undefined, 'running');
+    await this.#report(undefined, 'working');
   }
 
   /** For people: it keeps nothing from going on when it cannot be told. */
-  async #report(error: unknown, state: 'running' | 'retrying' | 'faulted'): Promise<void> {
+  async #report(error: unknown, state: WorkerState): Promise<void> {
     const report = { state, error: error === undefined ? undefined : messageOf(error), attempts: this.#attempts };
     try {
       await this.#context.readModels.reportProjection(this.#lease, report);

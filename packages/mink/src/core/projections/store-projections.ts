@@ -1,11 +1,14 @@
 import { InvalidArgumentError } from '../errors.ts';
+import { checkBelongs } from '../store/load.ts';
 import type { Categories } from '../store/categories.ts';
+import { checkPartitions } from './arrange-partitions.ts';
 import type { Projection } from './define-projection.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { documentReader, readModelsOf, waitContext, type DocumentReader, type ReadContext } from './document-reader.ts';
 import { projectUntil, type ProjectedUntil, type ProjectUntilOptions } from './project-until.ts';
-import type { ProjectionId, ProjectionStorage, StoredProjection } from './projection-storage.ts';
+import type { Partitioning, ProjectionId, ProjectionStorage, StoredProjection } from './projection-storage.ts';
 import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
+import { verifyApplied, type Verification, type VerifyOptions } from './verify-applied.ts';
 
 /** The projections of a store, whoever works on them. */
 export interface StoreProjections {
@@ -46,6 +49,24 @@ export interface StoreProjections {
    * runs: what a worker has under way is refused.
    */
   reset(projection: ProjectionId): Promise<void>;
+  /**
+   * Changes in how many partitions, from 1 to 64, a projection runs, while it runs: nothing is lost, and nothing applied twice. A
+   * split is done when this resolves. Partitions that are merged wait until they are equally far: the first of them stands still,
+   * and whoever works on the others takes them there. Gives back how many there are now; once more are not `wanted`, it is done.
+   *
+   * @example
+   * await store.projections.partition(cartSummary, 4);
+   */
+  partition(projection: ProjectionId, count: number): Promise<Partitioning>;
+  /**
+   * Proves that every event has been applied once to each of its keys, up to where the projection is, or waits, or was given up: by
+   * sums over what the engine has applied, compared with the log and the code of the projection. Says nothing about rows that
+   * somebody has changed by hand. Reads all events of the projection; it may run meanwhile.
+   *
+   * @example
+   * const { ok, first } = await store.projections.verify(cartSummary);
+   */
+  verify(projection: AnyProjection, options?: VerifyOptions): Promise<Verification>;
 }
 
 /** The projections of a store; `use` gives its context while it is open. */
@@ -54,8 +75,7 @@ export function storeProjections(use: () => ReadContext): StoreProjections {
     { name, version }: ProjectionId,
     work: (readModels: ProjectionStorage, projection: ProjectionId) => Promise<boolean>,
   ): Promise<void> => {
-    if (await work(readModelsOf(use()), { name, version })) return;
-    throw new InvalidArgumentError('projection', `there is none of name "${name}" and version ${version}`);
+    if (!(await work(readModelsOf(use()), { name, version }))) throw unknownProjection({ name, version });
   };
   return {
     documents: (projection) => documentReader(use, projection),
@@ -65,5 +85,22 @@ export function storeProjections(use: () => ReadContext): StoreProjections {
     pause: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, true)),
     resume: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, false)),
     reset: (projection) => change(projection, (readModels, id) => readModels.resetProjection(id)),
+    partition: async ({ name, version }, count) => {
+      const id = { name, version };
+      const partitioning = await readModelsOf(use()).partitionProjection(id, checkPartitions(count));
+      if (partitioning === undefined) throw unknownProjection(id);
+      return partitioning;
+    },
+    verify: async (projection, options = {}) => {
+      const context = use();
+      for (const [category, events] of Object.entries(projection.events)) checkBelongs(context, { category, events });
+      const applied = await readModelsOf(context).readApplied(projection);
+      if (applied === undefined) throw unknownProjection(projection);
+      return verifyApplied(context, projection, { ...options, applied });
+    },
   };
+}
+
+function unknownProjection({ name, version }: ProjectionId): InvalidArgumentError {
+  return new InvalidArgumentError('projection', `there is none of name "${name}" and version ${version}`);
 }

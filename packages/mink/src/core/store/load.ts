@@ -53,7 +53,7 @@ export interface LoadContext {
 
 /** Refuses a fold over other events than the store has for that category: it would misread them. */
 export function checkBelongs(
-  context: LoadContext,
+  context: Pick<LoadContext, 'categories'>,
   definition: { readonly category: string; readonly events: AnyEvents },
 ): void {
   const { categories } = context;

@@ -120,6 +120,11 @@ export function isUnavailable(error: unknown): boolean {
 /** What {@link followLog} follows. */
 export interface FollowQuery {
   readonly after: number | 'end';
+  /**
+   * Where it ends, once everything up to there is visible.
+   * @defaultValue nowhere
+   */
+  readonly upTo?: number | undefined;
   readonly filter: LogFilter;
   readonly pageSize: number;
   readonly signal: AbortSignal;
@@ -128,7 +133,7 @@ export interface FollowQuery {
 }
 
 /**
- * The log from a position on, for ever: catches up, then follows.
+ * The log from a position on, for ever or up to another: catches up, then follows.
  *
  * Where nothing matches the filter, the cursor moves with the bound, so that a poll looks at new positions only. The
  * cursor falls back to the last event really read when the server was restarted: positions of rolled-back appends may
@@ -138,7 +143,7 @@ export async function* followLog(
   storage: EventStorage,
   query: FollowQuery,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
-  const { signal } = query;
+  const { signal, upTo = Infinity } = query;
   // Not waitForBound, which waits for a database that is away: a wrong URL should be an error, not a long silence.
   let bound = await untilAborted(storage.readBound(), signal);
   let lastRead = query.after === 'end' ? await untilAborted(lastVisible(storage), signal) : query.after;
@@ -149,7 +154,7 @@ export async function* followLog(
     try {
       const pages = logPages(
         storage,
-        { after: cursor, upTo: bound.position, filter: query.filter, direction: 'forwards' },
+        { after: cursor, upTo: Math.min(bound.position, upTo), filter: query.filter, direction: 'forwards' },
         { limit: undefined, pageSize: query.pageSize, signal, incarnation: bound.incarnation },
       );
       for await (const page of pages) {
@@ -159,6 +164,7 @@ export async function* followLog(
         failures = 0;
       }
       cursor = Math.max(cursor, bound.position);
+      if (cursor >= upTo) return;
       failures = 0;
     } catch (error) {
       if (!(error instanceof IncarnationChanged || query.isTransient(error))) throw error;

@@ -223,6 +223,14 @@ export function discardParkedQuery(
       insert into :schema.discarded_letters (name, version, key, position, error, reason, discarded_at)
       select $1, $2, $3, l.position, l.error, $4, pg_catalog.clock_timestamp()
       from letters l
+      -- Given up once more, after a reset.
+      on conflict (name, version, key, position) do update
+      set
+        error = excluded.error,
+        reason = excluded.reason,
+        discarded_by = default,
+        discarded_at = excluded.discarded_at,
+        is_outdated = false
       returning 1
     ),
     gone as (

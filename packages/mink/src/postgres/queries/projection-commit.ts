@@ -46,6 +46,7 @@ export function commitProjectionQuery(schema: SchemaName, batch: BatchEnd, rows:
       set
         position = ${position},
         events = p.events + ${values.add(events)},
+        faulted_by = '{}',
         moved_at = pg_catalog.clock_timestamp(),
         expires_at = pg_catalog.clock_timestamp() + ${values.add(duration)} * interval '1 millisecond'
       where p.name = ${id.name}

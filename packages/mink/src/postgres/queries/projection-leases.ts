@@ -1,4 +1,4 @@
-import type { Lease, LeaseAnswer, LeaseRequest } from '../../core/index.ts';
+import type { Lease, LeaseAnswer, LeaseRequest, ProjectionId } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 
@@ -19,10 +19,11 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
       ) h (name, version, from_slot, epoch)
     ),
     sizes as (
-      select w.name, w.version, count(p.name) as partitions
+      select w.name, w.version, count(p.name) as partitions, j.wanted_partitions as wanted
       from wanted w
+        left join :schema.projections j on j.name = w.name and j.version = w.version
         left join :schema.projection_partitions p on p.name = w.name and p.version = w.version
-      group by w.name, w.version
+      group by w.name, w.version, j.wanted_partitions
     ),
     announced as (
       insert into :schema.projection_workers as k (name, version, owner, expires_at)
@@ -37,7 +38,14 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
       where k.owner <> $1 and k.expires_at < pg_catalog.clock_timestamp() - interval '1 hour'
     ),
     shares as (
-      select s.name, s.version, case when $9 then s.partitions else pg_catalog.ceil(s.partitions::numeric / (1 + count(k.owner))) end as share
+      -- What is left when they are divided goes to the first of the owners; who only passes by takes what it finds.
+      select
+        s.name, s.version,
+        case
+          when $9 then s.partitions
+          else s.partitions / (1 + count(k.owner))
+            + case when count(k.owner) filter (where k.owner < $1) < s.partitions % (1 + count(k.owner)) then 1 else 0 end
+        end as share
       from sizes s
         left join :schema.projection_workers k
           on k.name = s.name and k.version = s.version and k.owner <> $1 and k.expires_at > pg_catalog.clock_timestamp()
@@ -56,6 +64,9 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
           or p.owner = $1
           or p.expires_at <= pg_catalog.clock_timestamp()
         )
+        -- It waits to be merged; or whoever asks has failed there.
+        and p.position is distinct from p.hold_at
+        and $1 <> all (p.faulted_by)
       order by p.name, p.version, p.from_slot
       -- A batch holds its own row, and a handler may take its time: nobody waits for that.
       for update of p skip locked
@@ -73,25 +84,29 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
         owner = $1,
         expires_at = pg_catalog.clock_timestamp() + $2 * interval '1 millisecond',
         epoch = p.epoch + case when r.is_renewed then 0 else 1 end,
-        state = case when r.is_renewed then p.state else 'running' end,
+        state = case when r.is_renewed then p.state else 'working' end,
         error = case when r.is_renewed then p.error end
       from ranked r
       where r.name = p.name
         and r.version = p.version
         and r.from_slot = p.from_slot
         and (r.is_renewed or r.place <= r.share)
-      returning p.name, p.version, p.from_slot, p.to_slot, p.epoch, p.position, r.place > r.share as is_spare
+      returning p.name, p.version, p.from_slot, p.to_slot, p.epoch, p.position, p.hold_at, r.place > r.share as is_spare
     )
     select l.* from leased l
     union all
     -- Held by a batch of its owner's, which renews the lease itself.
-    select p.name, p.version, p.from_slot, p.to_slot, p.epoch, p.position, false
+    select p.name, p.version, p.from_slot, p.to_slot, p.epoch, p.position, p.hold_at, false
     from held h
       join :schema.projection_partitions p
         on p.name = h.name and p.version = h.version and p.from_slot = h.from_slot and p.epoch = h.epoch and p.owner = $1
     where not exists (select from found f where f.name = h.name and f.version = h.version and f.from_slot = h.from_slot)
     union all
-    select s.name, s.version, null, null, null, null, null from sizes s where s.partitions = 0`;
+    select s.name, s.version, null, null, null, null, null, null from sizes s where s.partitions = 0
+    union all
+    select s.name, s.version, null, s.wanted, null, null, null, null
+    from sizes s
+    where s.partitions > 0 and s.partitions <> s.wanted`;
   const { owner, duration, projections, held, isPassing = false } = request;
   const values = [
     owner,
@@ -110,23 +125,28 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
 export function toLeaseAnswer(rows: readonly Row[]): LeaseAnswer {
   const leased = rows
     .filter(([, , from]) => from !== null)
-    .map((row) => ({ lease: toLease(row), isSpare: row[6] === 't' }));
+    .map((row) => ({ lease: toLease(row), isSpare: row[7] === 't' }));
+  const others = rows.filter(([, , from]) => from === null);
   return {
     leases: leased.map(({ lease }) => lease),
     spare: leased.filter(({ isSpare }) => isSpare).map(({ lease }) => lease),
-    unknown: rows
-      .filter(([, , from]) => from === null)
-      .map(([name, version]) => ({ name: name ?? '', version: Number(version) })),
+    unknown: others.filter(([, , , wanted]) => wanted === null).map(toId),
+    unsettled: others.filter(([, , , wanted]) => wanted !== null).map(toId),
   };
 }
 
-function toLease([name, version, from, to, epoch, position]: Row): Lease {
+function toId([name, version]: Row): ProjectionId {
+  return { name: name ?? '', version: Number(version) };
+}
+
+function toLease([name, version, from, to, epoch, position, holdAt]: Row): Lease {
   return {
     name: name ?? '',
     version: Number(version),
     partition: { from: Number(from), to: Number(to) },
     epoch: Number(epoch),
     position: Number(position),
+    holdAt: holdAt === null || holdAt === undefined ? undefined : Number(holdAt),
   };
 }
 
@@ -151,6 +171,27 @@ export function releaseProjectionsQuery(schema: SchemaName, owner: string, lease
     leases.map(({ epoch }) => epoch),
   ];
   return { ...inSchema(schema, 'release_projections', sql), values };
+}
+
+/** Lets all leases of an owner go, and its share with them. */
+export function leaveProjectionsQuery(schema: SchemaName, owner: string): Statement {
+  const sql = `
+    with gone as (
+      delete from :schema.projection_workers k
+      where k.owner = $1
+    ),
+    held as (
+      select p.name, p.version, p.from_slot
+      from :schema.projection_partitions p
+      where p.owner = $1
+      order by p.name, p.version, p.from_slot
+      for update
+    )
+    update :schema.projection_partitions p
+    set owner = null, expires_at = '-infinity'
+    from held h
+    where p.name = h.name and p.version = h.version and p.from_slot = h.from_slot`;
+  return { ...inSchema(schema, 'leave_projections', sql), values: [owner] };
 }
 
 /** Makes sure that a lease is the last one, and holds its checkpoint until the transaction ends. */

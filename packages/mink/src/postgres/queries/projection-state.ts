@@ -11,6 +11,7 @@ import {
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 import { withoutNul } from './projection-commit.ts';
+import { holdProjectionQuery } from './projection-partitions.ts';
 import { logSource } from './read-log.ts';
 import { tableOf } from './read-model-tables.ts';
 
@@ -22,7 +23,11 @@ export function reportProjectionQuery(
 ): Statement {
   const sql = `
     update :schema.projection_partitions p
-    set state = $5, error = $6, attempts = $7
+    set
+      state = $5,
+      error = $6,
+      attempts = $7,
+      faulted_by = case when $5 = 'faulted' then pg_catalog.array_append(p.faulted_by, p.owner) else p.faulted_by end
     where p.name = $1 and p.version = $2 and p.from_slot = $3 and p.epoch = $4`;
   const { name, version, partition, epoch } = lease;
   const message = error === undefined ? null : withoutNul(error);
@@ -32,7 +37,7 @@ export function reportProjectionQuery(
   };
 }
 
-/** Pauses a projection or lets it go on; whoever works on it finds its epoch gone. */
+/** Pauses a projection or lets it go on; whoever works on it finds its epoch gone. What is faulted may be tried by all again. */
 export function pauseProjectionQuery(
   schema: SchemaName,
   { name, version }: ProjectionId,
@@ -47,9 +52,22 @@ export function pauseProjectionQuery(
     ),
     fenced as (
       update :schema.projection_partitions p
-      set epoch = p.epoch + 1, owner = null
+      set
+        epoch = p.epoch + 1,
+        owner = null,
+        faulted_by = case when $3 then p.faulted_by else '{}' end
       from changed
       where p.name = $1 and p.version = $2
+    ),
+    forgiven as (
+      update :schema.projection_partitions p
+      set faulted_by = '{}'
+      where p.name = $1
+        and p.version = $2
+        and not $3
+        and p.faulted_by <> '{}'
+        -- A row can be changed once.
+        and not exists (select from changed)
     )
     select 1 from :schema.projections p where p.name = $1 and p.version = $2`;
   return { ...inSchema(schema, 'pause_projection', sql), values: [name, version, isPaused] };
@@ -61,18 +79,24 @@ export function resetProjectionQueries(schema: SchemaName, projection: Projectio
   const begin = `
     update :schema.projection_partitions p
     set
-      position = 0, events = 0, epoch = p.epoch + 1, owner = null, expires_at = '-infinity', state = 'running',
-      error = null, attempts = 0, moved_at = pg_catalog.clock_timestamp()
+      position = 0, events = 0, epoch = p.epoch + 1, owner = null, expires_at = '-infinity', state = 'working',
+      error = null, attempts = 0, hold_at = null, faulted_by = '{}', moved_at = pg_catalog.clock_timestamp()
     where p.name = $1 and p.version = $2`;
   const remove = (table: string): Statement => ({
     ...inSchema(schema, 'reset', `delete from :schema.${table} k where k.name = $1 and k.version = $2`),
     values: [name, version],
   });
   const all = tables.map((table) => tableOf(projection, table)).join(', ');
+  const outdate = `
+    update :schema.discarded_letters l
+    set is_outdated = true
+    where l.name = $1 and l.version = $2`;
   // The tables first: a batch locks them before it waits for the checkpoint.
   return [
     ...(tables.length === 0 ? [] : [{ ...inSchema(schema, 'reset_tables', `truncate ${all}`), values: [] }]),
+    holdProjectionQuery(schema, { name, version }),
     { ...inSchema(schema, 'reset_projection', begin), values: [name, version] },
+    { ...inSchema(schema, 'outdate_discarded', outdate), values: [name, version] },
     remove('parked_keys'),
     remove('projection_digests'),
   ];
@@ -87,11 +111,17 @@ export function listProjectionsQuery(schema: SchemaName): Statement {
       case when p.expires_at > pg_catalog.clock_timestamp() then p.owner end,
       case
         when j.is_paused then 'paused'
-        when p.state <> 'faulted' and (p.owner is null or p.expires_at <= pg_catalog.clock_timestamp()) then 'stopped'
+        -- What waits to be merged waits for others that work.
+        when p.state <> 'faulted'
+          and (p.owner is null or p.expires_at <= pg_catalog.clock_timestamp())
+          and p.position is distinct from p.hold_at
+        then 'stopped'
         else p.state
       end,
       (select count(*) from :schema.parked_keys k where k.name = j.name and k.version = j.version),
-      m.live_version = j.version
+      m.live_version = j.version,
+      j.wanted_partitions,
+      p.hold_at
     from :schema.projections j
       join :schema.projection_partitions p on p.name = j.name and p.version = j.version
       left join :schema.read_models m on m.name = j.name
@@ -109,7 +139,7 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
   }
   return Array.from(all.values(), (own) => {
     const [name, version] = own[0] ?? [];
-    const [parkedKeys, isLive] = (own[0] ?? []).slice(12);
+    const [parkedKeys, isLive, wantedPartitions] = (own[0] ?? []).slice(12);
     const partitions = own.map(toStoredPartition);
     return {
       name: name ?? '',
@@ -117,6 +147,7 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
       ...ofPartitions(partitions),
       parkedKeys: Number(parkedKeys),
       isLive: isLive === 't',
+      wantedPartitions: Number(wantedPartitions),
       partitions,
     };
   });
@@ -124,6 +155,7 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
 
 function toStoredPartition(row: Row): StoredPartition {
   const [from, to, position, epoch, events, error, attempts, movedAt, owner, state] = row.slice(2);
+  const holdAt = row[15] ?? undefined;
   return {
     from: Number(from),
     to: Number(to),
@@ -135,12 +167,13 @@ function toStoredPartition(row: Row): StoredPartition {
     movedAt: Number(movedAt),
     owner: owner ?? undefined,
     state: toState(state),
+    holdAt: holdAt === undefined ? undefined : Number(holdAt),
   };
 }
 
 function toState(state: string | null | undefined): ProjectionState {
   switch (state) {
-    case 'running':
+    case 'working':
     case 'retrying':
     case 'faulted':
     case 'paused':

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { ColumnType, ProjectionId, ProjectionModel, TableSpec } from '../../core/index.ts';
+import {
+  equalRanges,
+  type ColumnType,
+  type ProjectionId,
+  type ProjectionModel,
+  type TableSpec,
+} from '../../core/index.ts';
 import type { Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 
@@ -89,7 +95,8 @@ function lockReadModels(schema: SchemaName): string {
  * tables are made anew: what may be in them would be applied twice.
  */
 export function prepareProjectionScript(schema: SchemaName, projection: ProjectionModel): string {
-  const { name, version, tables } = projection;
+  const { name, version, tables, partitions = 1 } = projection;
+  const ranges = equalRanges(partitions).map(({ from, to }) => `(${from}, ${to})`);
   const id = `name = '${name}' and version = ${version}`;
   return script(
     schema,
@@ -102,14 +109,18 @@ export function prepareProjectionScript(schema: SchemaName, projection: Projecti
       end if;
       ${tables.map((table) => `drop table if exists ${tableOf(projection, table)} cascade;`).join('\n')}
       ${createTables(projection)}
-      insert into :schema.projections (name, version, tables)
-      values ('${name}', ${version}, $json$${JSON.stringify(tables)}$json$)
+      insert into :schema.projections (name, version, tables, wanted_partitions)
+      values ('${name}', ${version}, $json$${JSON.stringify(tables)}$json$, ${partitions})
       on conflict do nothing;
       delete from :schema.parked_keys where ${id};
       delete from :schema.projection_digests where ${id};
+      update :schema.discarded_letters set is_outdated = true where ${id};
       -- Above every epoch that there ever was: whoever worked on what is gone is refused.
       insert into :schema.projection_partitions (name, version, from_slot, to_slot, epoch)
-      values ('${name}', ${version}, 0, 1024, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint);
+      select
+        '${name}', ${version}, r.from_slot, r.to_slot,
+        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint
+      from (values ${ranges.join(', ')}) r (from_slot, to_slot);
       insert into :schema.read_models (name, sql_name, live_version)
       values ('${name}', '${sqlName(name)}', ${version})
       on conflict (name) do nothing;
