@@ -37,7 +37,7 @@ describePostgres('reading what was just written', (databases) => {
     const url = await databases.create();
     await using store = open(url);
     await store.readBound();
-    const child = spawn(process.execPath, [program('run-projections'), url, '5000', '10'], {
+    const child = spawn(process.execPath, [program('run-projections'), url, '60000', '10'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {

@@ -35,7 +35,7 @@ export interface WaitContext {
 
 const DEFAULT_TIMEOUT = 10_000;
 /** Milliseconds between two looks at what other processes do; doubles with each. */
-const PAUSE = { first: 1, most: 50 };
+const PAUSE = { first: 5, most: 50 };
 const MAX_LAG = 10_000;
 const ANY = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
 
