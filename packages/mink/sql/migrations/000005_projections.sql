@@ -6,8 +6,9 @@
 
 do $do$
 begin
-  -- "if not exists" would ask for the right to create schemas even where it exists.
-  if not exists (
+  -- "if not exists" would ask for the right to create schemas even where it exists. Who has no such right may go on without read
+  -- models; the first projection asks for the schema again.
+  if pg_catalog.has_database_privilege(current_database(), 'create') and not exists (
     select from pg_catalog.pg_namespace n where '"' || replace(n.nspname, '"', '""') || '"' = $name$:read_schema$name$
   ) then
     create schema :read_schema;

@@ -107,6 +107,12 @@ export function prepareProjectionScript(schema: SchemaName, projection: Projecti
       if exists (select from :schema.projection_partitions where ${id}) then
         return;
       end if;
+      if not exists (
+        select from pg_catalog.pg_namespace n
+        where '"' || pg_catalog.replace(n.nspname, '"', '""') || '"' = $name$:read_schema$name$
+      ) then
+        create schema :read_schema;
+      end if;
       ${tables.map((table) => `drop table if exists ${tableOf(projection, table)} cascade;`).join('\n')}
       ${createTables(projection)}
       insert into :schema.projections (name, version, tables, wanted_partitions)
