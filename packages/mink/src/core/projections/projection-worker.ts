@@ -184,7 +184,8 @@ export class ProjectionWorker {
     try {
       const { outcome, to, failure } = await this.#apply(this.#lease, events, this.#parking);
       if (to !== undefined) this.#stored(to);
-      if (failure !== undefined) throw failure;
+      // What failed is nothing to whoever has lost the lease.
+      if (failure !== undefined && outcome === 'stored') throw failure;
       return outcome;
     } catch (error) {
       if (!(error instanceof BatchFailedError) || this.#context.classify(error.cause) === 'transient') {

@@ -201,6 +201,30 @@ describe('a projection', () => {
   });
 });
 
+describe('a worker', () => {
+  test('that has lost its lease ends, whatever else fails', async () => {
+    const storage = createMemoryStorage();
+    const { readModels } = storage;
+    if (readModels === undefined) throw new Error('no read models');
+    const commit = readModels.commitProjection.bind(readModels);
+    let commits = 0;
+    readModels.commitProjection = async (batch) => {
+      commits += 1;
+      // Somebody pauses it just now. A turn for the others, if it goes round in a circle.
+      await readModels.pauseProjection(skus, true);
+      await new Promise(setImmediate);
+      return commit(batch);
+    };
+    const store = createEventStore(storage, { categories: { Cart: events } });
+    for (const cart of ['Cart-1', 'Cart-2'] as const) await store.append(cart, [add('x')]);
+    await using engine = createProjectionEngine(store, [skus], { tries: 1 });
+    await engine.start();
+    await expect.poll(() => commits).toBeGreaterThan(0);
+    for (let n = 0; n < 50; n += 1) await new Promise(setImmediate);
+    expect(commits).toBe(1);
+  });
+});
+
 describe('what is no projection', () => {
   const definition = { events: { Cart: events }, readModel: documents<null>(), on: { ItemAdded: () => null } };
 
