@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { useDatabase } from './support/database.ts';
 import { project } from './support/project.ts';
@@ -111,6 +112,38 @@ describe('projections', () => {
       exitCode: 2,
       stderr: expect.stringContaining('only: item-count version 1'),
     });
+  });
+
+  test('are worked on in as many partitions as are wanted', async () => {
+    const { run } = await carts();
+    const four = await run(['projections', 'partition', 'item-count', '4']);
+    expect(four.stdout).toBe('item-count version 1: 4 partitions\n');
+    const [listed] = jsonLines((await run(['projections', 'list', '--json'])).stdout);
+    expect(listed).toMatchObject({
+      wantedPartitions: 4,
+      partitions: Array.from({ length: 4 }, () => ({ position: 4 })),
+    });
+    const [one] = jsonLines((await run(['projections', 'partition', 'item-count', '1', '--json'])).stdout);
+    expect(one).toEqual({ name: 'item-count', version: 1, partitions: 1, wanted: 1 });
+    expect(await run(['projections', 'partition', 'item-count', '65'])).toMatchObject({ exitCode: 2 });
+  });
+
+  test('are verified, with the first event that was not applied once', async () => {
+    const { run, schema } = await carts();
+    const right = await run(['projections', 'verify', 'item-count']);
+    expect(right).toMatchObject({
+      exitCode: 0,
+      stdout: 'item-count version 1: 4 events, applied 2 times as they should, 2 parked, 0 discarded\n',
+    });
+    const client = new Client({ connectionString: database.url() });
+    await client.connect();
+    await client.query(`update ${schema}.projection_partitions set position = 5`);
+    await client.end();
+    const wrong = await run(['projections', 'verify', 'item-count']);
+    expect(wrong.stdout).toBe('item-count version 1: 1 missing, the first at position 5\n');
+    expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringContaining('mink projections reset item-count')]);
+    const [json] = jsonLines((await run(['projections', 'verify', 'item-count', '--json'])).stdout);
+    expect(json).toMatchObject({ name: 'item-count', ok: false, parked: 2, first: { kind: 'missing', position: 5 } });
   });
 
   test('that are not there are a usage error', async () => {

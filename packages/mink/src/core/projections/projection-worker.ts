@@ -136,9 +136,14 @@ export class ProjectionWorker {
       if ((await this.#applyPage(page)) === 'lost') return 'lost';
       if (this.#attempts > 0) await this.#recovered();
     }
+    const holdAt = this.#holdAt();
+    return holdAt === undefined ? 'stopped' : this.#hold(holdAt);
+  }
+
+  /** Where it is to wait for others, if it goes that far. */
+  #holdAt(): number | undefined {
     const { holdAt } = this.#lease;
-    const isHeld = holdAt !== undefined && holdAt <= (this.#upTo ?? holdAt);
-    return isHeld ? this.#hold(holdAt) : 'stopped';
+    return holdAt !== undefined && holdAt <= (this.#upTo ?? holdAt) ? holdAt : undefined;
   }
 
   /** What it has passed last need not be the last that it has seen. */
@@ -152,14 +157,15 @@ export class ProjectionWorker {
 
   #pages(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
     const { storage, registry, batchSize: pageSize } = this.#context;
-    const { position: after, partition, holdAt } = this.#lease;
+    const { position: after, partition } = this.#lease;
     const filter = filterOf(registry, this.#projection, partition);
     const signal = this.#signal;
-    if (this.#upTo === undefined) {
+    const holdAt = this.#holdAt();
+    // Before it says that it is there, everything up to there has to be visible here, too.
+    if (this.#upTo === undefined || holdAt !== undefined) {
       return followLog(storage, { after, upTo: holdAt, filter, pageSize, signal, isTransient: isUnavailable });
     }
-    const upTo = Math.min(this.#upTo, holdAt ?? this.#upTo);
-    const query = { after, upTo, untilTime: undefined, filter, direction: 'forwards' as const };
+    const query = { after, upTo: this.#upTo, untilTime: undefined, filter, direction: 'forwards' as const };
     return boundedLogPages(storage, query, { limit: undefined, pageSize, signal });
   }
 
