@@ -195,7 +195,7 @@ export class ReadModels implements ProjectionStorage {
       movedAt: now,
       expiresAt: now + duration,
       faultedBy: [],
-      state: 'running',
+      state: 'working',
       error: undefined,
       attempts: 0,
     });
