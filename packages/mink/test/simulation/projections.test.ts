@@ -54,7 +54,8 @@ describe('projections in a simulated world', () => {
     async () => {
       const { seed } = seedOf('simulated projections');
       const done = await simulate(seed, WORLDS);
-      if (WORLDS >= 100) expect(Object.keys(done).toSorted()).toEqual(DISTURBANCES.toSorted());
+      const missing = DISTURBANCES.filter((what) => done[what] === undefined);
+      expect(WORLDS < 100 ? [] : missing).toEqual([]);
     },
   );
 

@@ -13,7 +13,7 @@ interface Happening {
   readonly tags: readonly string[];
 }
 
-export const thingEvents = defineEvents({
+const thingEvents = defineEvents({
   Happened: payload<Happening>(),
   Ended: payload<Happening>(),
   Ignored: payload<Happening>(),

@@ -177,8 +177,8 @@ export class ProjectionEngine implements AsyncDisposable {
   }
 
   /**
-   * Empties the read model and applies the log to it from the beginning; dead letters are forgotten. Safe while it runs: what a
-   * worker has under way is refused.
+   * Empties the read model and applies the log to it from the beginning; dead letters are forgotten, and what
+   * was discarded is applied again. Safe while it runs: what a worker has under way is refused.
    */
   async reset(projection: ProjectionId): Promise<void> {
     await this.#stored.reset(projection);
