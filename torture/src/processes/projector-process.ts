@@ -19,10 +19,13 @@ const { sabotage } = config;
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
+const quiet = new AbortController();
+let retrying: Promise<unknown> = Promise.resolve();
 const signal = lifeOfParent((line) => {
   const [verb = '', level = ''] = line.split(' ');
   if (verb === 'cure') troubles.cure = Number(level);
-  if (verb === 'retry') retryAll().catch(() => undefined);
+  if (verb === 'retry') retrying = Promise.all([retrying, retryAll().catch(() => undefined)]);
+  if (verb === 'quiet') becomeQuiet().catch(() => undefined);
 });
 
 const pool = isProjectionSabotage(sabotage) ? brokenPool(url, sabotage, () => say('broken')) : undefined;
@@ -56,6 +59,7 @@ await new Promise((resolve) => {
   if (signal.aborted) resolve(undefined);
   signal.addEventListener('abort', resolve);
 });
+await becomeQuiet();
 await engine.close();
 await naive;
 await store.close();
@@ -65,6 +69,13 @@ process.exit(0);
 /** Killed in the middle of it, too. */
 async function retryAll(): Promise<void> {
   for (const { name, version, key } of await engine.deadLetters.list().toArray()) {
-    await engine.deadLetters.retry({ projection: { name, version }, key }, { signal });
+    await engine.deadLetters.retry({ projection: { name, version }, key }, { signal: quiet.signal });
   }
+}
+
+/** Retries no more. */
+async function becomeQuiet(): Promise<void> {
+  quiet.abort();
+  await retrying;
+  say('quiet');
 }

@@ -135,8 +135,11 @@ function unexpected({ group, operator }: Scene): readonly Finding[] {
 }
 
 async function judge(scene: Scene, directory: string): Promise<RoundResult> {
-  const { url, group, operator, findings, done } = scene;
+  const { run, url, group, operator, findings, done } = scene;
   const log = await readFacts(url);
+  if (!(await group.becomeQuiet(run.patience)) && !run.signal.aborted) {
+    report(scene, 'end', [{ kind: 'stuck', message: `a retry has not ended after ${run.patience} ms` }]);
+  }
   const parked = await judgeRest(scene, 'at rest', directory);
   group.cure = CURED;
   operator.cure = CURED;

@@ -94,6 +94,13 @@ export class ProjectorGroup {
     return this.#isBroken;
   }
 
+  /** Nobody retries any more; false when somebody has not come to an end after so many milliseconds. */
+  async becomeQuiet(timeout: number): Promise<boolean> {
+    this.tell('quiet');
+    const all = await Promise.all(this.#projectors.map(({ child }) => child.hasSaid('quiet', timeout)));
+    return all.every(Boolean);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#projectors.map(({ child }) => child.stop()));
   }
