@@ -145,14 +145,14 @@ describe.concurrent('the torture of projections', () => {
   );
 
   test.each([
-    ['workers that write though others have taken over', 'no-fence', /(?:REPEATED|LOST|ORDER): the document is/u],
-    ['events that pass one that waits', 'no-parking', /(?:LOST: does not wait|ORDER: the document is)/u],
-  ])('finds what comes of %s', { timeout: 300_000 }, async (_what, sabotage, finding) => {
+    ['workers that write though others have taken over', 'no-fence'],
+    ['events that pass one that waits', 'no-parking'],
+  ])('finds what comes of %s', { timeout: 300_000 }, async (_what, sabotage) => {
     await using directory = await temporaryDirectory();
     const run = projections(directory.path, '--seconds', '10', '--cycles', '0', '--sabotage', sabotage);
     const { code, errors, summary } = await run.end();
     strictEqual(code, 1, errors);
-    expect(errors).toMatch(finding);
+    expect(errors).toMatch(/at rest: (?:LOST|REPEATED|ORDER|ANSWER|STUCK): /u);
     expect(Number(summary['lost']) + Number(summary['repeated']) + Number(summary['violations'])).toBeGreaterThan(0);
     const [kept = ''] = await readdir(directory.path);
     expect((await readdir(join(directory.path, kept))).some((name) => name.startsWith('projections-'))).toBe(true);

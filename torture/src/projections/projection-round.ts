@@ -67,17 +67,7 @@ export async function projectionRound(run: Run, options: RoundOptions): Promise<
   await runSql(url, NAIVE_TABLES);
   const random = run.random.derive(options.name);
   const proxy = await FaultProxy.start({ targetPort: cluster.port, random: random.derive('network') });
-  const far = cluster.url(database, proxy.port);
-  const urls = Array.from({ length: random.int(1, 4) }, (_, index) => (index === 1 ? far : url));
-  const { sabotage, maxParkedKeys } = options;
-  const group = new ProjectorGroup({
-    urls,
-    directory,
-    random: random.derive('group'),
-    lease: LEASE,
-    maxParkedKeys,
-    sabotage,
-  });
+  const group = startGroup(random, { ...options, directory, near: url, far: cluster.url(database, proxy.port) });
   const operator = new Operator(url);
   const writer = new HappeningWriter(url, random.derive('writer'));
   const ending = new AbortController();
@@ -99,6 +89,16 @@ export async function projectionRound(run: Run, options: RoundOptions): Promise<
     await proxy.stop();
     if (scene.findings.length === 0) await cluster.dropDatabase(database);
   }
+}
+
+/** One to four processes, the second of them over a bad network. */
+function startGroup(
+  random: Random,
+  of: RoundOptions & { readonly directory: string; readonly near: string; readonly far: string },
+): ProjectorGroup {
+  const { near, far, directory, maxParkedKeys, sabotage } = of;
+  const urls = Array.from({ length: random.int(1, 4) }, (_, index) => (index === 1 ? far : near));
+  return new ProjectorGroup({ urls, directory, random: random.derive('group'), lease: LEASE, maxParkedKeys, sabotage });
 }
 
 function report({ options, findings }: Scene, when: string, found: readonly Finding[]): void {

@@ -1,4 +1,9 @@
-import { DatabaseUnavailableError, type EventStorage, type ProjectionEngineOptions } from '../../src/index.ts';
+import {
+  DatabaseUnavailableError,
+  InvalidArgumentError,
+  type EventStorage,
+  type ProjectionEngineOptions,
+} from '../../src/index.ts';
 import { createMemoryStorage } from '../../src/memory/index.ts';
 import { Random } from '../support/random.ts';
 import { problemsOf, type FoundReadModel } from './check-read-model.ts';
@@ -166,6 +171,8 @@ export class SimulatedWorld {
           await process.engine.start();
           return;
         } catch (error) {
+          // It may be closed before it has begun.
+          if (error instanceof InvalidArgumentError && error.argument === 'engine') return;
           if (!(error instanceof DatabaseUnavailableError)) throw error;
         }
       }
