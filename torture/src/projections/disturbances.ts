@@ -47,6 +47,8 @@ export const disturbances = {
     operator.cure = group.cure;
     group.tell('retry');
   },
+  /** Split and merged, while somebody works on it. */
+  partition: ({ operator, random }) => operator.partition(random),
   'reset in a freeze': async ({ group, operator, random }) => {
     await Promise.all([group.freeze(), pause(random.int(0, 500)).then(() => operator.reset(random))]);
   },

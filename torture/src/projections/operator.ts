@@ -8,6 +8,7 @@ import {
 } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
 import type { FoundTallies } from '../check/check-projections.ts';
+import type { Finding } from '../check/finding.ts';
 import { retrySql } from '../cluster/sql.ts';
 import type { Random } from '../random.ts';
 import { happenings } from './happenings.ts';
@@ -52,6 +53,21 @@ export class Operator {
 
   async reset(random: Random): Promise<void> {
     await this.#try(() => this.#engine.reset(this.#any(random)));
+  }
+
+  async partition(random: Random): Promise<void> {
+    await this.#try(() => this.#engine.partition(this.#any(random), random.int(1, 6)));
+  }
+
+  /** What the projections say themselves of what they have applied. */
+  async verify(): Promise<readonly Finding[]> {
+    const findings: Finding[] = [];
+    for (const projection of this.#projections) {
+      const { ok, first } = await this.#store.projections.verify(projection);
+      const message = `verify says that something is ${first?.kind ?? 'wrong'}: ${JSON.stringify(first)}`;
+      if (!ok) findings.push({ kind: 'answer', reader: projection.name, message });
+    }
+    return findings;
   }
 
   /** Gives back how many events were applied. */
@@ -122,7 +138,11 @@ export class Operator {
 }
 
 async function readDiscarded(url: string, name: string): Promise<ReadonlyMap<string, ReadonlySet<number>>> {
-  const rows = await retrySql(url, 'select key, position from mink.discarded_letters where name = $1', [name]);
+  const rows = await retrySql(
+    url,
+    'select key, position from mink.discarded_letters where name = $1 and not is_outdated',
+    [name],
+  );
   const discarded = new Map<string, Set<number>>();
   for (const [key, position] of rows) {
     const positions = discarded.get(String(key)) ?? new Set();

@@ -173,7 +173,7 @@ async function judgeRest(scene: Scene, when: string, directory: string): Promise
     const status = (await operator.status()) ?? [];
     // There was no room for another key: somebody makes room, and lets it go on.
     if (status.some(({ state }) => state === 'faulted')) await makeRoom(scene);
-    return status.length > 0 && status.every(({ state, lagEvents }) => state === 'running' && lagEvents === 0);
+    return status.length > 0 && status.every(({ state, lagEvents }) => state === 'live' && lagEvents === 0);
   };
   if (!(await becomes(isAtRest, { timeout, interval: 50, signal }))) {
     const message = `not all had caught up after ${timeout} ms: ${JSON.stringify(await operator.status())}`;
@@ -181,6 +181,7 @@ async function judgeRest(scene: Scene, when: string, directory: string): Promise
   }
   const found = await operator.find(await readFacts(url));
   report(scene, when, found.flatMap(checkTallies));
+  report(scene, when, await operator.verify());
   if (scene.findings.length > 0) await keepEvidence(scene, found, directory);
   return found.reduce((sum, { waiting }) => sum + [...waiting.values()].reduce((all, keys) => all + keys.length, 0), 0);
 }

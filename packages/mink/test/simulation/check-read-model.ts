@@ -4,7 +4,8 @@ import { foldThings, keysOf, type LoggedThing, type Trace } from './things.ts';
 /** A read model as it is stored, and what is known of its events beside. */
 export interface FoundReadModel {
   readonly name: string;
-  readonly position: number;
+  /** How far the partition of a key has come. */
+  readonly positionOf: (key: string) => number;
   readonly documents: readonly { readonly key: string; readonly document: Trace; readonly isStale: boolean }[];
   /** Positions of the events that wait, by key. */
   readonly waiting: ReadonlyMap<string, readonly number[]>;
@@ -13,14 +14,16 @@ export interface FoundReadModel {
 }
 
 /**
- * What is wrong with a read model at any moment: every event up to its checkpoint is in the document of each of its keys,
+ * What is wrong with a read model at any moment: every event up to the checkpoint of its key is in the document of each of its keys,
  * once and in order, or it waits behind one that failed, or it was given up.
  */
 export function problemsOf(found: FoundReadModel, log: readonly LoggedThing[]): readonly string[] {
-  const { name, position: checkpoint, documents, waiting, discarded } = found;
+  const { name, positionOf, documents, waiting, discarded } = found;
   const events = new Map<string, LoggedThing[]>();
-  for (const event of log.filter(({ position }) => position <= checkpoint)) {
-    for (const key of keysOf(name, event)) events.set(key, [...(events.get(key) ?? []), event]);
+  for (const event of log) {
+    for (const key of keysOf(name, event)) {
+      if (event.position <= positionOf(key)) events.set(key, [...(events.get(key) ?? []), event]);
+    }
   }
   const keys = new Set([...events.keys(), ...documents.map(({ key }) => key), ...waiting.keys()]);
   return [...keys].flatMap((key) => {
@@ -32,7 +35,7 @@ export function problemsOf(found: FoundReadModel, log: readonly LoggedThing[]): 
       own.filter(({ position }) => !gone.has(position) && parked?.includes(position) !== true),
     );
     const stored = documents.find((document) => document.key === key);
-    const of = `${name} ${key} at ${checkpoint}`;
+    const of = `${name} ${key} at ${positionOf(key)}`;
     const problems: string[] = [];
     if (parked !== undefined && !isDeepStrictEqual(parked, due))
       problems.push(`${of}: ${said(parked)} wait, not ${said(due)}`);

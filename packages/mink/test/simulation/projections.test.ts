@@ -21,6 +21,7 @@ const DISTURBANCES = [
   'pause',
   'resume',
   'reset',
+  'partition',
   'cure',
   'retry',
   'discard',

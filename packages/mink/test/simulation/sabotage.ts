@@ -31,7 +31,7 @@ const BROKEN = {
       const missing = request.projections.filter(({ name }) => !answer.leases.some((lease) => lease.name === name));
       const shared = missing.map(async ({ name, version }) => {
         const now = await partitionNow(readModels, { name });
-        return { name, version, partition: { from: 0, to: 1_024 }, ...now };
+        return { name, version, partition: { from: 0, to: 1_024 }, holdAt: undefined, ...now };
       });
       return { ...answer, leases: [...answer.leases, ...(await Promise.all(shared))] };
     },

@@ -2,6 +2,9 @@ import {
   DatabaseUnavailableError,
   InvalidArgumentError,
   type EventStorage,
+  createProjectionEngine,
+  partitionKey,
+  type ProjectionEngine,
   type ProjectionEngineOptions,
 } from '../../src/index.ts';
 import { createMemoryStorage } from '../../src/memory/index.ts';
@@ -31,12 +34,15 @@ export class SimulatedWorld {
   readonly #storage: EventStorage;
   readonly #store: StoreOfThings;
   readonly #options: ProjectionEngineOptions;
+  /** Never started: it looks from outside. */
+  readonly #observer: ProjectionEngine;
   readonly #processes: SimulatedProcess[] = [];
   readonly #discarded = new Map<string, Map<string, Set<number>>>();
   readonly #log: LoggedThing[] = [];
   /** Events that handlers fail at, until they are cured. */
   readonly #poison = new Set<number>();
-  readonly #paused = new Map<string, { readonly epoch: number; readonly position: number }>();
+  /** Positions of paused partitions, by their slots and epoch. */
+  readonly #paused = new Map<string, number>();
   readonly #done = new Map<string, number>();
   #faults: number;
   /** How often a handler fails for no reason. */
@@ -51,6 +57,7 @@ export class SimulatedWorld {
     const storage = createMemoryStorage({ now: () => this.#time.now });
     this.#storage = sabotage(storage);
     this.#store = openStore(storage);
+    this.#observer = createProjectionEngine(this.#store, projections);
     this.#faults = random.pick([0, 0.005, 0.02, 0.1]);
     this.#moods = random.pick([0, 0, 0.05]);
     this.#options = {
@@ -115,7 +122,11 @@ export class SimulatedWorld {
       }
       return {
         name,
-        position: stored.find((it) => it.name === name)?.position ?? 0,
+        positionOf: (key) => {
+          const slot = partitionKey(key);
+          const partitions = stored.find((it) => it.name === name)?.partitions ?? [];
+          return partitions.find(({ from, to }) => slot >= from && slot < to)?.position ?? 0;
+        },
         documents: await this.#store.projections.documents(projection).list().toArray(),
         waiting,
         discarded: this.#discarded.get(name) ?? new Map(),
@@ -126,13 +137,15 @@ export class SimulatedWorld {
 
   async #movedWhilePaused(): Promise<readonly string[]> {
     const problems: string[] = [];
-    for (const { name, state, epoch, position } of await this.#store.projections.list()) {
-      const before = this.#paused.get(name);
-      this.#paused.delete(name);
+    const before = new Map(this.#paused);
+    this.#paused.clear();
+    for (const { name, state, partitions } of await this.#store.projections.list()) {
       if (state !== 'paused') continue;
-      this.#paused.set(name, { epoch, position });
-      if (before !== undefined && before.epoch === epoch && before.position !== position)
-        problems.push(`${name} moved while it was paused`);
+      for (const { from, to, epoch, position } of partitions) {
+        const which = `${name} ${from} to ${to}, epoch ${epoch}`;
+        this.#paused.set(which, position);
+        if ((before.get(which) ?? position) !== position) problems.push(`${which} moved while it was paused`);
+      }
     }
     return problems;
   }
@@ -212,6 +225,8 @@ export class SimulatedWorld {
         return this.#do(process, () => process.engine.resume(projection).catch(ignoreUnknown));
       case 'reset':
         return this.#do(process, () => process.engine.reset(projection).catch(ignoreUnknown));
+      case 'partition':
+        return this.#do(process, () => process.engine.partition(projection, random.int(1, 4)).catch(ignoreUnknown));
       case 'cure':
         for (const n of this.#poison) if (random.chance(0.5)) this.#poison.delete(n);
         return;
@@ -266,13 +281,8 @@ export class SimulatedWorld {
   }
 
   async #isLive(): Promise<boolean> {
-    const stored = await this.#store.projections.list();
-    const end = (types: readonly string[]): number =>
-      this.#log.findLast(({ type }) => types.includes(type))?.position ?? 0;
-    return projections.every(({ name, types }) => {
-      const found = stored.find((it) => it.name === name);
-      return found?.state === 'running' && found.position === end(types);
-    });
+    const status = await this.#observer.status();
+    return status.every(({ state }) => state === 'live');
   }
 
   /** Whoever ends in peace lets go of what it holds. */
@@ -331,6 +341,7 @@ const DISTURBANCES = [
   'resume',
   'resume',
   'reset',
+  'partition',
   'cure',
   'retry',
   'retry',

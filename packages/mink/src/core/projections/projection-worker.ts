@@ -10,13 +10,7 @@ import type { AnyProjection } from './define-sql-projection.ts';
 import { BatchFailedError, createApplier, type Applier, type Parking } from './projection-applier.ts';
 import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
 import { newsOf } from './projection-news.ts';
-import type {
-  CommitOutcome,
-  Lease,
-  NewDeadLetter,
-  Partition,
-  ProjectionStorage,
-} from './projection-storage.ts';
+import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
 
 /** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
 export type Classification = 'transient' | 'retry' | 'permanent';
