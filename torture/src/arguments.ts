@@ -4,12 +4,13 @@ import { UsageError } from './errors.ts';
 import { isPhase, PHASES, type Phase } from './feed/phases.ts';
 import { SUITES, isSuite, type SuiteName } from './suites.ts';
 
-const DEFAULT_CYCLES = { feed: 200, commands: 50 } as const;
+const DEFAULT_CYCLES = { feed: 200, commands: 50, projections: 50 } as const;
 
-export const HELP = `Tries to make mink lose an event, or do a command twice, and says whether it did.
+export const HELP = `Tries to make mink lose an event, do a command twice, or make a read model wrong, and says whether it did.
 
   npm run torture -- --suite feed --seconds 300 --seed 7
   npm run torture -- --suite commands --seconds 300 --seed 7
+  npm run torture -- --suite projections --seconds 300 --seed 7
 
 Options
   --suite NAME      what to torture: ${Object.keys(SUITES).join(', ')}
@@ -20,7 +21,8 @@ Options
   --phases LIST     of feed: only these, separated by commas: ${PHASES.join(', ')}
   --evidence DIR    where to keep what explains a failure; default: a new directory for temporary files
   --sabotage WHAT   breaks the database on purpose, and must make the run fail:
-                    ${SABOTAGES.feed.join(', ')} (feed), ${SABOTAGES.commands.join(', ')}
+                    ${SABOTAGES.feed.join(', ')} (feed), ${SABOTAGES.commands.join(', ')} (commands),
+                    ${SABOTAGES.projections.join(', ')}
   --help            print this
 
 Progress goes to standard error. The last line of standard output is one JSON object. Exit code 0: nothing was lost, and the

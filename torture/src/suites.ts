@@ -2,6 +2,7 @@ import type { Request } from './arguments.ts';
 import { commandsSuite } from './commands/commands-suite.ts';
 import { feedSuite } from './feed/feed-suite.ts';
 import type { PlacedFinding } from './feed/run.ts';
+import { projectionsSuite } from './projections/projections-suite.ts';
 
 /** What a suite gets beside what was asked for. */
 export interface SuiteContext {
@@ -21,7 +22,7 @@ export interface SuiteReport {
   readonly doubts: readonly string[];
 }
 
-export type SuiteName = 'feed' | 'commands';
+export type SuiteName = 'feed' | 'commands' | 'projections';
 
 type Suite = (request: Request, context: SuiteContext) => Promise<SuiteReport>;
 
@@ -29,6 +30,7 @@ type Suite = (request: Request, context: SuiteContext) => Promise<SuiteReport>;
 export const SUITES: Readonly<Record<SuiteName, Suite>> = {
   feed: feedSuite,
   commands: commandsSuite,
+  projections: projectionsSuite,
 };
 
 export function isSuite(name: string): name is SuiteName {

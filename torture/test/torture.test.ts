@@ -63,14 +63,15 @@ describe.concurrent('the torture of the feed', () => {
 
 describe('the command line', () => {
   test.each([
-    [['--suite', 'aggregates'], 'there is no suite "aggregates"; there is feed, commands'],
-    [[], 'name a suite with --suite (feed, commands)'],
+    [['--suite', 'aggregates'], 'there is no suite "aggregates"; there is feed, commands, projections'],
+    [[], 'name a suite with --suite (feed, commands, projections)'],
     [['--suite', 'feed', '--seconds', 'soon'], '--seconds "soon" is not a whole number from 1'],
     [['--suite', 'feed', '--seed', '-1'], '--seed'],
     [['--suite', 'feed', '--postgres', 'mysql'], '--postgres is npm or system, not "mysql"'],
     [['--suite', 'feed', '--phases', 'stress,peace'], '--phases: "peace" is not one of stress, kill'],
     [['--suite', 'feed', '--sabotage', 'all'], '--sabotage "all" is not one of no-floor-lock'],
     [['--suite', 'commands', '--sabotage', 'no-bound'], '--sabotage "no-bound" is not one of no-keys, no-claims'],
+    [['--suite', 'projections', '--sabotage', 'no-keys'], '--sabotage "no-keys" is not one of no-fence, no-parking'],
     [['--suite', 'commands', '--phases', 'stress'], '--phases is for the suite feed'],
     [['--suite', 'feed', '--loud'], "Unknown option '--loud'"],
   ])('refuses %j with exit code 2', async (args, message) => {
@@ -121,5 +122,39 @@ describe.concurrent('the torture of commands', () => {
     expect(Number(summary['repeated']) + Number(summary['violations'])).toBeGreaterThan(0);
     const [kept = ''] = await readdir(directory.path);
     expect(await readdir(join(directory.path, kept, 'commands-1'))).toContain('findings.json');
+  });
+});
+
+describe.concurrent('the torture of projections', () => {
+  const seed = String(Math.floor(Math.random() * 2 ** 32));
+  const projections = (evidence: string, ...args: readonly string[]): Torture =>
+    new Torture(['--suite', 'projections', '--seed', seed, '--evidence', evidence, ...args]);
+
+  test(
+    'in its short form, finds every read model to be what the log says, while the control loses or repeats something',
+    { timeout: 300_000 },
+    async () => {
+      await using directory = await temporaryDirectory();
+      const { code, errors, summary } = await projections(directory.path, '--seconds', '1', '--cycles', '13').end();
+      strictEqual(code, 0, errors);
+      expect(summary).toMatchObject({ suite: 'projections', seed: Number(seed), lost: 0, repeated: 0, violations: 0 });
+      expect(summary['controlsLost']).toBeGreaterThan(0);
+      expect(summary['parked']).toBeGreaterThan(0);
+      expect(await readdir(directory.path)).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['workers that write though others have taken over', 'no-fence'],
+    ['events that pass one that waits', 'no-parking'],
+  ])('finds what comes of %s', { timeout: 300_000 }, async (_what, sabotage) => {
+    await using directory = await temporaryDirectory();
+    const run = projections(directory.path, '--seconds', '10', '--cycles', '0', '--sabotage', sabotage);
+    const { code, errors, summary } = await run.end();
+    strictEqual(code, 1, errors);
+    expect(errors).toMatch(/at rest: (?:LOST|REPEATED|ORDER|ANSWER|STUCK): /u);
+    expect(Number(summary['lost']) + Number(summary['repeated']) + Number(summary['violations'])).toBeGreaterThan(0);
+    const [kept = ''] = await readdir(directory.path);
+    expect((await readdir(join(directory.path, kept))).some((name) => name.startsWith('projections-'))).toBe(true);
   });
 });

@@ -4,12 +4,20 @@ import { runSql } from './sql.ts';
 export const SABOTAGES = {
   feed: ['no-floor-lock', 'no-bound', 'one-incarnation'],
   commands: ['no-keys', 'no-claims'],
+  projections: ['no-fence', 'no-parking'],
 } as const;
 
 export type Sabotage = (typeof SABOTAGES)[keyof typeof SABOTAGES][number];
+/** Those that break what workers send, instead of functions of the schema. */
+export type ProjectionSabotage = (typeof SABOTAGES)['projections'][number];
+type FunctionSabotage = Exclude<Sabotage, ProjectionSabotage>;
+
+export function isProjectionSabotage(sabotage: unknown): sabotage is ProjectionSabotage {
+  return SABOTAGES.projections.some((known) => known === sabotage);
+}
 
 /** What each replaces in the functions of the schema, wherever it comes. */
-const REPLACEMENTS: Readonly<Record<Sabotage, { readonly pattern: RegExp; readonly replacement: string }>> = {
+const REPLACEMENTS: Readonly<Record<FunctionSabotage, { readonly pattern: RegExp; readonly replacement: string }>> = {
   // Writers announce no floor.
   'no-floor-lock': {
     pattern: /perform\s+(?:pg_catalog\.)?pg_advisory_xact_lock_shared\s*\([^;]*;/giu,
@@ -27,6 +35,7 @@ const REPLACEMENTS: Readonly<Record<Sabotage, { readonly pattern: RegExp; readon
 
 /** Breaks the schema `mink` of a database. Throws when there was nothing to break: then the run would prove nothing. */
 export async function applySabotage(url: string, sabotage: Sabotage): Promise<void> {
+  if (isProjectionSabotage(sabotage)) return;
   const { pattern, replacement } = REPLACEMENTS[sabotage];
   const functions = await runSql(
     url,

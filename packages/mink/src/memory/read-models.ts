@@ -171,8 +171,12 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async readBatch(id: ProjectionId, keys: readonly string[]): Promise<BatchState> {
-    const parked = this.#find(id)?.parked;
-    return { rows: await this.readRows(id, keys), parkedKeys: keys.filter((key) => parked?.has(key) === true) };
+    const kept = this.#find(id);
+    // Both of one moment: nothing is waited for between them.
+    return {
+      rows: keys.flatMap((key) => kept?.rows.get(key) ?? []),
+      parkedKeys: keys.filter((key) => kept?.parked.has(key) === true),
+    };
   }
 
   async commitProjection(commit: ProjectionCommit): Promise<CommitOutcome> {
@@ -191,10 +195,13 @@ export class ReadModels implements ProjectionStorage {
       movedAt: now,
       expiresAt: now + duration,
       faultedBy: [],
+      state: 'working',
+      error: undefined,
+      attempts: 0,
     });
     for (const { key, row } of writes) {
       if (row === null) kept.rows.delete(key);
-      else kept.rows.set(key, { key, row, position: to, isStale: false });
+      else kept.rows.set(key, { key, row, position: to, isStale: wasDiscarded(kept, key) });
     }
     for (const letter of deadLetters) park(kept, letter, now);
     addDigests(kept, digests);
@@ -253,11 +260,15 @@ export class ReadModels implements ProjectionStorage {
     if (kept === undefined || parked === undefined) return undefined;
     const positions = parked.positions.slice(0, limit);
     const step = await work({ row: kept.rows.get(key)?.row ?? null, positions, tx: undefined });
+    // Reset or discarded meanwhile: what was worked out is worth nothing any more.
+    if (kept.parked.get(key) !== parked) return undefined;
     parked.positions = parked.positions.slice(step.applied);
     const left = parked.positions.length;
     const position = positions[step.applied - 1];
     if (step.row === null) kept.rows.delete(key);
-    else if (position !== undefined) kept.rows.set(key, { key, row: step.row, position, isStale: left > 0 });
+    else if (position !== undefined) {
+      kept.rows.set(key, { key, row: step.row, position, isStale: left > 0 || wasDiscarded(kept, key) });
+    }
     addDigests(kept, step.digests);
     if (left === 0) kept.parked.delete(key);
     else if (step.error !== undefined) {
@@ -361,6 +372,11 @@ function park(kept: KeptProjection, { key, position, error, attempts }: NewDeadL
   }
   const row = kept.rows.get(key);
   if (row !== undefined) kept.rows.set(key, { ...row, isStale: true });
+}
+
+/** Whether events of a key were given up: its row lacks them, whatever comes after them. */
+function wasDiscarded({ discarded }: KeptProjection, key: string): boolean {
+  return discarded.some((it) => it.key === key);
 }
 
 function addDigests(kept: KeptProjection, digests: readonly Digest[]): void {

@@ -34,6 +34,7 @@ import {
   discardParkedQuery,
   findDeadLettersQuery,
   holdParkedQuery,
+  holdTablesQuery,
   listDeadLettersQuery,
   listParkedQuery,
   storeRetryQueries,
@@ -213,7 +214,9 @@ export class ReadModels implements ProjectionStorage {
   ): Promise<{ readonly applied: number; readonly left: number } | undefined> {
     const schema = this.#schema;
     const table = rowTable(projection);
+    const hold = holdTablesQuery(schema, projection);
     return this.#settings.inTransaction(async (run, client) => {
+      if (hold !== undefined) await run(hold);
       if ((await run(holdParkedQuery(schema, projection, key))).length === 0) return undefined;
       const stored = table === undefined ? [] : await run(readRowsQuery(schema, projection, { table, keys: [key] }));
       const [row] = table === undefined ? [] : stored.map((values) => toStoredRow(table, values));
@@ -233,8 +236,12 @@ export class ReadModels implements ProjectionStorage {
     projection: ProjectionId,
     of: { readonly key: string; readonly reason: string },
   ): Promise<number> {
-    const [row] = await this.#run(discardParkedQuery(this.#schema, projection, of));
-    return Number(row?.[0] ?? 0);
+    const schema = this.#schema;
+    return this.#settings.inTransaction(async (run) => {
+      await run(holdParkedQuery(schema, projection, of.key));
+      const [row] = await run(discardParkedQuery(schema, projection, of));
+      return Number(row?.[0] ?? 0);
+    });
   }
 
   async reportProjection(lease: Lease, report: Pick<StoredPartition, 'state' | 'error' | 'attempts'>): Promise<void> {

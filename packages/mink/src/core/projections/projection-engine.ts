@@ -177,8 +177,8 @@ export class ProjectionEngine implements AsyncDisposable {
   }
 
   /**
-   * Empties the read model and applies the log to it from the beginning; dead letters are forgotten. Safe while it runs: what a
-   * worker has under way is refused.
+   * Empties the read model and applies the log to it from the beginning; dead letters are forgotten, and what
+   * was discarded is applied again. Safe while it runs: what a worker has under way is refused.
    */
   async reset(projection: ProjectionId): Promise<void> {
     await this.#stored.reset(projection);
@@ -285,9 +285,10 @@ export class ProjectionEngine implements AsyncDisposable {
     if (this.#closing.signal.aborted) return;
     for (const lease of leases) {
       const projection = this.#definitionOf(lease);
-      if (projection !== undefined && epochs.has(keyOf(lease)) && !this.#running.has(keyOf(lease))) {
-        this.#work(projection, lease);
-      }
+      const isIdle = epochs.has(keyOf(lease)) && !this.#running.has(keyOf(lease));
+      // Where the worker has ended while its lease was renewed, the next look takes it anew, in an epoch of its own.
+      const isRenewed = held.some((it) => keyOf(it) === keyOf(lease));
+      if (projection !== undefined && isIdle && !isRenewed) this.#work(projection, lease);
     }
     // Whoever was to take the next step may have died before it. Last, because it waits for batches under way.
     for (const id of unsettled) await this.#readModels.partitionProjection(id);

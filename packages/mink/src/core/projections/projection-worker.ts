@@ -10,14 +10,7 @@ import type { AnyProjection } from './define-sql-projection.ts';
 import { BatchFailedError, createApplier, type Applier, type Parking } from './projection-applier.ts';
 import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
 import { newsOf } from './projection-news.ts';
-import type {
-  CommitOutcome,
-  Lease,
-  NewDeadLetter,
-  Partition,
-  ProjectionStorage,
-  WorkerState,
-} from './projection-storage.ts';
+import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
 
 /** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
 export type Classification = 'transient' | 'retry' | 'permanent';
@@ -84,8 +77,12 @@ export class ProjectionWorker {
   readonly #apply: Applier;
   readonly #isOwn: (key: string) => boolean;
   #lease: Lease;
-  /** Tries of what fails now. */
+  /** Failures in a row, of whatever kind: each waits longer. */
+  #failures = 0;
+  /** Tries of what fails now; an outage in between is none. */
   #attempts = 0;
+  /** The position of the event that fails; undefined where it is something else. */
+  #failsAt: number | undefined;
   /** The event that fails, once it is to be parked. */
   #parking: Parking | undefined;
   /** The position of an event that can be applied to no key, because its batch cannot be stored with it. */
@@ -134,7 +131,7 @@ export class ProjectionWorker {
   async #follow(): Promise<WorkerEnd> {
     for await (const page of this.#pages()) {
       if ((await this.#applyPage(page)) === 'lost') return 'lost';
-      if (this.#attempts > 0) await this.#recovered();
+      this.#recovered();
     }
     const holdAt = this.#holdAt();
     return holdAt === undefined ? 'stopped' : this.#hold(holdAt);
@@ -228,7 +225,8 @@ export class ProjectionWorker {
   async #failed(error: unknown): Promise<WorkerEnd | undefined> {
     const cause = error instanceof ProjectionFailedError ? error.cause : error;
     const kind = error instanceof ParkingFull ? 'permanent' : this.#context.classify(cause);
-    this.#attempts += 1;
+    this.#failures += 1;
+    if (kind !== 'transient') this.#countTry(error);
     const isOver = kind === 'permanent' || (kind === 'retry' && this.#attempts >= this.#context.tries);
     if (!isOver) {
       await this.#report(error, 'retrying');
@@ -250,19 +248,29 @@ export class ProjectionWorker {
 
   async #pause(): Promise<void> {
     const { backoff } = this.#context;
-    const longest = Math.min(MAX_BACKOFF, backoff * 2 ** Math.min(this.#attempts - 1, 20));
+    const longest = Math.min(MAX_BACKOFF, backoff * 2 ** Math.min(this.#failures - 1, 20));
     await sleep(longest * (0.5 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
   }
 
-  async #recovered(): Promise<void> {
+  /** Each event has all of its tries, whatever failed before it. */
+  #countTry(error: unknown): void {
+    const at = error instanceof ProjectionFailedError ? error.globalPosition : undefined;
+    if (at !== this.#failsAt) this.#attempts = 0;
+    this.#failsAt = at;
+    this.#attempts += 1;
+  }
+
+  #recovered(): void {
+    this.#failures = 0;
     this.#attempts = 0;
+    this.#failsAt = undefined;
     this.#parking = undefined;
-    await this.#report(undefined, 'working');
   }
 
   /** For people: it keeps nothing from going on when it cannot be told. */
-  async #report(error: unknown, state: WorkerState): Promise<void> {
-    const report = { state, error: error === undefined ? undefined : messageOf(error), attempts: this.#attempts };
+  async #report(error: unknown, state: 'retrying' | 'faulted'): Promise<void> {
+    const attempts = this.#attempts === 0 ? this.#failures : this.#attempts;
+    const report = { state, error: messageOf(error), attempts };
     try {
       await this.#context.readModels.reportProjection(this.#lease, report);
     } catch {

@@ -225,6 +225,43 @@ describe('a worker', () => {
   });
 });
 
+describe('an event that fails', () => {
+  test('has all of its tries, whatever failed before it', async () => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    const left = new Map([
+      ['never', Infinity],
+      ['third', 2],
+      ['later', 5],
+    ]);
+    const failing = defineProjection({
+      name: 'failing',
+      events: { Cart: events },
+      readModel: documents<{ skus: string }>(),
+      on: {
+        ItemAdded: (cart, { data: { sku } }) => {
+          const failures = left.get(sku) ?? 0;
+          left.set(sku, failures - 1);
+          if (failures > 0) throw new Error(sku);
+          return { skus: `${cart?.skus ?? ''}${sku} ` };
+        },
+      },
+    });
+    const classify = (error: unknown) =>
+      error instanceof Error && error.message === 'later' ? ('transient' as const) : undefined;
+    await store.append('Cart-1', [add('never')]);
+    await store.append('Cart-2', [add('third')]);
+    await store.append('Cart-3', [add('later')]);
+    left.set('third too', 2);
+    await store.append('Cart-4', [add('third too')]);
+    await using engine = createProjectionEngine(store, [failing], { tries: 3, backoff: 0, classify });
+    await engine.start();
+    await engine.waitFor(4);
+    const parked = await engine.deadLetters.list().toArray();
+    expect(parked).toMatchObject([{ key: 'Cart-1', error: 'never', attempts: 3 }]);
+    expect(await store.projections.documents(failing).get('Cart-4')).toEqual({ skus: 'third too ' });
+  });
+});
+
 describe('what is no projection', () => {
   const definition = { events: { Cart: events }, readModel: documents<null>(), on: { ItemAdded: () => null } };
 

@@ -45,8 +45,8 @@ export interface StoreProjections {
   /** Lets a paused projection go on: some process takes it within a third of its lease. */
   resume(projection: ProjectionId): Promise<void>;
   /**
-   * Empties the read model, so that the log is applied to it from the beginning; dead letters are forgotten. Safe while it
-   * runs: what a worker has under way is refused.
+   * Empties the read model, so that the log is applied to it from the beginning; dead letters are forgotten, and what was
+   * discarded is applied again. Safe while it runs: what a worker has under way is refused.
    */
   reset(projection: ProjectionId): Promise<void>;
   /**

@@ -9,7 +9,7 @@ import type {
 } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
-import { withoutNul } from './projection-commit.ts';
+import { wasDiscarded, withoutNul } from './projection-commit.ts';
 import { columnValues, keyColumn, rowTable } from './projection-rows.ts';
 import { arrayType, quoted, tableOf } from './read-model-tables.ts';
 
@@ -94,6 +94,16 @@ export function findDeadLettersQuery(
   return { ...inSchema(schema, 'find_dead_letters', sql), values: [name, version, after, upTo] };
 }
 
+/**
+ * Keeps the tables of a projection from being emptied until the transaction ends. A reset locks them before it waits for parked
+ * keys; whoever holds a parked key and then waits for them would meet it.
+ */
+export function holdTablesQuery(schema: SchemaName, projection: ProjectionModel): Statement | undefined {
+  if (projection.tables.length === 0) return undefined;
+  const all = projection.tables.map((table) => tableOf(projection, table)).join(', ');
+  return { ...inSchema(schema, 'hold_tables', `lock table ${all} in access share mode`), values: [] };
+}
+
 /** Holds a parked key alone: no worker adds to it until the transaction ends. */
 export function holdParkedQuery(schema: SchemaName, { name, version }: ProjectionId, key: string): Statement {
   const sql = `
@@ -172,14 +182,15 @@ function storeRow(
     return { ...inSchema(schema, 'retry_remove', `delete from ${name} t where t.${column} = $1`), values: [key] };
   }
   const columns = table.columns.map((spec) => quoted(spec.name));
-  const given = table.columns.map((spec, index) => `($${index + 3}::${arrayType(spec.type)})[1]`);
+  const given = table.columns.map((spec, index) => `($${index + 6}::${arrayType(spec.type)})[1]`);
   const set = [...columns.filter((other) => other !== column), 'mink_position', 'mink_is_stale'];
   const sql = `
     insert into ${name} (${columns.join(', ')}, mink_position, mink_is_stale)
-    values (${given.join(', ')}, $1, $2)
+    values (${given.join(', ')}, $1, $2 or ${wasDiscarded({ name: '$3', version: '$4' }, '$5')})
     on conflict (${column}) do update
     set ${set.map((other) => `${other} = excluded.${other}`).join(', ')}`;
-  const values = [position, isStale, ...table.columns.map((spec) => columnValues(spec, [row]))];
+  const id = [projection.name, projection.version, key];
+  const values = [position, isStale, ...id, ...table.columns.map((spec) => columnValues(spec, [row]))];
   return { ...inSchema(schema, 'retry_write', sql), values };
 }
 
@@ -201,28 +212,22 @@ function addDigest(
   return { ...inSchema(schema, 'retry_digest', sql), values: [name, version, bucket, count, low, high] };
 }
 
-/** Gives up the events of a parked key, and keeps that it did. Its document stays stale: it lacks them. */
+/**
+ * Gives up the events of a parked key, and keeps that it did. Its document stays stale: it lacks them. The key must be held
+ * already, by a statement before this one, which then sees every event that a worker has added to it.
+ */
 export function discardParkedQuery(
   schema: SchemaName,
   { name, version }: ProjectionId,
   { key, reason }: { readonly key: string; readonly reason: string },
 ): Statement {
   const sql = `
-    with held as (
-      select k.error
-      from :schema.parked_keys k
-      where k.name = $1 and k.version = $2 and k.key = $3
-      for update
-    ),
-    letters as (
-      select l.position, h.error
-      from held h, :schema.dead_letters l
-      where l.name = $1 and l.version = $2 and l.key = $3
-    ),
-    kept as (
+    with kept as (
       insert into :schema.discarded_letters (name, version, key, position, error, reason, discarded_at)
-      select $1, $2, $3, l.position, l.error, $4, pg_catalog.clock_timestamp()
-      from letters l
+      select k.name, k.version, k.key, l.position, k.error, $4, pg_catalog.clock_timestamp()
+      from :schema.parked_keys k
+        join :schema.dead_letters l on l.name = k.name and l.version = k.version and l.key = k.key
+      where k.name = $1 and k.version = $2 and k.key = $3
       -- Given up once more, after a reset.
       on conflict (name, version, key, position) do update
       set
@@ -235,7 +240,6 @@ export function discardParkedQuery(
     ),
     gone as (
       delete from :schema.parked_keys k
-      using held
       where k.name = $1 and k.version = $2 and k.key = $3
     )
     select count(*) from kept`;

@@ -48,7 +48,11 @@ export function commitProjectionQuery(schema: SchemaName, batch: BatchEnd, rows:
         events = p.events + ${values.add(events)},
         faulted_by = '{}',
         moved_at = pg_catalog.clock_timestamp(),
-        expires_at = pg_catalog.clock_timestamp() + ${values.add(duration)} * interval '1 millisecond'
+        expires_at = pg_catalog.clock_timestamp() + ${values.add(duration)} * interval '1 millisecond',
+        -- Whatever was said to keep it, does so no more.
+        state = 'working',
+        error = null,
+        attempts = 0
       where p.name = ${id.name}
         and p.version = ${id.version}
         and p.from_slot = ${values.add(lease.partition.from)}
@@ -59,13 +63,22 @@ export function commitProjectionQuery(schema: SchemaName, batch: BatchEnd, rows:
       returning p.from_slot
     )`,
     ...digestPart(values, id, batch),
-    ...(rows === undefined ? [] : rowParts(values, lease, { ...rows, batch, position })),
+    ...(rows === undefined ? [] : rowParts(values, lease, { ...rows, batch, position, id })),
     ...letterParts(values, id, batch),
   ];
   const sql = `
     with ${parts.join(',\n    ')}
     select (select count(*) from moved), (select count(*) from held)`;
   return { ...inSchema(schema, 'commit_projection', sql), values: values.all };
+}
+
+/** Whether events of a key were given up: its row lacks them, whatever comes after them. */
+export function wasDiscarded({ name, version }: Placeholders, key: string): string {
+  return `exists (
+        select
+        from :schema.discarded_letters x
+        where x.name = ${name} and x.version = ${version} and x.key = ${key} and not x.is_outdated
+      )`;
 }
 
 interface Placeholders {
@@ -98,9 +111,9 @@ function digestPart(values: Values, { name, version }: Placeholders, { digests }
 function rowParts(
   values: Values,
   projection: ProjectionId,
-  of: TableWrites & { readonly batch: BatchEnd; readonly position: string },
+  of: TableWrites & { readonly batch: BatchEnd; readonly position: string; readonly id: Placeholders },
 ): readonly string[] {
-  const { table, writes, batch, position } = of;
+  const { table, writes, batch, position, id } = of;
   const name = tableOf(projection, table);
   const key = keyColumn(table);
   const kept = writes.flatMap(({ row }) => (row === null ? [] : [row]));
@@ -113,7 +126,8 @@ function rowParts(
       return `pg_catalog.unnest(${values.add(columnValues(column, kept))}::${arrayType(column.type)})`;
     });
     const set = [...columns.filter((column) => column !== key), 'mink_position', 'mink_is_stale'];
-    const isStale = failed.length === 0 ? 'false' : `w.${key} = any (${values.add(failed)}::text[])`;
+    const hasFailed = failed.length === 0 ? '' : `w.${key} = any (${values.add(failed)}::text[]) or `;
+    const isStale = `${hasFailed}${wasDiscarded(id, `w.${key}`)}`;
     parts.push(`written as (
       insert into ${name} (${columns.join(', ')}, mink_position, mink_is_stale)
       select ${columns.map((column) => `w.${column}`).join(', ')}, ${position}, ${isStale}
