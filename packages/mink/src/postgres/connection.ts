@@ -104,6 +104,11 @@ export interface Session {
   run(statement: Statement): Promise<readonly Row[]>;
   /** Runs statements without parameters, several at once. Returns what a single one did, such as `COMMIT`. */
   runScript(sql: string): Promise<string | undefined>;
+  /**
+   * Runs statements of an open transaction in their order: without waiting in between, where the connection can do that. Throws
+   * the first error; those after it have been refused or were not sent.
+   */
+  runInOrder(statements: readonly (() => Promise<unknown>)[]): Promise<void>;
 }
 
 /** The database behind a store. */
@@ -113,6 +118,11 @@ export interface Database {
   within(tx: OpenTransaction): Session;
   /** A connection for several statements; it is thrown away if `work` fails. */
   withSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /**
+   * A transaction of the store's own, which `work` begins and ends. Where the server refuses a statement it is rolled back; it is
+   * done again where a pooler turns out not to know names.
+   */
+  transact<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** Where its connections come from. */
   readonly pool: PoolLike;
   /** Calls the listener when an idle connection of a pool of the store's own breaks. */
@@ -185,18 +195,38 @@ export function createDatabase(options: ConnectionOptions): Database {
   const runOnce = (statement: Statement): Promise<readonly Row[]> =>
     withSession((session) => session.run(statement), { named: isNamed, isSound: isRefusal });
 
-  return {
-    run: async (statement) => {
+  /** The connection serves on after a rollback. */
+  const transactOnce = async <T>(work: (session: Session) => Promise<T>): Promise<T> => {
+    const attempt = async (session: Session): Promise<{ readonly result: T } | { readonly refusal: DatabaseError }> => {
       try {
-        return await runOnce(statement);
+        return { result: await work(session) };
       } catch (error) {
-        const isPooled = error instanceof DatabaseError && NAME_TROUBLE.has(error.sqlState);
-        if (!isPooled || prepare !== 'auto') throw error;
-        // Refused before it was executed: there is a pooler in between, which is no place for names.
-        isNamed = false;
-        return runOnce(statement);
+        if (!isRefusal(error)) throw error;
+        await session.runScript('rollback');
+        return { refusal: error };
       }
-    },
+    };
+    const done = await withSession(attempt, { named: isNamed, isSound: () => false });
+    if ('refusal' in done) throw done.refusal;
+    return done.result;
+  };
+
+  /** Twice, where the first try finds that names are not known. */
+  const withNames = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      const isPooled = error instanceof DatabaseError && NAME_TROUBLE.has(error.sqlState);
+      if (!isPooled || prepare !== 'auto') throw error;
+      // Refused before it was executed: there is a pooler in between, which is no place for names.
+      isNamed = false;
+      return work();
+    }
+  };
+
+  return {
+    run: (statement) => withNames(() => runOnce(statement)),
+    transact: (work) => withNames(() => transactOnce(work)),
     // In the middle of something, a name that is not known cannot be tried again without it.
     within: (tx) => sessionOn(tx, prepare === 'named'),
     withSession: (work) => withSession(work, { named: prepare === 'named', isSound: () => false }),
@@ -217,7 +247,7 @@ function isInTransaction(client: OpenTransaction): boolean {
 }
 
 /** A connection that has lost what was prepared on it would refuse for ever: it is no use any more. */
-function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && error.sqlState !== NOT_PREPARED;
 }
 
@@ -248,5 +278,18 @@ export function sessionOn(client: OpenTransaction, named: boolean): Session {
       return typed<readonly Row[]>(rows);
     },
     runScript: async (sql) => (await query({ text: sql, values: [] })).command,
+    runInOrder: async (statements) => {
+      if (client.pipeline !== true) {
+        for (const run of statements) await run();
+        return;
+      }
+      // One packet for all of them, where the connection shows its socket.
+      const socket = client.connection?.stream;
+      socket?.cork?.();
+      const running = statements.map((run) => run());
+      socket?.uncork?.();
+      const done = await Promise.allSettled(running);
+      for (const result of done) if (result.status === 'rejected') throw result.reason;
+    },
   };
 }
