@@ -359,8 +359,12 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
       await store.append('Cart-1', [added('a')]);
       await using engine = createProjectionEngine(store, both);
       await engine.start();
-      const { globalPosition } = await store.append('Cart-1', [added('a')]);
-      await engine.waitFor(globalPosition);
+      const appended = await store.append('Cart-1', [added('a')]);
+      const { globalPosition } = appended;
+      await engine.waitFor(appended);
+      await engine.catchUp(appended);
+      const reader = store.projections.documents(cartSummary);
+      deepStrictEqual((await reader.get('Cart-1', { afterWrite: appended, timeout: 0 }))?.items, 2);
       const status = await engine.status();
       deepStrictEqual(
         status.map(({ name, state, lagEvents, lagTime, position }) => [name, state, lagEvents, lagTime, position]),

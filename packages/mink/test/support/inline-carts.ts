@@ -43,6 +43,7 @@ export const cartSummary = defineProjection({
 /** In which carts a product is, by the positions of their events: an order over streams. */
 export const bySku = defineProjection({
   name: 'by-sku',
+  partitions: 3,
   events: { Cart: cartEvents },
   readModel: documents<{ positions: readonly number[]; carts: readonly string[] }>(),
   key: (event) => (event.type === 'ItemAdded' ? event.data.sku : null),
