@@ -10,6 +10,7 @@ import {
   typed,
   untilAborted,
 } from '../core/index.ts';
+import { Bundle, takesBundles } from './bundle.ts';
 import { isConnectionLoss, toDatabaseError, unavailable } from './database-errors.ts';
 import { listenPool, workPool } from './pools.ts';
 
@@ -105,8 +106,8 @@ export interface Session {
   /** Runs statements without parameters, several at once. Returns what a single one did, such as `COMMIT`. */
   runScript(sql: string): Promise<string | undefined>;
   /**
-   * Runs statements of an open transaction in their order: without waiting in between, where the connection can do that. Throws
-   * the first error; those after it have been refused or were not sent.
+   * Runs statements in their order: without waiting in between, where the connection can do that. Each of `statements` begins one,
+   * or a script of one. Throws the first error; those after it have not been run.
    */
   runInOrder(statements: readonly (() => Promise<unknown>)[]): Promise<void>;
 }
@@ -257,39 +258,53 @@ function ignore(): void {
 
 /** Statements on a connection, with typed errors. */
 export function sessionOn(client: OpenTransaction, named: boolean): Session {
-  const query = async (config: Omit<TransactionQuery, 'rowMode' | 'types'>): Promise<TransactionResult> => {
+  const query = (text: string, values: readonly unknown[], name: string | undefined): Promise<TransactionResult> =>
+    client.query({
+      ...(name === undefined ? {} : { name }),
+      text,
+      values: [...values],
+      rowMode: 'array',
+      types: asText,
+    });
+  /** Where what is sent now is gathered. */
+  let bundle: Bundle | undefined;
+  const send = async (text: string, values: readonly unknown[], name?: string): Promise<TransactionResult> => {
     try {
-      return await client.query({ ...config, rowMode: 'array', types: asText });
+      return await (bundle === undefined ? query(text, values, name) : bundle.add(text, { name, values }));
     } catch (error) {
-      // Thrown before anything was sent: a string or a buffer that is too long.
-      if (error instanceof RangeError) {
-        throw new InvalidArgumentError('events', 'are too large to be sent at once. Append fewer at a time.', {
-          cause: error,
-        });
-      }
-      if (isConnectionLoss(error)) throw new ConnectionLostError('the connection was lost', { cause: error });
-      throw toDatabaseError(error);
+      throw toTypedError(error);
     }
   };
   return {
     run: async ({ name, text, values }) => {
-      const { rows } = await query({ ...(named && name !== undefined ? { name } : {}), text, values: [...values] });
+      const { rows } = await send(text, values, named ? name : undefined);
       // `rowMode: 'array'` and the text parser above make every row an array of text and null.
       return typed<readonly Row[]>(rows);
     },
-    runScript: async (sql) => (await query({ text: sql, values: [] })).command,
+    runScript: async (sql) => (await send(sql, [])).command,
     runInOrder: async (statements) => {
-      if (client.pipeline !== true) {
+      if (!takesBundles(client)) {
         for (const run of statements) await run();
         return;
       }
-      // One packet for all of them, where the connection shows its socket.
-      const socket = client.connection?.stream;
-      socket?.cork?.();
+      const own = (bundle = new Bundle());
       const running = statements.map((run) => run());
-      socket?.uncork?.();
+      bundle = undefined;
+      if (own.isPrepared(client.connection)) client.query(own);
+      else await own.runOneByOne(({ name, text, values }) => query(text, values, name === '' ? undefined : name));
       const done = await Promise.allSettled(running);
       for (const result of done) if (result.status === 'rejected') throw result.reason;
     },
   };
+}
+
+function toTypedError(error: unknown): Error {
+  // Thrown before anything was sent: a string or a buffer that is too long.
+  if (error instanceof RangeError) {
+    return new InvalidArgumentError('events', 'are too large to be sent at once. Append fewer at a time.', {
+      cause: error,
+    });
+  }
+  if (isConnectionLoss(error)) return new ConnectionLostError('the connection was lost', { cause: error });
+  return toDatabaseError(error);
 }

@@ -65,8 +65,6 @@ function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
     // A peer that is gone without a word is found out.
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE,
-    // Appends with inline projections send several statements at once; all others wait for each.
-    pipeline: true,
     connectionTimeoutMillis: checkWhole('connectTimeout', connectTimeout, 0),
   };
   const pool = new Pool(config);

@@ -94,10 +94,6 @@ export interface StorageCallOptions {
  */
 export interface OpenTransaction {
   query(query: TransactionQuery): Promise<TransactionResult>;
-  /** Whether it sends a query while others are under way (pg 8.23 and later). */
-  readonly pipeline?: boolean | undefined;
-  /** What it sends with. */
-  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } | undefined } | undefined;
   /** 'T' while a transaction is open (pg 8.23 and later). */
   getTransactionStatus?(): string | null | undefined;
 }
