@@ -146,6 +146,22 @@ describe('projections', () => {
     expect(json).toMatchObject({ name: 'item-count', ok: false, parked: 2, first: { kind: 'missing', position: 5 } });
   });
 
+  test('are made inline, and async again', async () => {
+    const { run } = await carts();
+    const inline = ['projections', 'inline', 'item-count'];
+    expect(await run(inline)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('parked keys (1)') });
+    await run(['deadletters', 'retry', 'item-count', '--all'], { mended: true });
+    expect((await run(inline, { mended: true })).stdout).toBe('item-count version 1: inline\n');
+    expect((await run(['projections', 'status'])).stdout).toMatch(/\nitem-count +1 +inline +0 +0\.0 +0\n$/u);
+    expect(await run(['projections', 'pause', 'item-count'])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('every append applies'),
+    });
+    expect((await run(['projections', 'async', 'item-count'])).stdout).toBe('item-count version 1: async\n');
+    expect((await run(['projections', 'status'])).stdout).toMatch(/\nitem-count +1 +stopped +0 /u);
+    expect(await run(['projections', 'inline', 'nosuch'])).toMatchObject({ exitCode: 2 });
+  });
+
   test('that are not there are a usage error', async () => {
     const { run } = await carts();
     const unknown = await run(['projections', 'pause', 'nosuch']);

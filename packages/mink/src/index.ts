@@ -68,6 +68,8 @@ export {
   HandlerFailedError,
   IdempotencyKeyReusedError,
   IdempotencyMismatchError,
+  InlineProjectionError,
+  InlineSetChangedError,
   InvalidArgumentError,
   InvalidEventDataError,
   InvalidMessageError,

@@ -16,6 +16,7 @@ import { progressOf } from '../progress.ts';
 import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
+import { addProjectionsInlineCommands } from './projections-inline.ts';
 import { addProjectionsShowCommand } from './projections-show.ts';
 
 interface VersionOptions extends GlobalOptions {
@@ -31,6 +32,7 @@ Examples:
   mink projections pause cart-summary   stop it, wherever it runs, until it is resumed
   mink projections reset cart-summary   empty its read model and apply the log to it again
   mink projections partition cart-summary 4   work on it in four parts, in one process or in several
+  mink projections inline cart-summary  apply it in every append from now on; async gives it back to an engine
   mink projections verify cart-summary  prove that every event was applied once; exit code 1 if not
 
 A projection is named with its version where it has more than one: --of 2.
@@ -50,6 +52,7 @@ export function addProjectionsCommand(program: Command, context: Context): void 
     .description('how far the projections of the config file are behind')
     .action((_options, command: Command) => status(context, command.optsWithGlobals()));
   addProjectionsShowCommand(group, context);
+  addProjectionsInlineCommands(group, context);
   const add = (verb: 'pause' | 'resume' | 'reset', description: string): void => {
     group
       .command(verb)

@@ -94,6 +94,16 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'READ_MODEL_CHANGED',
     ['"carts" version 2', 'other columns', 'Raise its version'],
   ],
+  [
+    new errors.InlineProjectionError('carts', { eventType: 'Opened', streamName: 'Cart-1', key: 'a"b' }, cause),
+    'INLINE_PROJECTION',
+    ['"carts"', String.raw`key "a\"b"`, '"Opened" of stream "Cart-1"', 'not appended: socket hang up'],
+  ],
+  [
+    new errors.InlineSetChangedError({ missing: ['"carts" version 2'], inactive: [] }, { cause }),
+    'INLINE_SET_CHANGED',
+    ['every append applies "carts" version 2', 'Then try again'],
+  ],
   [new errors.HandlerTimeoutError('carts', 50), 'HANDLER_TIMEOUT', ['"carts"', '50 ms', 'handlerTimeout']],
   [new errors.LogRewoundError(9, 3), 'LOG_REWOUND', ['after position 9', 'ends at 3', 'rebuild this consumer']],
   [
@@ -246,6 +256,14 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
     { projection: 'carts', eventType: 'Opened', ...stored, cause },
   ],
   [new errors.ReadModelChangedError('carts', 2), { projection: 'carts', version: 2 }],
+  [
+    new errors.InlineProjectionError('carts', { eventType: 'Opened', streamName: 'Cart-1', key: 'a' }, cause),
+    { projection: 'carts', eventType: 'Opened', streamName: 'Cart-1', key: 'a', cause },
+  ],
+  [
+    new errors.InlineSetChangedError({ missing: ['a'], inactive: ['b'] }, { cause }),
+    { missing: ['a'], inactive: ['b'], cause },
+  ],
   [new errors.HandlerTimeoutError('carts', 50), { projection: 'carts', timeout: 50 }],
   [
     new errors.ProjectionBehindError('carts', { position: 3, wanted: 9, lagEvents: 1, state: 'running', heldBy: 17 }),
@@ -346,6 +364,18 @@ describe('messages', () => {
     expect(new errors.UnknownEventTypeError('Order', 'Gone', { known: [] }).message).toContain(
       'which has no event types',
     );
+  });
+
+  test('an inline projection says what it lacks', () => {
+    const facts = { eventType: 'Opened', streamName: 'Cart-1', key: undefined };
+    expect(new errors.InlineProjectionError('carts', facts, 'no').message).toContain(
+      'could not tell the key of event "Opened" of stream "Cart-1", so it was not appended: no',
+    );
+    const inactive = new errors.InlineSetChangedError({ missing: [], inactive: ['"carts" version 2'] });
+    expect(inactive.message).toContain('"carts" version 2 is not active');
+    expect(inactive.message).toContain('activateInline()');
+    const other = new errors.InlineSetChangedError({ missing: [], inactive: [] });
+    expect(other.message).toContain('other inline projections are active');
   });
 
   test('invalid data without an issue has an empty path and reason', () => {

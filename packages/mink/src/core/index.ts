@@ -99,6 +99,7 @@ export type {
   SqlTableDefinition,
 } from './projections/define-sql-projection.ts';
 export { arrangePartitions, equalRanges, type ArrangedPartition } from './projections/arrange-partitions.ts';
+export { textHash } from './projections/digest.ts';
 export type { Digest } from './projections/digest.ts';
 export { ofPartitions } from './projections/of-partitions.ts';
 export { documents, table } from './projections/read-model.ts';
@@ -125,6 +126,11 @@ export type { WaitOptions, WriteToSee } from './projections/wait-for.ts';
 export type { StoreProjections } from './projections/store-projections.ts';
 export type { ProjectionCondition, ProjectionStatus } from './projections/projection-status.ts';
 export type { AppliedDifference, Verification, VerifyOptions, VerifyProgress } from './projections/verify-applied.ts';
+export type { ActivateInlineOptions } from './projections/activate-inline.ts';
+export { InlineRows } from './projections/inline-rows.ts';
+export type { InlineChanges, InlineWrite } from './projections/inline-rows.ts';
+export type * from './projections/inline-storage.ts';
+export type { SlowInline } from './projections/inline-work.ts';
 export type * from './projections/projection-storage.ts';
 export type {
   Condition,

@@ -1,4 +1,4 @@
-import { MinkError, type StoredPlace } from './errors.ts';
+import { MinkError, type MinkErrorOptions, type StoredPlace } from './errors.ts';
 
 /** A projection could not apply an event. */
 export class ProjectionFailedError extends MinkError {
@@ -151,5 +151,61 @@ export class ReadModelFullError extends MinkError {
     );
     this.projection = projection;
     this.maxKeys = maxKeys;
+  }
+}
+
+/**
+ * An inline projection could not apply an event of this append, or not in time. Nothing of the append was stored, and no other
+ * append suffered.
+ */
+export class InlineProjectionError extends MinkError {
+  readonly code = 'INLINE_PROJECTION';
+  readonly projection: string;
+  readonly eventType: string;
+  readonly streamName: string;
+  /** Undefined where the key itself could not be told. */
+  readonly key: string | undefined;
+
+  constructor(
+    projection: string,
+    facts: { readonly eventType: string; readonly streamName: string; readonly key: string | undefined },
+    cause: unknown,
+  ) {
+    const { eventType, streamName, key } = facts;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const what = key === undefined ? 'could not tell the key of' : `failed for key ${JSON.stringify(key)} on`;
+    super(
+      `Inline projection "${projection}" ${what} event "${eventType}" of stream "${streamName}", so it was not appended: ${reason}`,
+      { cause },
+    );
+    this.projection = projection;
+    this.eventType = eventType;
+    this.streamName = streamName;
+    this.key = key;
+  }
+}
+
+/**
+ * The append does not apply the inline projections that are active in the database, so that rows would be lost. Nothing was
+ * written; it may be tried again once they agree.
+ */
+export class InlineSetChangedError extends MinkError {
+  readonly code = 'INLINE_SET_CHANGED';
+  /** Active in the database and not in this process, as `name version 1`. */
+  readonly missing: readonly string[];
+  /** Given to this store and not active in the database. */
+  readonly inactive: readonly string[];
+
+  constructor(
+    { missing, inactive }: { readonly missing: readonly string[]; readonly inactive: readonly string[] },
+    options?: MinkErrorOptions,
+  ) {
+    const lacks = `every append applies ${missing.join(', ')} by now, which this store does not: give it to the store (inline), or deactivate it`;
+    const early = `${inactive.join(', ')} is not active in the database, so that its rows would not be complete: call store.projections.activateInline()`;
+    const other = 'other inline projections are active in the database than when this append began';
+    const reason = missing.length > 0 ? lacks : inactive.length > 0 ? early : other;
+    super(`Nothing was appended: ${reason}. Then try again.`, options);
+    this.missing = missing;
+    this.inactive = inactive;
   }
 }

@@ -25,7 +25,7 @@ function leaseOne(
 ): readonly Lease[] {
   // Whoever shares something: one partition alone is nobody's share.
   if (!isPassing && kept.partitions.length > 1) kept.workers.set(owner, now + duration);
-  if (kept.isPaused) return [];
+  if (kept.isPaused || kept.isInline) return [];
   const isHeld = (partition: KeptPartition): boolean =>
     partition.owner === owner &&
     held.some(({ name, version, partition: { from }, epoch }) => {

@@ -25,6 +25,7 @@ import {
   type StreamPageQuery,
   type WaitForBound,
 } from '../core/index.ts';
+import { MemoryInlineSet } from './inline-set.ts';
 import { ReadModels } from './read-models.ts';
 import { refuseTransaction, SideTables } from './side-tables.ts';
 import { firstIndex, LogIndex } from './log-index.ts';
@@ -51,6 +52,7 @@ export class MemoryStorage extends SideTables implements EventStorage {
   /** The version of each event id, for streams in which a repeat was looked for. */
   readonly #versions = new Map<string, IdIndex>();
   readonly readModels: ReadModels;
+  readonly inline: MemoryInlineSet;
   readonly #waiting = new Set<() => void>();
   readonly #now: () => number;
   #closed = false;
@@ -60,6 +62,11 @@ export class MemoryStorage extends SideTables implements EventStorage {
     this.storeId = storeId;
     this.#now = now;
     this.readModels = new ReadModels(now, (query) => this.readLogPage(query));
+    this.inline = new MemoryInlineSet({
+      readModels: this.readModels,
+      readLogPage: (query) => this.readLogPage(query),
+      head: () => this.#log.length,
+    });
   }
 
   async append(command: AppendCommand, { tx }: StorageCallOptions = {}): Promise<AppendOutcome> {
@@ -92,8 +99,17 @@ export class MemoryStorage extends SideTables implements EventStorage {
       streams.push(stream);
     }
     const recordedAt = Math.max(latest, this.#now());
+    if (!this.inline.isMet(command)) return { status: 'inline_changed', cause: undefined };
+    const recorded = this.#record(command, streams, recordedAt);
+    const rows = this.readModels.inlineRows(command.inline?.keys ?? []);
+    command.inline?.apply(rows, recorded);
+    // Nothing can fail from here on.
+    this.readModels.writeInlineRows(rows);
     this.#commits.push(this.#log.length + 1);
-    const entries = command.entries.map((entry, index) => this.#write(entry, streams[index], recordedAt));
+    for (const [index, { streamName }] of command.entries.entries()) {
+      this.#write(streamName, streams[index], recorded[index]?.events ?? []);
+    }
+    const entries = recorded.map(({ streamVersion, events }) => ({ streamVersion, events: events.map(copy) }));
     this.claims.apply(command.entries);
     for (const wake of this.#waiting) wake();
     return { status: 'appended', repeated: false, entries };
@@ -186,24 +202,31 @@ export class MemoryStorage extends SideTables implements EventStorage {
     if (this.#closed) throw new StoreClosedError();
   }
 
-  #write(entry: AppendCommandEntry, stream: Stream | undefined, recordedAt: number): AppendedEntry {
-    const version = stream?.length ?? 0;
-    const position = this.#log.length;
-    const written = entry.events.map((event, index) =>
-      toRecorded(event, {
-        entry,
-        recordedAt,
-        streamVersion: version + index + 1,
-        globalPosition: position + index + 1,
-      }),
-    );
+  /** The events of a command as they will be stored. */
+  #record(
+    { entries }: AppendCommand,
+    streams: readonly (Stream | undefined)[],
+    recordedAt: number,
+  ): readonly AppendedEntry[] {
+    let globalPosition = this.#log.length;
+    return entries.map((entry, index) => {
+      let streamVersion = streams[index]?.length ?? 0;
+      const events = entry.events.map((event) => {
+        streamVersion += 1;
+        globalPosition += 1;
+        return toRecorded(event, { entry, recordedAt, streamVersion, globalPosition });
+      });
+      return { streamVersion, events };
+    });
+  }
+
+  #write(streamName: string, stream: Stream | undefined, events: readonly RecordedEvent[]): void {
     if (stream === undefined) {
-      if (written.length > 0) this.#streams.set(entry.streamName, written);
+      if (events.length > 0) this.#streams.set(streamName, [...events]);
     } else {
-      for (const event of written) stream.push(event);
+      for (const event of events) stream.push(event);
     }
-    for (const event of written) this.#log.push(event);
-    return { streamVersion: version + written.length, events: written.map(copy) };
+    for (const event of events) this.#log.push(event);
   }
 
   /** Lists that hold everything the filter may match, each in the order of the log. */

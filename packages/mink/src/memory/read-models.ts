@@ -1,4 +1,5 @@
 import {
+  InlineRows,
   arrangePartitions,
   equalRanges,
   ofPartitions,
@@ -8,6 +9,7 @@ import {
   type CommitOutcome,
   type Condition,
   type Digest,
+  type InlineKey,
   type KeyedPosition,
   type Lag,
   type LagQuery,
@@ -57,6 +59,8 @@ export interface KeptPartition extends Partition {
 export interface KeptProjection {
   readonly id: ProjectionId;
   isPaused: boolean;
+  /** Every append applies it, and no worker may. */
+  isInline: boolean;
   wantedPartitions: number;
   partitions: KeptPartition[];
   readonly rows: Map<string, StoredRow>;
@@ -98,6 +102,7 @@ export class ReadModels implements ProjectionStorage {
     this.#all.set(keyOf({ name, version }), {
       id: { name, version },
       isPaused: false,
+      isInline: false,
       wantedPartitions: partitions,
       partitions: equalRanges(partitions).map((range) => newPartition(range, this.#now())),
       rows: new Map(),
@@ -115,6 +120,54 @@ export class ReadModels implements ProjectionStorage {
     const unknown = found.filter(({ kept }) => kept === undefined).map(({ id }) => id);
     const unsettled = known.filter(isUnsettled).map(({ id }) => id);
     return { ...leaseAll(known, request, this.#now()), unknown, unsettled };
+  }
+
+  /** Takes a projection from workers, for good; undefined where there is none. */
+  makeInline(id: ProjectionId): { readonly leases: readonly Lease[]; readonly parkedKeys: number } | undefined {
+    const kept = this.#find(id);
+    if (kept === undefined) return undefined;
+    kept.isInline = true;
+    const leases = kept.partitions.map((partition): Lease => {
+      Object.assign(partition, { epoch: partition.epoch + 1, owner: undefined, state: 'working', error: undefined });
+      partition.holdAt = undefined;
+      const { from, to, epoch, position } = partition;
+      return { ...kept.id, partition: { from, to }, epoch, position, holdAt: undefined };
+    });
+    return { leases, parkedKeys: kept.parked.size };
+  }
+
+  /** Gives a projection back to workers, who go on after a position; undefined leaves it where it was. */
+  makeAsync(id: ProjectionId, position: number | undefined): void {
+    const kept = this.#find(id);
+    if (kept?.isInline !== true) return;
+    kept.isInline = false;
+    for (const partition of kept.partitions) {
+      Object.assign(partition, { epoch: partition.epoch + 1, position: position ?? partition.position });
+    }
+  }
+
+  /** Rows of inline projections, as an append finds them. */
+  inlineRows(keys: readonly InlineKey[]): InlineRows {
+    const rows = new InlineRows();
+    for (const projection of new Set(keys.map((wanted) => wanted.projection))) {
+      const stored = this.#find(projection)?.rows;
+      const own = keys.filter((wanted) => wanted.projection === projection);
+      rows.load(
+        projection,
+        own.flatMap(({ key }) => stored?.get(key) ?? []),
+      );
+    }
+    return rows;
+  }
+
+  writeInlineRows(rows: InlineRows): void {
+    for (const [projection, writes] of rows.writes()) {
+      const stored = this.#find(projection)?.rows;
+      for (const { key, row, position } of writes) {
+        if (row === null) stored?.delete(key);
+        else stored?.set(key, { key, row, position, isStale: stored.get(key)?.isStale ?? false });
+      }
+    }
   }
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
@@ -298,7 +351,7 @@ export class ReadModels implements ProjectionStorage {
 
   async pauseProjection(id: ProjectionId, isPaused: boolean): Promise<boolean> {
     const kept = this.#find(id);
-    if (kept === undefined) return false;
+    if (kept === undefined || kept.isInline) return false;
     if (!isPaused) for (const partition of kept.partitions) partition.faultedBy = [];
     if (kept.isPaused === isPaused) return true;
     kept.isPaused = isPaused;
@@ -309,7 +362,7 @@ export class ReadModels implements ProjectionStorage {
 
   async resetProjection(id: ProjectionId): Promise<boolean> {
     const kept = this.#find(id);
-    if (kept === undefined) return false;
+    if (kept === undefined || kept.isInline) return false;
     kept.partitions = kept.partitions.map(({ epoch, ...range }) => {
       return { ...newPartition(range, this.#now()), epoch: epoch + 1 };
     });
@@ -325,7 +378,7 @@ export class ReadModels implements ProjectionStorage {
     return [...this.#all.values()]
       .toSorted((left, right) => compareCodePoints(left.id.name, right.id.name) || left.id.version - right.id.version)
       .map((kept) => {
-        const partitions = kept.partitions.map((partition) => toStoredPartition(partition, kept.isPaused, now));
+        const partitions = kept.partitions.map((partition) => toStoredPartition(partition, kept, now));
         return {
           ...kept.id,
           ...ofPartitions(partitions),
@@ -390,11 +443,16 @@ function addDigests(kept: KeptProjection, digests: readonly Digest[]): void {
   }
 }
 
-function toStoredPartition(partition: KeptPartition, isPaused: boolean, now: number): StoredPartition {
+function toStoredPartition(
+  partition: KeptPartition,
+  { isPaused, isInline }: KeptProjection,
+  now: number,
+): StoredPartition {
   const { from, to, position, epoch, events, error, attempts, movedAt, holdAt, expiresAt, state } = partition;
   const owner = expiresAt > now ? partition.owner : undefined;
   const isLeft = owner === undefined && state !== 'faulted' && position !== holdAt;
-  const shown = isPaused ? 'paused' : isLeft ? 'stopped' : state;
+  const worked = isLeft ? 'stopped' : state;
+  const shown = isInline ? 'inline' : isPaused ? 'paused' : worked;
   return { from, to, position, epoch, events, state: shown, owner, error, attempts, movedAt, holdAt };
 }
 

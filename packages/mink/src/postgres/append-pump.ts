@@ -42,6 +42,8 @@ const SLOW_TURN = 500;
 /** A command on its way. */
 interface Pending {
   readonly encoded: EncodedCommand;
+  /** Whether its rows count as busy. */
+  isBusyWithRows: boolean;
   /** When it gives up a lock that others hold, by `performance.now()`. */
   readonly deadline: number;
   readonly resolve: (answer: AppendAnswer) => void;
@@ -64,6 +66,8 @@ export class AppendPump {
   #queue: Pending[] = [];
   /** Streams of the commands that are being sent, or wait in the slow lane. */
   readonly #busy = new Set<string>();
+  /** Rows of inline projections, and how many commands under way are about each. */
+  readonly #busyRows = new Map<string, number>();
   readonly #waitingSlow: Pending[] = [];
   /** A command waits for another one of its stream. */
   #isContended = false;
@@ -90,7 +94,13 @@ export class AppendPump {
         reject(new OverloadedError(maxQueued));
         return;
       }
-      const pending = { encoded, deadline: performance.now() + slowLockTimeout, resolve, reject };
+      const pending: Pending = {
+        encoded,
+        isBusyWithRows: false,
+        deadline: performance.now() + slowLockTimeout,
+        resolve,
+        reject,
+      };
       this.#queue.push(signal === undefined ? pending : this.#abortable(pending, signal));
       this.#schedule();
     });
@@ -165,7 +175,7 @@ export class AppendPump {
     const passedOver = new Set<string>();
     const most = this.#share();
     let bytes = 0;
-    let isSimple: boolean | undefined;
+    let first: EncodedCommand | undefined;
     for (const [index, pending] of this.#queue.entries()) {
       const { names, size } = pending.encoded;
       const isFull = batch.length >= most || (batch.length > 0 && bytes + size > MAX_BYTES);
@@ -173,21 +183,38 @@ export class AppendPump {
         left.push(...this.#queue.slice(index));
         break;
       }
-      // Simple commands travel among themselves: the short cut is for them alone.
-      const isOther = isSimple !== undefined && pending.encoded.isSimple !== isSimple;
-      if (isOther || names.some((name) => this.#busy.has(name) || passedOver.has(name))) {
+      const isOther = first !== undefined && !travelTogether(first, pending.encoded);
+      if (isOther || this.#isBusy(pending) || names.some((name) => passedOver.has(name))) {
         for (const name of names) passedOver.add(name);
         if (!isOther) this.#isContended = true;
         left.push(pending);
         continue;
       }
       for (const name of names) this.#busy.add(name);
-      isSimple = pending.encoded.isSimple;
+      first ??= pending.encoded;
       bytes += size;
       batch.push(pending);
     }
     this.#queue = left;
+    for (const pending of batch) this.#useRows(pending, true);
     return batch;
+  }
+
+  /** A call would wait on the server, for a stream, or for a row that another call is about. */
+  #isBusy({ encoded }: Pending): boolean {
+    return (
+      encoded.names.some((name) => this.#busy.has(name)) || encoded.locks.some(({ name }) => this.#busyRows.has(name))
+    );
+  }
+
+  #useRows(pending: Pending, isBusy: boolean): void {
+    if (pending.isBusyWithRows === isBusy) return;
+    pending.isBusyWithRows = isBusy;
+    for (const { name } of pending.encoded.locks) {
+      const count = (this.#busyRows.get(name) ?? 0) + (isBusy ? 1 : -1);
+      if (count === 0) this.#busyRows.delete(name);
+      else this.#busyRows.set(name, count);
+    }
   }
 
   /**
@@ -241,6 +268,8 @@ export class AppendPump {
       this.#fail(pending, error);
       return;
     }
+    // It waits for its streams first, and holds up nobody who is about the same rows.
+    this.#useRows(pending, false);
     this.#waitingSlow.push(pending);
     if (this.#slowCalls === this.#settings.slowLanes) return;
     this.#slowCalls += 1;
@@ -290,9 +319,15 @@ export class AppendPump {
     pending.reject(error instanceof ConnectionLostError ? outcomeUnknown(pending.encoded.command, error.cause) : error);
   }
 
-  #release({ encoded }: Pending): void {
-    for (const name of encoded.names) this.#busy.delete(name);
+  #release(pending: Pending): void {
+    for (const name of pending.encoded.names) this.#busy.delete(name);
+    this.#useRows(pending, false);
   }
+}
+
+/** Simple commands travel among themselves: the short cut is for them alone. And all of a call apply the same inline projections. */
+function travelTogether(left: EncodedCommand, right: EncodedCommand): boolean {
+  return left.isSimple === right.isSimple && left.command.inline?.epoch === right.command.inline?.epoch;
 }
 
 /** The version that the stream of a simple command is known to have reached; undefined for any other. */

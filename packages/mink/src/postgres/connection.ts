@@ -10,6 +10,7 @@ import {
   typed,
   untilAborted,
 } from '../core/index.ts';
+import { Bundle, takesBundles } from './bundle.ts';
 import { isConnectionLoss, toDatabaseError, unavailable } from './database-errors.ts';
 import { listenPool, workPool } from './pools.ts';
 
@@ -104,6 +105,11 @@ export interface Session {
   run(statement: Statement): Promise<readonly Row[]>;
   /** Runs statements without parameters, several at once. Returns what a single one did, such as `COMMIT`. */
   runScript(sql: string): Promise<string | undefined>;
+  /**
+   * Runs statements in their order: without waiting in between, where the connection can do that. Each of `statements` begins one,
+   * or a script of one. Throws the first error; those after it have not been run.
+   */
+  runInOrder(statements: readonly (() => Promise<unknown>)[]): Promise<void>;
 }
 
 /** The database behind a store. */
@@ -113,6 +119,11 @@ export interface Database {
   within(tx: OpenTransaction): Session;
   /** A connection for several statements; it is thrown away if `work` fails. */
   withSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /**
+   * A transaction of the store's own, which `work` begins and ends. Where the server refuses a statement it is rolled back; it is
+   * done again where a pooler turns out not to know names.
+   */
+  transact<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** Where its connections come from. */
   readonly pool: PoolLike;
   /** Calls the listener when an idle connection of a pool of the store's own breaks. */
@@ -185,18 +196,38 @@ export function createDatabase(options: ConnectionOptions): Database {
   const runOnce = (statement: Statement): Promise<readonly Row[]> =>
     withSession((session) => session.run(statement), { named: isNamed, isSound: isRefusal });
 
-  return {
-    run: async (statement) => {
+  /** The connection serves on after a rollback. */
+  const transactOnce = async <T>(work: (session: Session) => Promise<T>): Promise<T> => {
+    const attempt = async (session: Session): Promise<{ readonly result: T } | { readonly refusal: DatabaseError }> => {
       try {
-        return await runOnce(statement);
+        return { result: await work(session) };
       } catch (error) {
-        const isPooled = error instanceof DatabaseError && NAME_TROUBLE.has(error.sqlState);
-        if (!isPooled || prepare !== 'auto') throw error;
-        // Refused before it was executed: there is a pooler in between, which is no place for names.
-        isNamed = false;
-        return runOnce(statement);
+        if (!isRefusal(error)) throw error;
+        await session.runScript('rollback');
+        return { refusal: error };
       }
-    },
+    };
+    const done = await withSession(attempt, { named: isNamed, isSound: () => false });
+    if ('refusal' in done) throw done.refusal;
+    return done.result;
+  };
+
+  /** Twice, where the first try finds that names are not known. */
+  const withNames = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      const isPooled = error instanceof DatabaseError && NAME_TROUBLE.has(error.sqlState);
+      if (!isPooled || prepare !== 'auto') throw error;
+      // Refused before it was executed: there is a pooler in between, which is no place for names.
+      isNamed = false;
+      return work();
+    }
+  };
+
+  return {
+    run: (statement) => withNames(() => runOnce(statement)),
+    transact: (work) => withNames(() => transactOnce(work)),
     // In the middle of something, a name that is not known cannot be tried again without it.
     within: (tx) => sessionOn(tx, prepare === 'named'),
     withSession: (work) => withSession(work, { named: prepare === 'named', isSound: () => false }),
@@ -217,7 +248,7 @@ function isInTransaction(client: OpenTransaction): boolean {
 }
 
 /** A connection that has lost what was prepared on it would refuse for ever: it is no use any more. */
-function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && error.sqlState !== NOT_PREPARED;
 }
 
@@ -227,26 +258,53 @@ function ignore(): void {
 
 /** Statements on a connection, with typed errors. */
 export function sessionOn(client: OpenTransaction, named: boolean): Session {
-  const query = async (config: Omit<TransactionQuery, 'rowMode' | 'types'>): Promise<TransactionResult> => {
+  const query = (text: string, values: readonly unknown[], name: string | undefined): Promise<TransactionResult> =>
+    client.query({
+      ...(name === undefined ? {} : { name }),
+      text,
+      values: [...values],
+      rowMode: 'array',
+      types: asText,
+    });
+  /** Where what is sent now is gathered. */
+  let bundle: Bundle | undefined;
+  const send = async (text: string, values: readonly unknown[], name?: string): Promise<TransactionResult> => {
     try {
-      return await client.query({ ...config, rowMode: 'array', types: asText });
+      return await (bundle === undefined ? query(text, values, name) : bundle.add(text, { name, values }));
     } catch (error) {
-      // Thrown before anything was sent: a string or a buffer that is too long.
-      if (error instanceof RangeError) {
-        throw new InvalidArgumentError('events', 'are too large to be sent at once. Append fewer at a time.', {
-          cause: error,
-        });
-      }
-      if (isConnectionLoss(error)) throw new ConnectionLostError('the connection was lost', { cause: error });
-      throw toDatabaseError(error);
+      throw toTypedError(error);
     }
   };
   return {
     run: async ({ name, text, values }) => {
-      const { rows } = await query({ ...(named && name !== undefined ? { name } : {}), text, values: [...values] });
+      const { rows } = await send(text, values, named ? name : undefined);
       // `rowMode: 'array'` and the text parser above make every row an array of text and null.
       return typed<readonly Row[]>(rows);
     },
-    runScript: async (sql) => (await query({ text: sql, values: [] })).command,
+    runScript: async (sql) => (await send(sql, [])).command,
+    runInOrder: async (statements) => {
+      if (!takesBundles(client)) {
+        for (const run of statements) await run();
+        return;
+      }
+      const own = (bundle = new Bundle());
+      const running = statements.map((run) => run());
+      bundle = undefined;
+      if (own.isPrepared(client.connection)) client.query(own);
+      else await own.runOneByOne(({ name, text, values }) => query(text, values, name === '' ? undefined : name));
+      const done = await Promise.allSettled(running);
+      for (const result of done) if (result.status === 'rejected') throw result.reason;
+    },
   };
+}
+
+function toTypedError(error: unknown): Error {
+  // Thrown before anything was sent: a string or a buffer that is too long.
+  if (error instanceof RangeError) {
+    return new InvalidArgumentError('events', 'are too large to be sent at once. Append fewer at a time.', {
+      cause: error,
+    });
+  }
+  if (isConnectionLoss(error)) return new ConnectionLostError('the connection was lost', { cause: error });
+  return toDatabaseError(error);
 }

@@ -28,8 +28,9 @@ import { Listener } from './listener.ts';
 import { checkCompatible, checkMigrated, migrate, schemaStatus } from './migrate.ts';
 import { Notifier } from './notifier.ts';
 import { AppendPump, outcomeUnknown, type AppendPumpSettings } from './append-pump.ts';
-import { createAppendCall, type AppendCall } from './append-call.ts';
-import { encodeCommand, type AppendAnswer } from './queries/encode-command.ts';
+import { AppendSender, toInlineChanged } from './append-sender.ts';
+import { toAppendedEntries } from './appended-entries.ts';
+import type { AppendAnswer } from './queries/encode-command.ts';
 import { toEventOf, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
 import { feedStatusQuery, toFeedStatus } from './queries/feed-status.ts';
@@ -38,6 +39,7 @@ import { channelOf, hasListenersQuery, notifyQuery } from './queries/notify.ts';
 import { readStreamQuery } from './queries/read-stream.ts';
 import { sequenceStateQuery, toSequenceState } from './queries/sequence.ts';
 import { listStreamsQuery, streamInfoQuery, toStreamInfo } from './queries/streams.ts';
+import { PostgresInlineSet } from './inline-set.ts';
 import { ensureSequence } from './repair.ts';
 import { ReadModels } from './read-models.ts';
 import type { SchemaName } from './schema-name.ts';
@@ -80,12 +82,12 @@ export class PostgresStorage extends SideTables implements EventStorage {
   protected readonly schema: SchemaName;
   readonly #migrate: 'auto' | 'never';
   readonly readModels: ReadModels;
-  readonly #appendCall: AppendCall;
+  readonly inline: PostgresInlineSet;
+  readonly #sender: AppendSender;
   readonly #pump: AppendPump;
   readonly #feed: Feed;
   readonly #listener: Listener | undefined;
   readonly #notifier: Notifier | undefined;
-  readonly #holdTimeout: number;
   #ready: Promise<void> | undefined;
   #isReady = false;
   #sound: Promise<void> | undefined;
@@ -111,7 +113,6 @@ export class PostgresStorage extends SideTables implements EventStorage {
     this.#database = database;
     this.schema = schema;
     this.#migrate = migrating;
-    this.#holdTimeout = holdTimeout;
     this.readModels = new ReadModels({
       database,
       schema,
@@ -119,10 +120,17 @@ export class PostgresStorage extends SideTables implements EventStorage {
       inTransaction: (work) =>
         withTransaction(database.pool, (tx) => work((statement) => this.read(statement, tx), tx)),
     });
-    this.#appendCall = createAppendCall(schema);
+    this.inline = new PostgresInlineSet({
+      database,
+      schema,
+      run: (statement, tx) => this.read(statement, tx),
+      inTransaction: (work) => withTransaction(database.pool, work),
+      within: (tx) => this.#within(tx),
+    });
+    this.#sender = new AppendSender({ database, schema, holdTimeout });
     this.#pump = new AppendPump({
       ...pump,
-      send: (commands, lock) => this.#appendCall((statement) => database.run(statement), commands, { lock, hold: 0 }),
+      send: (commands, lock) => this.#sender.send(commands, lock),
     });
     const channel = channelOf(schema);
     const self = randomUUID();
@@ -170,7 +178,12 @@ export class PostgresStorage extends SideTables implements EventStorage {
     if (!this.#isSound) await this.#whenSound();
     signal?.throwIfAborted();
     checkOutsideTransaction(command);
-    const answer = await this.#pump.append(encodeCommand(command), signal);
+    let answer: AppendAnswer;
+    try {
+      answer = await this.#pump.append(this.#sender.encode(command), signal);
+    } catch (error) {
+      return toInlineChanged(error);
+    }
     if (answer.outcome !== 'appended') return this.#toRefusal(command, answer);
     this.#tellReaders();
     return { status: 'appended', repeated: false, entries: toAppendedEntries(command, answer) };
@@ -181,14 +194,14 @@ export class PostgresStorage extends SideTables implements EventStorage {
     return rows.map(toEventOf(query.streamName));
   }
 
-  async readLogPage(query: LogPageQuery): Promise<LogPage> {
+  async readLogPage(query: LogPageQuery, { tx }: StorageCallOptions = {}): Promise<LogPage> {
     const window = withinWindow(query);
-    const rows = await this.read(readLogQuery(this.schema, window));
+    const rows = await this.read(readLogQuery(this.schema, window), tx);
     const events = rows.map(toRecordedEvent);
     const isFull = events.length === query.limit;
     return {
       events,
-      searchedTo: isFull ? searchedTo(query, events.at(-1)) : await this.#endOfWindow(query, window),
+      searchedTo: isFull ? searchedTo(query, events.at(-1)) : await this.#endOfWindow(query, window, tx),
       incarnation: rows[0]?.[1] ?? undefined,
     };
   }
@@ -292,12 +305,12 @@ export class PostgresStorage extends SideTables implements EventStorage {
   }
 
   /** Where to search on: not at the end of the window, but where there is something again. */
-  async #endOfWindow(query: LogPageQuery, window: LogPageQuery): Promise<number> {
+  async #endOfWindow(query: LogPageQuery, window: LogPageQuery, tx?: OpenTransaction): Promise<number> {
     const end = searchedTo(window, undefined);
     if (end === searchedTo(query, undefined)) return end;
     const isForwards = query.direction === 'forwards';
     const rest = isForwards ? { ...query, after: end } : { ...query, upTo: end };
-    const [row] = await this.read(nextPositionQuery(this.schema, rest));
+    const [row] = await this.read(nextPositionQuery(this.schema, rest), tx);
     const next = row?.[0];
     if (next === undefined || next === null) return searchedTo(query, undefined);
     return isForwards ? Number(next) - 1 : Number(next);
@@ -314,6 +327,22 @@ export class PostgresStorage extends SideTables implements EventStorage {
     }
   }
 
+  #within(tx: OpenTransaction): {
+    readonly storage: Pick<EventStorage, 'readLogPage'>;
+    readonly readModels: ReadModels;
+  } {
+    const run = (statement: Statement): Promise<readonly Row[]> => this.read(statement, tx);
+    return {
+      storage: { readLogPage: (query) => this.readLogPage(query, { tx }) },
+      readModels: new ReadModels({
+        database: this.#database,
+        schema: this.schema,
+        run,
+        inTransaction: (work) => work(run, tx),
+      }),
+    };
+  }
+
   async #appendWithin(
     tx: OpenTransaction,
     command: AppendCommand,
@@ -324,16 +353,12 @@ export class PostgresStorage extends SideTables implements EventStorage {
     if (!this.#isSound) await this.#checkSequence(tx);
     signal?.throwIfAborted();
     checkTransaction(tx);
-    const session = this.#database.within(tx);
-    let answer: AppendAnswer | undefined;
+    let answer: AppendAnswer;
     try {
-      const timeouts = { lock: 0, hold: this.#holdTimeout };
-      [answer] = await this.#appendCall((statement) => session.run(statement), [encodeCommand(command)], timeouts);
+      answer = await this.#sender.sendWithin(tx, this.#sender.encode(command));
     } catch (error) {
-      // What was not committed is rolled back with its connection.
-      throw error instanceof ConnectionLostError ? unavailable(error.cause) : error;
+      return toInlineChanged(error);
     }
-    if (answer === undefined) throw new Error('the append function gave no answer');
     if (answer.outcome !== 'appended') return this.#toRefusal(command, answer, tx);
     // Somebody else's transaction: readers see that something is held back, and look often until it has ended.
     if (!joinTransaction(tx, command, this.#tellReaders)) this.#tellReaders();
@@ -355,6 +380,8 @@ export class PostgresStorage extends SideTables implements EventStorage {
         const { set = '', value = '', heldBy = '' } = answer.taken ?? {};
         return { status: 'taken', streamName, set, value, heldBy };
       }
+      case 'failed':
+        throw answer.failure ?? new Error('an inline projection failed without an error');
       case 'untried':
         throw new Error('a command was not tried');
       case 'conflict':
@@ -412,30 +439,6 @@ export class PostgresStorage extends SideTables implements EventStorage {
       throw outcomeUnknown(command, error);
     }
   }
-}
-
-function toAppendedEntries(
-  { entries }: AppendCommand,
-  { positions, versions, recordedAt }: AppendAnswer,
-): readonly { readonly streamVersion: number; readonly events: readonly RecordedEvent[] }[] {
-  let next = 0;
-  return entries.map(({ streamName, category, events }, index) => {
-    const before = versions[index] ?? 0;
-    const recorded = events.map((event, offset): RecordedEvent => ({
-      id: event.id,
-      type: event.type,
-      schemaVersion: event.schemaVersion,
-      data: event.data,
-      metadata: event.metadata,
-      streamName,
-      category,
-      streamVersion: before + offset + 1,
-      globalPosition: positions[next + offset] ?? 0,
-      recordedAt,
-    }));
-    next += events.length;
-    return { streamVersion: before + events.length, events: recorded };
-  });
 }
 
 /** Names the first stream that holds ids of this append, and those ids. */

@@ -65,6 +65,7 @@ import {
   toStoredRow,
 } from './queries/projection-rows.ts';
 import {
+  holdAsyncQuery,
   listProjectionsQuery,
   measureLagQuery,
   pauseProjectionQuery,
@@ -255,6 +256,8 @@ export class ReadModels implements ProjectionStorage {
   async resetProjection({ name, version }: ProjectionId): Promise<boolean> {
     const schema = this.#schema;
     return this.#settings.inTransaction(async (run) => {
+      // The rows of an inline projection are what every append goes on from.
+      if ((await run(holdAsyncQuery(schema, { name, version }))).length === 0) return false;
       const [known] = await run(preparedTablesQuery(schema, { name, version }));
       if (known === undefined) return false;
       const tables = parseTables(known[0] ?? '');

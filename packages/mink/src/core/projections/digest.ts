@@ -30,12 +30,16 @@ export interface PairHash {
   readonly high: number;
 }
 
-/**
- * Hashes the place and id of an event and the key it is applied to. Two multiplicative lanes over UTF-16 code units with a final
- * mix, after cyrb53 by bryc (public domain): made to tell accidents, not attacks.
- */
+/** Hashes the place and id of an event and the key it is applied to. */
 export function pairHash(position: number, eventId: string, key: string): PairHash {
-  const text = `${position} ${eventId} ${key}`;
+  return textHash(`${position} ${eventId} ${key}`);
+}
+
+/**
+ * Two multiplicative lanes over UTF-16 code units with a final mix, after cyrb53 by bryc (public domain): made to tell accidents,
+ * not attacks.
+ */
+export function textHash(text: string): PairHash {
   let high = 0xdeadbeef;
   let low = 0x41c6ce57;
   for (let at = 0; at < text.length; at += 1) {

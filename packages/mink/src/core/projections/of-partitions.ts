@@ -1,6 +1,6 @@
 import type { Partition, StoredPartition } from './projection-storage.ts';
 
-const WORST_FIRST = ['faulted', 'retrying', 'stopped', 'paused', 'working'] as const;
+const WORST_FIRST = ['inline', 'faulted', 'retrying', 'stopped', 'paused', 'working'] as const;
 
 /** What a projection of several partitions is, as one: as far as the last, and as badly off as the worst. */
 export function ofPartitions(

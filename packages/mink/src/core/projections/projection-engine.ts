@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import type { AppendContext } from '../store/append.ts';
-import { checkBelongs, type LoadContext } from '../store/load.ts';
+import type { LoadContext } from '../store/load.ts';
 import { checkWhole } from '../store/read-options.ts';
+import { checkProjections } from './check-projections.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { deadLettersOf, type DeadLetters } from './dead-letters.ts';
 import { catchUp } from './catch-up.ts';
@@ -349,20 +350,8 @@ function keyOf({ name, version, partition }: Lease): string {
 export function contextOf(store: StoreOfEngine, projections: readonly AnyProjection[]): AppendContext & LoadContext {
   if (!isOpenStore(store)) throw new InvalidArgumentError('store', 'is no event store');
   const context = store[internals];
-  checkProjections(context, projections);
+  checkProjections(context, 'projections', projections);
   return context;
-}
-
-function checkProjections(context: LoadContext, projections: readonly AnyProjection[]): void {
-  if (projections.length === 0) throw new InvalidArgumentError('projections', 'is empty');
-  const names = new Set<string>();
-  for (const { name, version, events } of projections) {
-    if (names.has(`${name} ${version}`)) {
-      throw new InvalidArgumentError('projections', `has "${name}" version ${version} twice`);
-    }
-    names.add(`${name} ${version}`);
-    for (const [category, own] of Object.entries(events)) checkBelongs(context, { category, events: own });
-  }
 }
 
 /** An engine over the projections of a store. It holds nothing until it is started; close it before the store. */

@@ -13,6 +13,7 @@ import { filterOf, WHOLE, type WorkerContext } from './projection-worker.ts';
  * - `paused`: somebody has stopped it
  * - `faulted`: something fails for good, and it stands still
  * - `rebuilding`: it is behind, and not the version that its name stands for
+ * - `inline`: every append applies it
  */
 export type ProjectionCondition =
   | 'stopped'
@@ -22,7 +23,8 @@ export type ProjectionCondition =
   | 'stalled'
   | 'paused'
   | 'faulted'
-  | 'rebuilding';
+  | 'rebuilding'
+  | 'inline';
 
 /** How a projection is doing. */
 export interface ProjectionStatus {
@@ -67,13 +69,15 @@ export async function statusOf(
     projections.map(async (projection): Promise<ProjectionStatus> => {
       const { name, version } = projection;
       const known = stored.find((it) => it.name === name && it.version === version);
-      const lags = await lagsOf({ readModels, registry }, projection, { known, upTo });
+      const isInline = known?.state === 'inline';
+      const lags = isInline ? [NO_LAG] : await lagsOf({ readModels, registry }, projection, { known, upTo });
       const lag = totalOf(projection, lags);
       return {
         name,
         version,
         state: conditionOf(known, lags, { now: Date.now(), stalledAfter }),
-        position: known?.position ?? 0,
+        // Of an inline one, only where it began is stored.
+        position: isInline ? upTo : (known?.position ?? 0),
         lagEvents: lag.events,
         lagTime: lag.oldest === undefined ? 0 : Math.max(0, Date.now() - lag.oldest),
         events: known?.events ?? 0,
@@ -109,6 +113,8 @@ function conditionOf(
 interface PartitionLag extends Lag {
   readonly movedAt: number;
 }
+
+const NO_LAG: PartitionLag = { events: 0, oldest: undefined, movedAt: 0 };
 
 /** What each partition has not applied: at most 10,000 events, and when the first of them was recorded. */
 function lagsOf(

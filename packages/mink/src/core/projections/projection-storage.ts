@@ -29,9 +29,9 @@ export interface Partition {
 
 /**
  * What a worker has done with a projection, and is doing. `working`: somebody has it, and nothing is wrong; whether it is behind
- * only its code can tell. `stopped`: nobody works on it.
+ * only its code can tell. `stopped`: nobody works on it; `inline`: every append applies it, and no worker may.
  */
-export type ProjectionState = 'stopped' | 'working' | 'retrying' | 'faulted' | 'paused';
+export type ProjectionState = 'inline' | 'stopped' | 'working' | 'retrying' | 'faulted' | 'paused';
 
 /** What a worker tells of itself. */
 export type WorkerState = Extract<ProjectionState, 'working' | 'retrying' | 'faulted'>;
@@ -291,10 +291,10 @@ export interface ProjectionStorage {
   ): Promise<void>;
   /**
    * Pauses a projection, or lets it go on, whoever works on it; also where it is faulted, everybody may try it again then. False
-   * where there is none of this name and version.
+   * where there is none of this name and version, or it is inline.
    */
   pauseProjection(projection: ProjectionId, isPaused: boolean): Promise<boolean>;
-  /** Empties a read model and lets its projection begin anew, whoever works on it. False where there is none. */
+  /** Empties a read model and lets its projection begin anew, whoever works on it. False where there is none, or it is inline. */
   resetProjection(projection: ProjectionId): Promise<boolean>;
   /** All projections, by name and version. */
   listProjections(): Promise<readonly StoredProjection[]>;

@@ -1,7 +1,10 @@
 import { InvalidArgumentError } from '../errors.ts';
+import type { AppendContext } from '../store/append.ts';
 import { checkBelongs } from '../store/load.ts';
 import type { Categories } from '../store/categories.ts';
 import { checkPartitions } from './arrange-partitions.ts';
+import { activateInline, deactivateInline, type ActivateInlineOptions } from './activate-inline.ts';
+import { checkInline } from './check-projections.ts';
 import type { Projection } from './define-projection.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { documentReader, readModelsOf, waitContext, type DocumentReader, type ReadContext } from './document-reader.ts';
@@ -67,15 +70,32 @@ export interface StoreProjections {
    * const { ok, first } = await store.projections.verify(cartSummary);
    */
   verify(projection: AnyProjection, options?: VerifyOptions): Promise<Verification>;
+  /**
+   * Makes projections inline, for every process: from now on each append applies them in its own transaction. Catches up with the
+   * log first, and keeps appends waiting for the short rest only; where they are inline already, nothing happens. Another version
+   * of the same name goes back to the background. A process without their code refuses to append from then on.
+   *
+   * Throws `ProjectionFailedError` for an event that a handler fails on, `InvalidArgumentError` where keys are parked,
+   * `ProjectionBehindError` where a worker elsewhere does not come on; nothing has changed then.
+   *
+   * @defaultValue `projections`: those that the store was made with
+   */
+  activateInline(projections?: readonly Projection[], options?: ActivateInlineOptions): Promise<void>;
+  /** Takes projections out of the appends, for every process. From there an engine goes on with them in the background. */
+  deactivateInline(projections: readonly ProjectionId[]): Promise<void>;
 }
 
 /** The projections of a store; `use` gives its context while it is open. */
-export function storeProjections(use: () => ReadContext): StoreProjections {
+export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'inline'>): StoreProjections {
   const change = async (
     { name, version }: ProjectionId,
     work: (readModels: ProjectionStorage, projection: ProjectionId) => Promise<boolean>,
   ): Promise<void> => {
-    if (!(await work(readModelsOf(use()), { name, version }))) throw unknownProjection({ name, version });
+    const readModels = readModelsOf(use());
+    if (await work(readModels, { name, version })) return;
+    const known = (await readModels.listProjections()).find((it) => it.name === name && it.version === version);
+    if (known === undefined) throw unknownProjection({ name, version });
+    throw new InvalidArgumentError('projection', `every append applies "${name}" version ${version}`);
   };
   return {
     documents: (projection) => documentReader(use, projection),
@@ -85,6 +105,13 @@ export function storeProjections(use: () => ReadContext): StoreProjections {
     pause: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, true)),
     resume: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, false)),
     reset: (projection) => change(projection, (readModels, id) => readModels.resetProjection(id)),
+    activateInline: async (projections, options) => {
+      const context = use();
+      const wanted = projections ?? context.inline.projections;
+      checkInline(context, wanted);
+      await activateInline(context, wanted, options);
+    },
+    deactivateInline: async (projections) => deactivateInline(use(), projections),
     partition: async ({ name, version }, count) => {
       const id = { name, version };
       const partitioning = await readModelsOf(use()).partitionProjection(id, checkPartitions(count));

@@ -135,7 +135,10 @@ function concerned(
   projection: AnyProjection,
   { position, slots }: Pick<Written, 'position' | 'slots'>,
 ): readonly (Partition & { readonly position: number })[] {
-  const partitions = find(stored, projection)?.partitions ?? [{ ...WHOLE, position: 0 }];
+  const known = find(stored, projection);
+  // What is in the log is in its rows.
+  if (known?.state === 'inline') return [];
+  const partitions = known?.partitions ?? [{ ...WHOLE, position: 0 }];
   // Where keys are not streams, the token does not say whose its events are.
   const isOfWrite = ({ from, to }: Partition): boolean =>
     projection.hasOwnKeys || slots === undefined || [...slots].some((slot) => slot >= from && slot < to);

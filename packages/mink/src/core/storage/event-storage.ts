@@ -1,5 +1,6 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
+import type { InlineStorage, InlineWork } from '../projections/inline-storage.ts';
 import type { ProjectionStorage } from '../projections/projection-storage.ts';
 import type { ListShapesQuery, NewShape, RecordedShape, ShapeCount } from '../schema/recorded-shape.ts';
 
@@ -73,6 +74,8 @@ export interface EventStorage {
   resetShapeCounts(): Promise<void>;
   /** Where read models are kept; undefined for a storage that keeps none. */
   readonly readModels?: ProjectionStorage | undefined;
+  /** Where the active inline projections are kept; undefined for a storage that applies none. */
+  readonly inline?: InlineStorage | undefined;
   /** Calls the listener when connections to the database break: it may be another one, or an earlier state of it, afterwards. */
   onConnectionLost?(listener: () => void): void;
   /** Releases what the storage holds. Calls under way may fail with `StoreClosedError`. */
@@ -118,6 +121,8 @@ export interface AppendCommand {
   readonly mayBeRepeated: boolean;
   /** Stored with the append, and found instead of a second one. */
   readonly key?: CommandKey | undefined;
+  /** What is applied in the same transaction; undefined where this process has no inline projections. */
+  readonly inline?: InlineWork | undefined;
 }
 
 /** The key of a command that may be sent more than once, and what its sender gets of it beside the events. */
@@ -281,6 +286,8 @@ export type AppendOutcome =
     }
   | { readonly status: 'conflict'; readonly streamName: string; readonly actualVersion: number }
   | { readonly status: 'mismatch'; readonly streamName: string; readonly eventIds: readonly string[] }
+  /** Other inline projections are active than the command was made for. */
+  | { readonly status: 'inline_changed'; readonly cause: unknown }
   /** The command's key has a result already. */
   | { readonly status: 'known'; readonly result: KeyedResult }
   /** Another stream holds a value of a unique set. */

@@ -8,6 +8,8 @@ import {
   StreamClosedError,
   UniqueValueTakenError,
 } from '../errors.ts';
+import { InlineSetChangedError } from '../projection-errors.ts';
+import type { InlineProjections } from '../projections/inline-projections.ts';
 import type { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { holdsAfter, wantedValues } from '../events/unique-sets.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
@@ -42,6 +44,7 @@ export interface AppendContext extends PrepareContext {
   readonly token: PropertyDescriptor;
   /** Undefined where shapes are not recorded. */
   readonly shapes: ShapeCatalogue | undefined;
+  readonly inline: InlineProjections;
 }
 
 /** One stream of an append. Without events, only the expectation is checked. */
@@ -123,6 +126,9 @@ function checkApart(entries: readonly AppendCommandEntry[]): void {
   }
 }
 
+/** Sends of an append while the inline projections change under it. */
+const INLINE_TRIES = 5;
+
 const NOTHING: PreparedEvents = { events: [], data: [] };
 
 /** The category of an entry's stream, which is none of `names`. */
@@ -157,13 +163,32 @@ export async function sendAppend(
   const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
   const recorded = context.shapes?.admit(command.entries, tx);
   if (recorded !== undefined) await (signal === undefined ? recorded : untilAborted(recorded, signal));
-  const appended = toAppended(
-    context,
-    append,
-    await sendToStorage(context, command, storageCall(context.storage, signal, tx)),
-  );
+  const call = storageCall(context.storage, signal, tx);
+  const appended = toAppended(context, append, await sendWithInline(context, { ...append, command }, call));
   if (slot !== undefined) slot.isStored = true;
   return appended;
+}
+
+/** Looks again where the inline projections have changed: this process may have all of them. */
+async function sendWithInline(
+  context: AppendContext,
+  append: PreparedAppend,
+  options: StorageCallOptions,
+): Promise<SettledOutcome> {
+  const { inline } = context;
+  const { tx } = options;
+  if (!inline.isKnown) await inline.look(tx);
+  for (let tries = 1; ; tries += 1) {
+    const work = inline.workOf(append);
+    const command = work === undefined ? append.command : { ...append.command, inline: work };
+    const outcome = await sendToStorage(context, command, options);
+    if (outcome.status !== 'inline_changed') return outcome;
+    const { cause } = outcome;
+    // What has failed in a transaction cannot be done again in it.
+    if (tx !== undefined || tries === INLINE_TRIES)
+      throw new InlineSetChangedError({ missing: [], inactive: [] }, { cause });
+    await inline.look();
+  }
 }
 
 async function sendToStorage(
@@ -179,7 +204,7 @@ async function sendToStorage(
   }
 }
 
-function toAppended(context: AppendContext, { command, data }: PreparedAppend, outcome: AppendOutcome): Appended {
+function toAppended(context: AppendContext, { command, data }: PreparedAppend, outcome: SettledOutcome): Appended {
   if (outcome.status !== 'appended') throw refusal(command, outcome);
   const { repeated } = outcome;
   const streams: AppendedStream[] = [];
@@ -200,8 +225,12 @@ function toAppended(context: AppendContext, { command, data }: PreparedAppend, o
   return { repeated, streams, globalPosition };
 }
 
+/** Where the inline projections are the right ones. */
+type SettledOutcome = Exclude<AppendOutcome, { readonly status: 'inline_changed' }>;
+type Refusal = Exclude<SettledOutcome, { readonly status: 'appended' }>;
+
 /** The error of an append that was refused. */
-function refusal(command: AppendCommand, outcome: Exclude<AppendOutcome, { readonly status: 'appended' }>): Error {
+function refusal(command: AppendCommand, outcome: Refusal): Error {
   if (outcome.status === 'known') return new KnownResult(outcome.result);
   const { streamName } = outcome;
   switch (outcome.status) {

@@ -1,5 +1,7 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
+import type { Projection } from '../projections/define-projection.ts';
+import type { SlowInline } from '../projections/inline-work.ts';
 import type { SnapshotProblem } from '../snapshots/snapshot-writer.ts';
 import type { StandardSchema } from '../events/standard-schema.ts';
 import type { Direction, OpenTransaction } from '../storage/event-storage.ts';
@@ -49,6 +51,30 @@ export interface StoreOptions<C, Meta> {
    * @defaultValue nobody is told
    */
   readonly onSnapshotProblem?: ((problem: SnapshotProblem) => void) | undefined;
+  /**
+   * Projections whose rows are stored in the transaction of each append: the event and the rows exist together or not at all.
+   * They count once they are active in the database: `projections.activateInline()`, which happens by itself where none ever was
+   * and the log has nothing for them to catch up with.
+   * @defaultValue none
+   */
+  readonly inline?: readonly Projection[] | undefined;
+  /**
+   * Milliseconds that the handlers of one append may take together; above it, the append is an `InlineProjectionError`. Whatever
+   * they take, readers of the log wait.
+   * @defaultValue 1_000
+   */
+  readonly inlineTimeout?: number | undefined;
+  /**
+   * What an append does while a projection of `inline` is not active: `'refuse'` it with an `InlineSetChangedError`, or `'skip'`
+   * that projection. Skip, where new code is deployed everywhere before it is activated.
+   * @defaultValue 'refuse'
+   */
+  readonly whenInlineInactive?: 'refuse' | 'skip' | undefined;
+  /**
+   * Told when the handlers of an append took more than a tenth of `inlineTimeout`.
+   * @defaultValue nobody is told
+   */
+  readonly onSlowInline?: ((slow: SlowInline) => void) | undefined;
 }
 
 /** The five standard names, and any of the user's own; ambient metadata fills in the rest. */

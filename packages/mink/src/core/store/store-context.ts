@@ -1,3 +1,7 @@
+import { checkInline } from '../projections/check-projections.ts';
+import type { InlineContext } from '../projections/inline-context.ts';
+import { InlineProjections } from '../projections/inline-projections.ts';
+import type { SlowInline } from '../projections/inline-work.ts';
 import { tokenProperty } from '../projections/token.ts';
 import { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { SnapshotWriter, type SnapshotProblem } from '../snapshots/snapshot-writer.ts';
@@ -8,10 +12,11 @@ import type { Categories } from './categories.ts';
 import { createRegistry, createUntypedRegistry } from './event-registry.ts';
 import type { LoadContext } from './load.ts';
 import type { StoreOptions } from './options.ts';
-import { checkWhole } from './read-options.ts';
+import { checkOneOf, checkWhole } from './read-options.ts';
 
 const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
 const DEFAULT_PAGE_SIZE = 1_000;
+const DEFAULT_INLINE_TIMEOUT = 1_000;
 
 /** What the parts of a store work with, from its options. */
 export function storeContext<C extends Categories, Meta>(
@@ -26,10 +31,12 @@ export function storeContext<C extends Categories, Meta>(
       // The state is right, whether that can be told or not.
     }
   };
+  const registry = categories === undefined ? createUntypedRegistry() : createRegistry(categories);
   return {
     storage,
     categories,
-    registry: categories === undefined ? createUntypedRegistry() : createRegistry(categories),
+    registry,
+    inline: inlineProjections({ storage, registry, categories }, options),
     token: tokenProperty(storage),
     metadataSchema: metadata,
     maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
@@ -42,6 +49,31 @@ export function storeContext<C extends Categories, Meta>(
     snapshotOwners: new Map(),
     reportSnapshotProblem,
   };
+}
+
+function inlineProjections<C extends Categories, Meta>(
+  context: Pick<InlineContext, 'storage' | 'registry'> & Pick<LoadContext, 'categories'>,
+  {
+    inline = [],
+    inlineTimeout = DEFAULT_INLINE_TIMEOUT,
+    whenInlineInactive = 'refuse',
+    onSlowInline,
+  }: StoreOptions<C, Meta>,
+): InlineProjections {
+  const onSlow = (slow: SlowInline): void => {
+    try {
+      onSlowInline?.(slow);
+    } catch {
+      // The append goes on, whether that can be told or not.
+    }
+  };
+  if (inline.length > 0) checkInline(context, inline);
+  return new InlineProjections({
+    ...context,
+    projections: inline,
+    settings: { timeout: checkWhole('inlineTimeout', inlineTimeout, 1), onSlow, now: () => performance.now() },
+    whenInactive: checkOneOf('whenInlineInactive', whenInlineInactive, ['refuse', 'skip']),
+  });
 }
 
 function shapeCatalogue(storage: EventStorage): ShapeCatalogue {

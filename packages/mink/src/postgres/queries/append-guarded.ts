@@ -1,7 +1,8 @@
 import { stringifyJson } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
-import { inSchema, type SchemaName } from '../schema-name.ts';
+import type { SchemaName } from '../schema-name.ts';
 import { parseAppendAnswers, toArrays } from './append.ts';
+import { appendStatement, epochOf } from './append-statement.ts';
 import { plainArray } from './arrays.ts';
 import type { AppendAnswer, AppendTimeouts, EncodedCommand } from './encode-command.ts';
 
@@ -13,18 +14,16 @@ const SQL = `
   from :schema.append_v2(
     $1::text[], $2::text[], $3::text[], $4::json[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::boolean[],
     $10::int[], $11::text[], $12::text[], $13::smallint[], $14::bigint[], $15::int[], $16::boolean[],
-    $17::int[], $18::uuid[], $19::text[], $20::int[], $21::text[], $22::json[], $23::json[], $24::int, $25::int
+    $17::int[], $18::uuid[], $19::text[], $20::int[], $21::text[], $22::json[], $23::json[], $24::int, :lock
   )`;
 
 /** The statement that appends commands of which some bring a key or values to hold. They must not share any of these. */
 export function createAppendGuardedQuery(
   schema: SchemaName,
 ): (commands: readonly EncodedCommand[], timeouts: AppendTimeouts) => Statement {
-  const query = inSchema(schema, 'append_guarded', SQL);
-  return (commands, timeouts) => ({
-    ...query,
-    values: [...keyArrays(commands), ...holdArrays(commands), ...toArrays(commands), timeouts.hold, timeouts.lock],
-  });
+  const query = appendStatement(schema, 'append_guarded', SQL);
+  return (commands, { hold, lock }) =>
+    query([...keyArrays(commands), ...holdArrays(commands), ...toArrays(commands), hold, lock], epochOf(commands));
 }
 
 /** One element a command; null for one without a key. */

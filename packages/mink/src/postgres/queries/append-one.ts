@@ -1,6 +1,7 @@
 import { partitionKey } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
-import { inSchema, type SchemaName } from '../schema-name.ts';
+import type { SchemaName } from '../schema-name.ts';
+import { appendStatement, epochOf } from './append-statement.ts';
 import {
   encodeExpectation,
   tenantOf,
@@ -13,38 +14,36 @@ import {
 const SQL = `
   select :schema.append_one_v1(
     $1::text, $2::text, $3::smallint, $4::bigint, $5::uuid, $6::text, $7::int, $8::text, $9::json, $10::json,
-    $11::int, $12::int
+    $11::int, :lock
   )`;
 
 /** The statement for a simple command with one event, alone. */
 export function createAppendOneQuery(
   schema: SchemaName,
 ): (encoded: EncodedCommand, timeouts: AppendTimeouts) => Statement {
-  const query = inSchema(schema, 'append_one', SQL);
-  return ({ command, texts }, { hold, lock }) => {
+  const query = appendStatement(schema, 'append_one', SQL);
+  return (encoded, { hold, lock }) => {
+    const { command, texts } = encoded;
     const [entry] = command.entries;
     const event = entry?.events[0];
     const text = texts[0];
     if (entry === undefined || event === undefined || text === undefined) throw new Error('a command without an event');
     const { streamName, category, expectedVersion } = entry;
-    return {
-      name: query.name,
-      text: query.text,
-      values: [
-        streamName,
-        category,
-        partitionKey(streamName),
-        encodeExpectation(expectedVersion),
-        event.id,
-        event.type,
-        event.schemaVersion,
-        tenantOf(event.metadata),
-        text.data,
-        text.metadata,
-        hold,
-        lock,
-      ],
-    };
+    const values = [
+      streamName,
+      category,
+      partitionKey(streamName),
+      encodeExpectation(expectedVersion),
+      event.id,
+      event.type,
+      event.schemaVersion,
+      tenantOf(event.metadata),
+      text.data,
+      text.metadata,
+      hold,
+      lock,
+    ];
+    return query(values, epochOf([encoded]));
   };
 }
 

@@ -1,6 +1,7 @@
 import { partitionKey } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
-import { inSchema, type SchemaName } from '../schema-name.ts';
+import type { SchemaName } from '../schema-name.ts';
+import { appendStatement, epochOf } from './append-statement.ts';
 import { jsonArray, plainArray, textArray, toNumbers } from './arrays.ts';
 import {
   encodeExpectation,
@@ -17,19 +18,15 @@ const SQL = `
     pg_catalog.array_to_string(positions, ','), pg_catalog.array_to_string(times, ',')
   from :schema.append_simple_v1(
     $1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::int[],
-    $6::uuid[], $7::text[], $8::int[], $9::text[], $10::json[], $11::json[], $12::int, $13::int
+    $6::uuid[], $7::text[], $8::int[], $9::text[], $10::json[], $11::json[], $12::int, :lock
   )`;
 
 /** The statement for simple commands, which must not share a stream. */
 export function createAppendSimpleQuery(
   schema: SchemaName,
 ): (commands: readonly EncodedCommand[], timeouts: AppendTimeouts) => Statement {
-  const query = inSchema(schema, 'append_simple', SQL);
-  return (commands, { hold, lock }) => ({
-    name: query.name,
-    text: query.text,
-    values: [...toArrays(commands), hold, lock],
-  });
+  const query = appendStatement(schema, 'append_simple', SQL);
+  return (commands, { hold, lock }) => query([...toArrays(commands), hold, lock], epochOf(commands));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { partitionKey } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
-import { inSchema, type SchemaName } from '../schema-name.ts';
+import type { SchemaName } from '../schema-name.ts';
+import { appendStatement, epochOf } from './append-statement.ts';
 import { jsonArray, plainArray, textArray, toNumbers } from './arrays.ts';
 import {
   encodeExpectation,
@@ -18,15 +19,15 @@ const SQL = `
     pg_catalog.array_to_string(times, ',')
   from :schema.append_v1(
     $1::int[], $2::text[], $3::text[], $4::smallint[], $5::bigint[], $6::int[], $7::boolean[],
-    $8::int[], $9::uuid[], $10::text[], $11::int[], $12::text[], $13::json[], $14::json[], $15::int, $16::int
+    $8::int[], $9::uuid[], $10::text[], $11::int[], $12::text[], $13::json[], $14::json[], $15::int, :lock
   )`;
 
 /** The statement that appends many commands, which must not share a stream. */
 export function createAppendQuery(
   schema: SchemaName,
 ): (commands: readonly EncodedCommand[], timeouts: AppendTimeouts) => Statement {
-  const query = inSchema(schema, 'append', SQL);
-  return (commands, timeouts) => ({ ...query, values: [...toArrays(commands), timeouts.hold, timeouts.lock] });
+  const query = appendStatement(schema, 'append', SQL);
+  return (commands, timeouts) => query([...toArrays(commands), timeouts.hold, timeouts.lock], epochOf(commands));
 }
 
 /** Parallel arrays: one element a stream, a command, an event. */

@@ -4,6 +4,7 @@ import {
   type AppendCommand,
   type AppendCommandEntry,
   type ExpectedVersion,
+  type InlineProjectionError,
   type JsonObject,
 } from '../../core/index.ts';
 
@@ -20,6 +21,15 @@ export interface EncodedCommand {
   readonly isSimple: boolean;
   /** It brings a key or values to hold. */
   readonly isGuarded: boolean;
+  /** Of the rows of inline projections that it is about. Unlike `names`, commands that travel together may share them. */
+  readonly locks: readonly InlineLock[];
+}
+
+/** What a row of an inline projection is locked by: two numbers, and both as a name. */
+export interface InlineLock {
+  readonly projection: number;
+  readonly row: number;
+  readonly name: string;
 }
 
 /** The stored text of one event. */
@@ -28,8 +38,10 @@ export interface EventText {
   readonly metadata: string;
 }
 
+const NO_LOCKS: readonly InlineLock[] = [];
+
 /** Turns payloads into text, once, when the command is queued. */
-export function encodeCommand(command: AppendCommand): EncodedCommand {
+export function encodeCommand(command: AppendCommand, locks: readonly InlineLock[] = NO_LOCKS): EncodedCommand {
   const { entries, mayBeRepeated } = command;
   const [first] = entries;
   const streamNames = entries.map(({ streamName }) => streamName);
@@ -50,7 +62,7 @@ export function encodeCommand(command: AppendCommand): EncodedCommand {
     return { data, metadata };
   });
   const isSimple = entries.length === 1 && texts.length > 0 && !mayBeRepeated && !isGuarded;
-  return { command, names, texts, size, isSimple, isGuarded };
+  return { command, names, texts, size, isSimple, isGuarded, locks };
 }
 
 /** Names of a key and of values to hold. A stream name has no control character, so none of them is one. */
@@ -64,8 +76,8 @@ function guardNames({ key, entries }: AppendCommand): readonly string[] {
   return names;
 }
 
-/** What can come of a command; `'untried'` because of another command of its call. */
-export type AppendOutcomeName = (typeof OUTCOMES)[number];
+/** What can come of a command; `'untried'` because of another command of its call, `'failed'` because of an inline projection. */
+export type AppendOutcomeName = (typeof OUTCOMES)[number] | 'failed';
 
 /** What an append function says of one command. Streams and events are in the command's order. */
 export interface AppendAnswer {
@@ -77,6 +89,8 @@ export interface AppendAnswer {
   readonly positions: readonly number[];
   /** Milliseconds since 1970. */
   readonly recordedAt: number;
+  /** What an inline projection failed with. */
+  readonly failure?: InlineProjectionError | undefined;
   /** The value that another stream holds, and that stream. */
   readonly taken?: { readonly set: string; readonly value: string; readonly heldBy: string } | undefined;
 }

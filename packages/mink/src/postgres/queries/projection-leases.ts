@@ -58,6 +58,7 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
         join :schema.projection_partitions p on p.name = w.name and p.version = w.version
         left join held h on h.name = p.name and h.version = p.version and h.from_slot = p.from_slot
       where not j.is_paused
+        and not j.is_inline
         and (
           p.owner is null
           -- Its own, too, where it has lost track of it.
@@ -139,7 +140,8 @@ function toId([name, version]: Row): ProjectionId {
   return { name: name ?? '', version: Number(version) };
 }
 
-function toLease([name, version, from, to, epoch, position, holdAt]: Row): Lease {
+/** A lease by its columns: name, version, slots, epoch, position, where it has to wait. */
+export function toLease([name, version, from, to, epoch, position, holdAt]: Row): Lease {
   return {
     name: name ?? '',
     version: Number(version),

@@ -47,7 +47,7 @@ export function pauseProjectionQuery(
     with changed as (
       update :schema.projections p
       set is_paused = $3
-      where p.name = $1 and p.version = $2 and p.is_paused <> $3
+      where p.name = $1 and p.version = $2 and p.is_paused <> $3 and not p.is_inline
       returning 1
     ),
     fenced as (
@@ -69,8 +69,18 @@ export function pauseProjectionQuery(
         -- A row can be changed once.
         and not exists (select from changed)
     )
-    select 1 from :schema.projections p where p.name = $1 and p.version = $2`;
+    select 1 from :schema.projections p where p.name = $1 and p.version = $2 and not p.is_inline`;
   return { ...inSchema(schema, 'pause_projection', sql), values: [name, version, isPaused] };
+}
+
+/** Makes sure that a projection is there, and stays one of workers until the transaction ends. */
+export function holdAsyncQuery(schema: SchemaName, { name, version }: ProjectionId): Statement {
+  const sql = `
+    select 1
+    from :schema.projections j
+    where j.name = $1 and j.version = $2 and not j.is_inline
+    for share`;
+  return { ...inSchema(schema, 'hold_async', sql), values: [name, version] };
 }
 
 /** Empties a read model and lets its projection begin anew: in one transaction, and whoever works on it is refused from then on. */
@@ -110,6 +120,7 @@ export function listProjectionsQuery(schema: SchemaName): Statement {
       (pg_catalog.date_part('epoch', p.moved_at) * 1000)::bigint,
       case when p.expires_at > pg_catalog.clock_timestamp() then p.owner end,
       case
+        when j.is_inline then 'inline'
         when j.is_paused then 'paused'
         -- What waits to be merged waits for others that work.
         when p.state <> 'faulted'
@@ -173,6 +184,7 @@ function toStoredPartition(row: Row): StoredPartition {
 
 function toState(state: string | null | undefined): ProjectionState {
   switch (state) {
+    case 'inline':
     case 'working':
     case 'retrying':
     case 'faulted':
