@@ -1,10 +1,14 @@
 import { DatabaseError, InvalidArgumentError } from '../errors.ts';
 import { HandlerTimeoutError, ProjectionFailedError } from '../projection-errors.ts';
 import type { StoredEvent } from '../store/categories.ts';
+import { SubscriptionBatch, type Acknowledged } from '../subscriptions/subscription-batch.ts';
 import type { Projection } from './define-projection.ts';
 import type { AnyProjection, SqlProjection } from './define-sql-projection.ts';
 import { BatchLog, ProjectionBatch, type KeyedEvent } from './projection-batch.ts';
 import type { BatchEnd, CommitOutcome, Lease, NewDeadLetter, ProjectionStorage } from './projection-storage.ts';
+
+/** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
+export type Classification = 'transient' | 'retry' | 'permanent';
 
 /** What an applier works with. */
 export interface ApplierContext {
@@ -13,6 +17,14 @@ export interface ApplierContext {
   readonly leaseDuration: number;
   /** Milliseconds that a handler with statements of its own may take for a batch. */
   readonly handlerTimeout: number;
+  readonly tries: number;
+  readonly classify: (error: unknown) => Classification;
+  /** Tells what keeps an event from being applied. */
+  readonly report: (error: unknown, attempts: number) => Promise<void>;
+  /** Waits before the next try, unless the worker is stopped. */
+  readonly pause: (attempts: number) => Promise<void>;
+  /** Stops the worker. */
+  readonly signal: AbortSignal;
   /** Throws where there is no room for further dead letters. */
   readonly checkRoom: (letters: readonly NewDeadLetter[]) => Promise<void>;
 }
@@ -25,12 +37,12 @@ export interface Parking {
   readonly error: unknown;
 }
 
-/** How a batch came out: how far it is stored, and which event after that has failed. */
+/** How a batch came out: how far it is stored, and what has failed after that. */
 export interface Applied {
   readonly outcome: CommitOutcome;
   /** The last position that is stored; undefined where none is. */
   readonly to: number | undefined;
-  readonly failure: ProjectionFailedError | undefined;
+  readonly failure: unknown;
 }
 
 /** Applies batches to a read model. Throws {@link BatchFailedError} where it cannot tell which event has failed. */
@@ -46,6 +58,10 @@ export function createApplier(context: ApplierContext, projection: AnyProjection
       return (lease, events, parking) => applyRows(context, projection, { lease, events, parking });
     case 'sql':
       return (lease, events, parking) => applySql(context, projection, { lease, events, parking });
+    case 'subscription': {
+      const acknowledged: Acknowledged = new Set();
+      return (lease, events) => new SubscriptionBatch(context, projection, { lease, events, acknowledged }).run();
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { AnyProjection } from './define-sql-projection.ts';
-import type { Lag, Partition, StoredPartition, StoredProjection } from './projection-storage.ts';
+import type { Lag, Partition, ProjectionKind, StoredPartition, StoredProjection } from './projection-storage.ts';
 import { filterOf, WHOLE, type WorkerContext } from './projection-worker.ts';
 
 /**
@@ -28,6 +28,7 @@ export type ProjectionCondition =
 export interface ProjectionStatus {
   readonly name: string;
   readonly version: number;
+  readonly kind: ProjectionKind;
   readonly state: ProjectionCondition;
   /** Everything up to here is in the read model. */
   readonly position: number;
@@ -72,6 +73,7 @@ export async function statusOf(
       return {
         name,
         version,
+        kind: projection.kind === 'subscription' ? 'subscription' : 'projection',
         state: conditionOf(known, lags, { now: Date.now(), stalledAfter }),
         position: known?.position ?? 0,
         lagEvents: lag.events,

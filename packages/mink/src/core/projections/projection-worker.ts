@@ -7,7 +7,13 @@ import type { EventRegistry } from '../store/event-registry.ts';
 import { boundedLogPages, followLog, isUnavailable } from '../store/read-pages.ts';
 import { PARTITIONS, partitionKey } from '../stream-name.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
-import { BatchFailedError, createApplier, type Applier, type Parking } from './projection-applier.ts';
+import {
+  BatchFailedError,
+  createApplier,
+  type Applier,
+  type Classification,
+  type Parking,
+} from './projection-applier.ts';
 import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
 import { newsOf } from './projection-news.ts';
 import type {
@@ -18,9 +24,6 @@ import type {
   ProjectionStorage,
   WorkerState,
 } from './projection-storage.ts';
-
-/** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
-export type Classification = 'transient' | 'retry' | 'permanent';
 
 /** What a worker works with. */
 export interface WorkerContext {
@@ -111,7 +114,13 @@ export class ProjectionWorker {
       const slot = partitionKey(key);
       return slot >= from && slot < to;
     };
-    this.#apply = createApplier({ ...context, checkRoom: (letters) => this.#checkRoom(letters) }, projection);
+    const own = {
+      signal,
+      checkRoom: (letters: readonly NewDeadLetter[]) => this.#checkRoom(letters),
+      report: (error: unknown, attempts: number) => this.#report(error, 'retrying', attempts),
+      pause: (attempts: number) => this.#pause(attempts),
+    };
+    this.#apply = createApplier({ ...context, ...own }, projection);
   }
 
   /** How far it has come. */
@@ -134,6 +143,8 @@ export class ProjectionWorker {
   async #follow(): Promise<WorkerEnd> {
     for await (const page of this.#pages()) {
       if ((await this.#applyPage(page)) === 'lost') return 'lost';
+      // A part of the page may be left.
+      if (this.#signal.aborted) return 'stopped';
       if (this.#attempts > 0) await this.#recovered();
     }
     const { holdAt } = this.#lease;
@@ -151,7 +162,8 @@ export class ProjectionWorker {
   }
 
   #pages(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
-    const { storage, registry, batchSize: pageSize } = this.#context;
+    const { storage, registry, batchSize } = this.#context;
+    const pageSize = this.#projection.kind === 'subscription' ? this.#projection.batchSize : batchSize;
     const { position: after, partition, holdAt } = this.#lease;
     const filter = filterOf(registry, this.#projection, partition);
     const signal = this.#signal;
@@ -225,7 +237,7 @@ export class ProjectionWorker {
     const isOver = kind === 'permanent' || (kind === 'retry' && this.#attempts >= this.#context.tries);
     if (!isOver) {
       await this.#report(error, 'retrying');
-      await this.#pause();
+      await this.#pause(this.#attempts);
       return this.#signal.aborted ? 'stopped' : undefined;
     }
     if (!(error instanceof ProjectionFailedError) || this.#parking?.position === error.globalPosition) {
@@ -241,9 +253,9 @@ export class ProjectionWorker {
     return undefined;
   }
 
-  async #pause(): Promise<void> {
+  async #pause(attempts: number): Promise<void> {
     const { backoff } = this.#context;
-    const longest = Math.min(MAX_BACKOFF, backoff * 2 ** Math.min(this.#attempts - 1, 20));
+    const longest = Math.min(MAX_BACKOFF, backoff * 2 ** Math.min(attempts - 1, 20));
     await sleep(longest * (0.5 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
   }
 
@@ -254,8 +266,8 @@ export class ProjectionWorker {
   }
 
   /** For people: it keeps nothing from going on when it cannot be told. */
-  async #report(error: unknown, state: WorkerState): Promise<void> {
-    const report = { state, error: error === undefined ? undefined : messageOf(error), attempts: this.#attempts };
+  async #report(error: unknown, state: WorkerState, attempts: number = this.#attempts): Promise<void> {
+    const report = { state, error: error === undefined ? undefined : messageOf(error), attempts };
     try {
       await this.#context.readModels.reportProjection(this.#lease, report);
     } catch {

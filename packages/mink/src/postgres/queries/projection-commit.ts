@@ -48,7 +48,11 @@ export function commitProjectionQuery(schema: SchemaName, batch: BatchEnd, rows:
         events = p.events + ${values.add(events)},
         faulted_by = '{}',
         moved_at = pg_catalog.clock_timestamp(),
-        expires_at = pg_catalog.clock_timestamp() + ${values.add(duration)} * interval '1 millisecond'
+        expires_at = pg_catalog.clock_timestamp() + ${values.add(duration)} * interval '1 millisecond',
+        -- Whatever was said to keep it, does so no more.
+        state = 'running',
+        error = null,
+        attempts = 0
       where p.name = ${id.name}
         and p.version = ${id.version}
         and p.from_slot = ${values.add(lease.partition.from)}
