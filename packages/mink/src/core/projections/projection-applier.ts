@@ -1,7 +1,7 @@
 import { DatabaseError, InvalidArgumentError } from '../errors.ts';
 import { HandlerTimeoutError, ProjectionFailedError } from '../projection-errors.ts';
 import type { StoredEvent } from '../store/categories.ts';
-import { SubscriptionBatch, type Acknowledged } from '../subscriptions/subscription-batch.ts';
+import { SubscriptionBatch, type DeliveryProgress } from '../subscriptions/subscription-batch.ts';
 import type { Projection } from './define-projection.ts';
 import type { AnyProjection, SqlProjection } from './define-sql-projection.ts';
 import { BatchLog, ProjectionBatch, type KeyedEvent } from './projection-batch.ts';
@@ -23,6 +23,8 @@ export interface ApplierContext {
   readonly report: (error: unknown, attempts: number) => Promise<void>;
   /** Waits before the next try, unless the worker is stopped. */
   readonly pause: (attempts: number) => Promise<void>;
+  /** Until when the lease lasts without being renewed, by `performance.now()`. */
+  readonly leasedUntil: () => number;
   /** Stops the worker. */
   readonly signal: AbortSignal;
   /** Throws where there is no room for further dead letters. */
@@ -59,8 +61,8 @@ export function createApplier(context: ApplierContext, projection: AnyProjection
     case 'sql':
       return (lease, events, parking) => applySql(context, projection, { lease, events, parking });
     case 'subscription': {
-      const acknowledged: Acknowledged = new Set();
-      return (lease, events) => new SubscriptionBatch(context, projection, { lease, events, acknowledged }).run();
+      const progress: DeliveryProgress = { acknowledged: new Set(), leasedUntil: 0 };
+      return (lease, events) => new SubscriptionBatch(context, projection, { lease, events, progress }).run();
     }
   }
 }

@@ -117,6 +117,8 @@ export class ProjectionEngine implements AsyncDisposable {
   readonly #closing = new AbortController();
   /** By projection and partition. */
   readonly #running = new Map<string, Running>();
+  /** Until when leases last that are not renewed, by `performance.now()`. */
+  #leasedUntil = 0;
   #ticking: Promise<void> | undefined;
   #lastLook: Promise<void> = Promise.resolve();
   /** Keys whose events could not be applied. They can be looked at and retried without starting the engine. */
@@ -289,7 +291,9 @@ export class ProjectionEngine implements AsyncDisposable {
     const projections = this.#projections;
     const held = Array.from(this.#running.values(), ({ lease }) => lease);
     const request = { owner: this.#owner, duration: this.#context.leaseDuration, projections, held };
+    const askedAt = performance.now();
     const { leases, spare, unknown, unsettled } = await this.#readModels.leaseProjections(request);
+    this.#leasedUntil = askedAt + request.duration;
     // Somebody has removed its row: it begins anew, with the next look.
     for (const projection of projections) {
       if (unknown.some((id) => isSame(id, projection))) await this.#prepare(projection);
@@ -327,7 +331,11 @@ export class ProjectionEngine implements AsyncDisposable {
 
   #work(projection: AnyProjection, lease: Lease): void {
     const stop = new AbortController();
-    const worker = new ProjectionWorker(this.#context, projection, { lease, signal: stop.signal });
+    const worker = new ProjectionWorker(this.#context, projection, {
+      lease,
+      signal: stop.signal,
+      leasedUntil: () => this.#leasedUntil,
+    });
     const done = worker
       .run()
       .catch((): WorkerEnd => 'lost')

@@ -11,6 +11,7 @@ import {
   BatchFailedError,
   createApplier,
   type Applier,
+  type ApplierContext,
   type Classification,
   type Parking,
 } from './projection-applier.ts';
@@ -101,8 +102,12 @@ export class ProjectionWorker {
     {
       lease,
       signal,
+      leasedUntil,
       upTo,
-    }: { readonly lease: Lease; readonly signal: AbortSignal; readonly upTo?: number | undefined },
+    }: Pick<ApplierContext, 'signal' | 'leasedUntil'> & {
+      readonly lease: Lease;
+      readonly upTo?: number | undefined;
+    },
   ) {
     this.#context = context;
     this.#upTo = upTo;
@@ -116,6 +121,7 @@ export class ProjectionWorker {
     };
     const own = {
       signal,
+      leasedUntil,
       checkRoom: (letters: readonly NewDeadLetter[]) => this.#checkRoom(letters),
       report: (error: unknown, attempts: number) => this.#report(error, 'retrying', attempts),
       pause: (attempts: number) => this.#pause(attempts),

@@ -13,8 +13,13 @@ const STORE_INTERVAL = 1_000;
 /** Why a worker is stopped whose lease somebody else has, or may have: what it does is to end at once. */
 export const LEASE_LOST: unique symbol = Symbol('mink.leaseLost');
 
-/** What was acknowledged and is not stored yet: it is not delivered again by this worker. By position and key. */
-export type Acknowledged = Set<string>;
+/** What a worker knows from one batch to the next. */
+export interface DeliveryProgress {
+  /** What was acknowledged and is not stored yet, by position and key: it is not delivered again. */
+  readonly acknowledged: Set<string>;
+  /** Every storing renews the lease: until when it lasts, by `performance.now()`. */
+  leasedUntil: number;
+}
 
 interface DeliveredEvent extends KeyedEvent {
   readonly deliveries: readonly Delivery[];
@@ -23,7 +28,7 @@ interface DeliveredEvent extends KeyedEvent {
 interface Batch {
   readonly lease: Lease;
   readonly events: readonly KeyedEvent[];
-  readonly acknowledged: Acknowledged;
+  readonly progress: DeliveryProgress;
 }
 
 /**
@@ -33,7 +38,7 @@ interface Batch {
 export class SubscriptionBatch {
   readonly #context: ApplierContext;
   readonly #subscription: Subscription;
-  readonly #acknowledged: Acknowledged;
+  readonly #progress: DeliveryProgress;
   readonly #events: readonly DeliveredEvent[];
   /** What its key cannot be told of: nothing behind it may be delivered. */
   readonly #unread: ProjectionFailedError | undefined;
@@ -47,10 +52,10 @@ export class SubscriptionBatch {
   #stored = 0;
   #isOver = false;
 
-  constructor(context: ApplierContext, subscription: Subscription, { lease, events, acknowledged }: Batch) {
+  constructor(context: ApplierContext, subscription: Subscription, { lease, events, progress }: Batch) {
     this.#context = context;
     this.#subscription = subscription;
-    this.#acknowledged = acknowledged;
+    this.#progress = progress;
     this.#lease = lease;
     const unread = events.findIndex(({ parts }) => parts === undefined && subscription.hasOwnKeys);
     const failed = events[unread];
@@ -87,7 +92,7 @@ export class SubscriptionBatch {
     const unread = { is: 'parked', error, attempts: 1 } as const;
     if (parts === undefined) return [{ position, key: event.streamName, parts: [], state: unread }];
     return Array.from(parts, ([key, own]) => {
-      const state = this.#acknowledged.has(`${position} ${key}`) ? ({ is: 'acknowledged' } as const) : waiting;
+      const state = this.#progress.acknowledged.has(`${position} ${key}`) ? ({ is: 'acknowledged' } as const) : waiting;
       return { position, key, parts: [...own], state };
     });
   }
@@ -107,7 +112,7 @@ export class SubscriptionBatch {
     let storedAt = performance.now();
     for (;;) {
       for (let next = this.#next(); next !== undefined; next = this.#next()) this.#begin(next);
-      if (this.#running.size === 0) return this.#store();
+      if (this.#running.size === 0) return this.#storeRest();
       await settled(this.#running, Math.max(0, storedAt + STORE_INTERVAL - performance.now()));
       if (performance.now() - storedAt < STORE_INTERVAL) continue;
       const outcome = await this.#store();
@@ -116,9 +121,20 @@ export class SubscriptionBatch {
     }
   }
 
+  /** A process that was frozen does not go on where it was: somebody else does, by now. */
+  get #mayDeliver(): boolean {
+    const leasedUntil = Math.max(this.#context.leasedUntil(), this.#progress.leasedUntil);
+    return !this.#isOver && performance.now() < leasedUntil;
+  }
+
+  async #storeRest(): Promise<CommitOutcome> {
+    const outcome = await this.#store();
+    return outcome === 'stored' && !this.#mayDeliver && !this.#isOver ? 'lost' : outcome;
+  }
+
   /** The next event whose key has none under way. */
   #next(): Delivery | undefined {
-    if (this.#isOver || this.#running.size >= this.#subscription.concurrency) return undefined;
+    if (!this.#mayDeliver || this.#running.size >= this.#subscription.concurrency) return undefined;
     return this.#deliveries.find(({ key, state }) => state.is === 'waiting' && !this.#busy.has(key));
   }
 
@@ -143,11 +159,11 @@ export class SubscriptionBatch {
     const { position, key } = delivery;
     const { classify, tries, report } = this.#context;
     const { signal } = this.#handlers;
-    for (let attempt = 1; delivery.state.is === 'waiting' && !this.#isOver; attempt += 1) {
+    for (let attempt = 1; delivery.state.is === 'waiting' && this.#mayDeliver; attempt += 1) {
       try {
         await deliver(this.#subscription, delivery, { epoch: this.#lease.epoch, attempt, signal });
         delivery.state = { is: 'acknowledged' };
-        this.#acknowledged.add(`${position} ${key}`);
+        this.#progress.acknowledged.add(`${position} ${key}`);
       } catch (error) {
         if (signal.aborted) break;
         const kind = classify(error);
@@ -195,12 +211,14 @@ export class SubscriptionBatch {
     }
     const own = events.filter(({ deliveries }) => deliveries.length > 0).length;
     const batch = { lease: this.#lease, to, events: own, deadLetters, digests: [], duration };
+    const sentAt = performance.now();
     const outcome = await readModels.commitProjection({ ...batch, table: undefined, writes: [] });
     if (outcome !== 'stored') return outcome;
+    this.#progress.leasedUntil = sentAt + duration;
     this.#lease = { ...this.#lease, position: to };
     this.#stored = end;
     for (const { deliveries } of events) {
-      for (const { key, position } of deliveries) this.#acknowledged.delete(`${position} ${key}`);
+      for (const { key, position } of deliveries) this.#progress.acknowledged.delete(`${position} ${key}`);
     }
     return outcome;
   }
