@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createMemoryStorage, createMemoryStore } from '../../memory/index.ts';
 import { BusinessRuleViolationError } from '../commands/business-rule-violation.ts';
+import { DatabaseUnavailableError } from '../errors.ts';
 import { defineEvents } from '../events/define-events.ts';
 import { payload } from '../events/event-schema.ts';
 import { upcastFrom } from '../events/upcasting.ts';
@@ -341,6 +342,23 @@ describe('a subscription', () => {
     await engine.start();
     await expect.poll(async () => (await engine.status())[0]).toMatchObject({ state: 'faulted', position: 2 });
     expect(delivered).toEqual([1, 2, 4]);
+  });
+
+  test.each([
+    ['is away', () => Promise.reject(new DatabaseUnavailableError('away'))],
+    ['finds a key retried meanwhile', () => Promise.resolve('unparked' as const)],
+  ])('delivers nothing again when the storing %s', async (_, answer) => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: events } });
+    const { delivered, subscription } = counting();
+    const commit = vi.spyOn(storage.readModels, 'commitProjection').mockImplementationOnce(answer);
+    await store.append('Cart-1', [sent(1), sent(2)]);
+    await store.append('Cart-2', [sent(3)]);
+    await using engine = createProjectionEngine(store, [subscription], { backoff: 1 });
+    await engine.start();
+    await engine.waitFor(3);
+    expect(delivered.toSorted()).toEqual([1, 2, 3]);
+    expect(commit.mock.calls.length).toBeGreaterThan(1);
   });
 
   test('parks the stream of what cannot be read; where keys are its own, it stands still before it', async () => {
