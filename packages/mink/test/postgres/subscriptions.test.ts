@@ -94,7 +94,7 @@ describePostgres('a subscription', (databases) => {
     await engine.replay(subscription, { from: 'start' });
     await engine.waitFor(4);
     expect(await engine.deadLetters.list().toArray()).toMatchObject([{ key: 'Cart-1', events: 2, position: 2 }]);
-    expect(delivered.toSorted()).toEqual([1, 1, 4, 4, 4]);
+    expect(delivered.toSorted((left, right) => left - right)).toEqual([1, 1, 4, 4, 4]);
   });
 
   test('begins again where it began when its checkpoint is deleted: nothing is left out', async () => {

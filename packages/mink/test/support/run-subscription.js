@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createProjectionEngine, defineSubscription } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { cartEvents } from './carts.js';
 
 const [url, leaseDuration, batchSize] = process.argv.slice(2);
-const receiver = new pg.Pool({ connectionString: url, max: 4 });
+const receiver = new Pool({ connectionString: url, max: 4 });
 receiver.on('error', () => undefined);
 receiver.on('connect', (client) => client.on('error', () => undefined));
 
