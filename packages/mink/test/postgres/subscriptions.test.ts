@@ -102,14 +102,18 @@ describePostgres('a subscription', (databases) => {
     await using store = open(url);
     await store.append('Cart-1', [sent(1)]);
     const { delivered, subscription } = sending(() => undefined, 'end');
-    await using engine = createProjectionEngine(store, [subscription], { leaseDuration: 300 });
+    const engine = createProjectionEngine(store, [subscription], { leaseDuration: 300 });
     await engine.start();
     await store.append('Cart-1', [sent(2)]).then((done) => engine.waitFor(done.globalPosition));
     await runSql(url, 'delete from mink.projection_partitions');
+    await expect.poll(() => delivered, { timeout: 10_000 }).toEqual([2, 2]);
+    await engine.close();
+    await runSql(url, 'delete from mink.projection_partitions');
     await store.append('Cart-1', [sent(3)]);
-    await expect.poll(() => delivered.filter((n) => n === 3).length, { timeout: 10_000 }).toBeGreaterThan(0);
-    await engine.waitFor(3);
-    expect([...new Set(delivered)]).toEqual([2, 3]);
+    await using again = createProjectionEngine(store, [subscription]);
+    await again.start();
+    await again.waitFor(3);
+    expect(delivered).toEqual([2, 2, 2, 3]);
   });
 
   test('is paused by another process: what it acknowledges later is refused, and comes again', async () => {
