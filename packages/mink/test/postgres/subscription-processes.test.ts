@@ -151,7 +151,7 @@ describePostgres('a subscription in several processes', (databases) => {
       await store.append('Cart-1', [{ type: 'Numbered', data: { n: 3 } }]);
       await vi.waitUntil(async () => (await positionOf(url)) === 4, { timeout: 20_000, interval: 20 });
       strictEqual(await end(second, 'SIGTERM'), 0);
-      const all = await runSql(url, 'select n, pid from received order by at');
+      const all = await runSql(url, 'select n, pid from received order by pid <> $1, at', [first.pid]);
       deepStrictEqual(all, [{ n: 0, pid: first.pid }, ...[0, 1, 2, 3].map((n) => ({ n, pid: second.pid }))]);
     },
   );

@@ -370,6 +370,32 @@ describe('a subscription', () => {
     },
   );
 
+  test('begins no further delivery once its lease may have run out', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: events } });
+    const { readModels } = storage;
+    if (readModels === undefined) throw new Error('the memory keeps read models');
+    const lease = readModels.leaseProjections.bind(readModels);
+    const [away, handler] = [gate(), gate()];
+    const looks = vi.spyOn(readModels, 'leaseProjections').mockImplementation(async (request) => {
+      if (looks.mock.calls.length > 1) await away.promise;
+      return lease(request);
+    });
+    const { delivered, subscription } = counting((n) => (n === 1 ? handler.promise : undefined));
+    await store.append('Cart-1', [sent(1), sent(2)]);
+    await using engine = createProjectionEngine(store, [subscription], { leaseDuration: 100 });
+    await engine.start();
+    const end = performance.now() + 100;
+    await expect.poll(() => performance.now()).toBeGreaterThan(end);
+    handler.resolve();
+    // What was under way is stored, since nobody has taken over.
+    await expect.poll(async () => (await store.projections.list())[0]?.position).toBe(1);
+    expect(delivered).toEqual([1]);
+    away.resolve();
+    await engine.waitFor(2);
+    expect(delivered).toEqual([1, 2]);
+  });
+
   test('parks the stream of what cannot be read; where keys are its own, it stands still before it', async () => {
     const storage = createMemoryStorage();
     const untyped = createEventStore(storage);
