@@ -103,8 +103,11 @@ function foldsOf(path: string, exported: Readonly<Record<string, unknown>>, name
 function projectionsOf(path: string, exported: Readonly<Record<string, unknown>>): readonly AnyProjection[] {
   const list: unknown = exported['projections'] ?? [];
   if (Array.isArray(list) && list.every(isProjection)) return list;
-  throw new ConfigInvalidError(path, 'exports "projections" that are no array of what defineProjection gives.');
+  const what = 'what defineProjection, defineSqlProjection and defineSubscription give';
+  throw new ConfigInvalidError(path, `exports "projections" that are no array of ${what}.`);
 }
+
+const KINDS: readonly unknown[] = ['rows', 'sql', 'subscription'] satisfies readonly AnyProjection['kind'][];
 
 function isProjection(value: unknown): value is AnyProjection {
   return (
@@ -112,7 +115,8 @@ function isProjection(value: unknown): value is AnyProjection {
     value !== null &&
     'name' in value &&
     'version' in value &&
-    'evolve' in value &&
+    'kind' in value &&
+    KINDS.includes(value.kind) &&
     'keysOf' in value &&
     typeof value.keysOf === 'function'
   );

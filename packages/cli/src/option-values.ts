@@ -55,6 +55,13 @@ export function parseAfter(text: string): number | 'end' {
   throw new InvalidArgumentError('Give a position of the log (1200), or "end".');
 }
 
+/** Where to deliver from. */
+export function parseStart(text: string): number | 'start' | 'end' {
+  const start = text === 'start' || text === 'end' ? text : parseWhole(text);
+  if (start !== undefined) return start;
+  throw new InvalidArgumentError('Give a position of the log (1200), "start" or "end".');
+}
+
 export function parseText(text: string): string {
   if (text !== '') return text;
   throw new InvalidArgumentError('Give a text that is not empty.');

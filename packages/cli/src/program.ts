@@ -10,6 +10,7 @@ import { addSchemaCommand } from './commands/schema.ts';
 import { addSnapshotsCommand } from './commands/snapshots.ts';
 import { addStreamCommand } from './commands/stream.ts';
 import { addStreamsCommand } from './commands/streams.ts';
+import { addSubscriptionsCommand } from './commands/subscriptions.ts';
 import { addUniqueSetsCommand } from './commands/unique-sets.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -109,6 +110,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addFeedCommand(program, context);
   addProjectionsCommand(program, context);
   addDeadLettersCommand(program, context);
+  addSubscriptionsCommand(program, context);
   addSchemaCommand(program, context);
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);

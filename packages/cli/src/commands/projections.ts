@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import {
   createProjectionEngine,
+  type ProjectionKind,
   type ProjectionStatus,
   type StoredProjection,
+  type SubscriptionStart,
   type Verification,
   type VerifyProgress,
 } from 'mink';
@@ -19,8 +21,10 @@ import { findProjection } from './find-projection.ts';
 import { addProjectionsInlineCommands } from './projections-inline.ts';
 import { addProjectionsShowCommand } from './projections-show.ts';
 
-interface VersionOptions extends GlobalOptions {
+/** Options of what is done with one projection or subscription. */
+export interface VersionOptions extends GlobalOptions {
   readonly of?: number | undefined;
+  readonly from?: SubscriptionStart | undefined;
 }
 
 const HELP = `
@@ -46,11 +50,11 @@ export function addProjectionsCommand(program: Command, context: Context): void 
   group
     .command('list')
     .description('all projections that were ever started')
-    .action((_options, command: Command) => list(context, command.optsWithGlobals()));
+    .action((_options, command: Command) => list(context, command.optsWithGlobals(), 'projection'));
   group
     .command('status')
     .description('how far the projections of the config file are behind')
-    .action((_options, command: Command) => status(context, command.optsWithGlobals()));
+    .action((_options, command: Command) => status(context, command.optsWithGlobals(), 'projection'));
   addProjectionsShowCommand(group, context);
   addProjectionsInlineCommands(group, context);
   const add = (verb: 'pause' | 'resume' | 'reset', description: string): void => {
@@ -81,12 +85,14 @@ export function addProjectionsCommand(program: Command, context: Context): void 
     .action((name: string, _options, command: Command) => verify(context, command.optsWithGlobals(), name));
 }
 
-async function list(context: Context, options: GlobalOptions): Promise<void> {
+/** All of a kind that were ever started. */
+export async function list(context: Context, options: GlobalOptions, kind: ProjectionKind): Promise<void> {
   const { stdout, stderr, signal } = context;
   await withStore(context, options, async (store) => {
-    const all = await interruptible(store.projections.list(), signal);
+    const stored = await interruptible(store.projections.list(), signal);
+    const all = stored.filter((it) => it.kind === kind);
     if (options.json === true) await stdout.write(all.map((it) => `${jsonText(shown(it))}\n`).join(''));
-    else if (all.length === 0) await stderr.line('No projections.');
+    else if (all.length === 0) await stderr.line(`No ${kind}s.`);
     else await stdout.write(tableOf(all));
   });
 }
@@ -122,12 +128,15 @@ function tableOf(projections: readonly StoredProjection[]): string {
   );
 }
 
-async function status(context: Context, options: GlobalOptions): Promise<void> {
-  const { stdout, signal } = context;
+/** How far those of a kind are behind that the config file has. */
+export async function status(context: Context, options: GlobalOptions, kind: ProjectionKind): Promise<void> {
+  const { stdout, stderr, signal } = context;
   await withProjections(context, options, async (store, projections) => {
     const engine = createProjectionEngine(store, projections);
-    const all = await interruptible(engine.status(), signal);
+    const statuses = await interruptible(engine.status(), signal);
+    const all = statuses.filter((it) => it.kind === kind);
     if (options.json === true) await stdout.write(all.map((it) => `${jsonText(it)}\n`).join(''));
+    else if (all.length === 0) await stderr.line(`No ${kind}s in the config file.`);
     else await stdout.write(lagTable(all));
   });
 }
@@ -157,16 +166,30 @@ function lagTable(statuses: readonly ProjectionStatus[]): string {
   );
 }
 
-async function change(
+/** What can be done with one. */
+export type Verb = 'pause' | 'resume' | 'reset' | 'replay';
+
+const DONE: Readonly<Record<Verb, string>> = {
+  pause: 'paused',
+  resume: 'resumed',
+  reset: 'reset',
+  replay: 'replaying',
+};
+
+/** Does it, and says so. */
+export async function change(
   context: Context,
   options: VersionOptions,
-  { verb, name }: { readonly verb: 'pause' | 'resume' | 'reset'; readonly name: string },
+  { verb, name }: { readonly verb: Verb; readonly name: string },
 ): Promise<void> {
   const { stdout, signal } = context;
   await withStore(context, options, async (store) => {
     const projection = await interruptible(findProjection(store, name, options.of), signal);
-    await interruptible(store.projections[verb](projection), signal);
-    const done = { pause: 'paused', resume: 'resumed', reset: 'reset' }[verb];
+    const { projections } = store;
+    const { from = 'start' } = options;
+    const work = verb === 'replay' ? projections.replay(projection, { from }) : projections[verb](projection);
+    await interruptible(work, signal);
+    const done = DONE[verb];
     if (options.json === true) await stdout.line(jsonText({ ...projection, done }));
     else await stdout.line(`${projection.name} version ${projection.version}: ${done}`);
   });

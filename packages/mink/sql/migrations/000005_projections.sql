@@ -19,6 +19,10 @@ $do$;
 create table :schema.projections (
   name text collate "C" not null check (name ~ '^[a-z][a-z0-9_-]{0,39}$'),
   version int not null check (version > 0),
+  -- A projection keeps a read model, a subscription has effects elsewhere.
+  kind text not null default 'projection' check (kind in ('projection', 'subscription')),
+  -- Where it began: from there it begins anew when somebody has removed its checkpoint.
+  from_position bigint not null default 0 check (from_position >= 0),
   -- What its tables are: they can be emptied, compared and dropped without its code.
   tables json not null,
   is_paused boolean not null default false,
@@ -104,6 +108,9 @@ create table :schema.parked_keys (
   attempts int not null,
   first_failed_at timestamptz not null,
   last_failed_at timestamptz not null,
+  -- Who retries it, and until when nobody else does: of a subscription only, as no transaction is open while its handler runs.
+  retried_by text,
+  retried_until timestamptz not null default '-infinity',
   primary key (name, version, key),
   foreign key (name, version) references :schema.projections on delete cascade
 );

@@ -105,6 +105,17 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     ['every append applies "carts" version 2', 'Then try again'],
   ],
   [new errors.HandlerTimeoutError('carts', 50), 'HANDLER_TIMEOUT', ['"carts"', '50 ms', 'handlerTimeout']],
+  [new errors.DeliveryTimeoutError('mails', 50), 'DELIVERY_TIMEOUT', ['"mails"', '50 ms', 'signal', '"timeout"']],
+  [
+    new errors.ProjectionNameTakenError('a-b', 'projection "a_b" has the same name in SQL'),
+    'PROJECTION_NAME_TAKEN',
+    ['"a-b" is taken', '"a_b"', 'another name'],
+  ],
+  [
+    new errors.KeyBeingRetriedError('mails', 'Cart-1'),
+    'KEY_BEING_RETRIED',
+    ['"Cart-1"', '"mails"', 'Wait until that is over'],
+  ],
   [new errors.LogRewoundError(9, 3), 'LOG_REWOUND', ['after position 9', 'ends at 3', 'rebuild this consumer']],
   [
     new errors.SequenceBehindError('mink', { lastDrawn: 3, highest: 9 }, { cause }),

@@ -100,6 +100,13 @@ export type {
 } from './projections/define-sql-projection.ts';
 export { arrangePartitions, equalRanges, type ArrangedPartition } from './projections/arrange-partitions.ts';
 export { textHash } from './projections/digest.ts';
+export { defineSubscription } from './subscriptions/define-subscription.ts';
+export type {
+  DeliveryContext,
+  Subscription,
+  SubscriptionDefinition,
+  SubscriptionStart,
+} from './subscriptions/define-subscription.ts';
 export type { Digest } from './projections/digest.ts';
 export { ofPartitions } from './projections/of-partitions.ts';
 export { documents, table } from './projections/read-model.ts';
@@ -113,8 +120,8 @@ export type {
   TableSpec,
 } from './projections/read-model.ts';
 export type { DeadLetters, DeadLettersOf, DryRun, RetriedKey } from './projections/dead-letters.ts';
-export type { Classification } from './projections/projection-worker.ts';
 export type { AfterWrite, DocumentReader, FoundPage, ReadDocument } from './projections/document-reader.ts';
+export type { Classification } from './projections/projection-applier.ts';
 export { createProjectionEngine, ProjectionEngine } from './projections/projection-engine.ts';
 export type { ProjectionEngineOptions, WaitForOptions } from './projections/projection-engine.ts';
 export { createLiveProjection, LiveProjection } from './projections/live-projection.ts';

@@ -209,3 +209,45 @@ export class InlineSetChangedError extends MinkError {
     this.inactive = inactive;
   }
 }
+
+/** The handler of a subscription has not come back in time. The event is tried again; the handler may still be running. */
+export class DeliveryTimeoutError extends MinkError {
+  readonly code = 'DELIVERY_TIMEOUT';
+  readonly subscription: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+
+  constructor(subscription: string, timeout: number) {
+    super(
+      `The handler of subscription "${subscription}" took longer than ${timeout} ms for an event. End what it waits for with the signal that it gets, or raise "timeout".`,
+    );
+    this.subscription = subscription;
+    this.timeout = timeout;
+  }
+}
+
+/** Another projection or subscription has what this one would need: its name, or its name as it is written in SQL. */
+export class ProjectionNameTakenError extends MinkError {
+  readonly code = 'PROJECTION_NAME_TAKEN';
+  readonly projection: string;
+
+  constructor(projection: string, by: string, options?: { readonly cause?: unknown }) {
+    super(`The name "${projection}" is taken: ${by}. Give it another name.`, options);
+    this.projection = projection;
+  }
+}
+
+/** A key of a subscription is being retried already, by this process or another one. Nothing was delivered. */
+export class KeyBeingRetriedError extends MinkError {
+  readonly code = 'KEY_BEING_RETRIED';
+  readonly subscription: string;
+  readonly key: string;
+
+  constructor(subscription: string, key: string) {
+    super(
+      `Key ${JSON.stringify(key)} of subscription "${subscription}" is being retried already. Wait until that is over: two at once would break its order.`,
+    );
+    this.subscription = subscription;
+    this.key = key;
+  }
+}

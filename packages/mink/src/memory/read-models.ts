@@ -5,7 +5,9 @@ import {
   ofPartitions,
   type AppliedState,
   type ArrangedPartition,
+  ProjectionNameTakenError,
   type BatchState,
+  type Beginning,
   type CommitOutcome,
   type Condition,
   type Digest,
@@ -25,6 +27,7 @@ import {
   type Partitioning,
   type ProjectionCommit,
   type ProjectionId,
+  type ProjectionKind,
   type ProjectionModel,
   type ProjectionStorage,
   type RecordedEvent,
@@ -58,6 +61,9 @@ export interface KeptPartition extends Partition {
 /** A projection in memory. */
 export interface KeptProjection {
   readonly id: ProjectionId;
+  readonly kind: ProjectionKind;
+  /** The position that it begins behind. */
+  readonly from: number;
   isPaused: boolean;
   /** Every append applies it, and no worker may. */
   isInline: boolean;
@@ -77,6 +83,8 @@ interface Parked {
   readonly firstFailedAt: number;
   lastFailedAt: number;
   positions: readonly number[];
+  /** Who retries it. */
+  claim?: { readonly owner: string; readonly until: number };
 }
 
 const LANE = 0x1_0000_0000;
@@ -97,14 +105,21 @@ export class ReadModels implements ProjectionStorage {
     this.#readLog = readLog;
   }
 
-  async prepareProjection({ name, version, partitions = 1 }: ProjectionModel): Promise<void> {
+  async prepareProjection(
+    { name, version, partitions = 1 }: ProjectionModel,
+    { kind, from }: Beginning = { kind: 'projection', from: 0 },
+  ): Promise<void> {
+    const other = [...this.#all.values()].find((kept) => kept.id.name === name && kept.kind !== kind);
+    if (other !== undefined) throw new ProjectionNameTakenError(name, `it is a ${other.kind} already`);
     if (this.#find({ name, version }) !== undefined) return;
     this.#all.set(keyOf({ name, version }), {
       id: { name, version },
+      kind,
+      from,
       isPaused: false,
       isInline: false,
       wantedPartitions: partitions,
-      partitions: equalRanges(partitions).map((range) => newPartition(range, this.#now())),
+      partitions: equalRanges(partitions).map((range) => newPartition(range, { position: from, movedAt: this.#now() })),
       rows: new Map(),
       parked: new Map(),
       discarded: [],
@@ -261,14 +276,15 @@ export class ReadModels implements ProjectionStorage {
     return 'stored';
   }
 
-  async listParked({ name, version, after, limit }: ListParkedQuery): Promise<readonly ParkedKey[]> {
+  async listParked({ name, version, key: only, after, limit }: ListParkedQuery): Promise<readonly ParkedKey[]> {
     return [...this.#all.values()]
       .flatMap(({ id, parked }) =>
-        Array.from(parked, ([key, { positions, ...rest }]) => {
+        Array.from(parked, ([key, { positions, claim: _claim, ...rest }]) => {
           return { ...id, key, ...rest, events: positions.length, position: positions[0] ?? 0 };
         }),
       )
       .filter((it) => (name === undefined || it.name === name) && (version === undefined || it.version === version))
+      .filter((it) => only === undefined || it.key === only)
       .filter((it) => after === undefined || compareParked(it, after) > 0)
       .toSorted(compareParked)
       .slice(0, limit);
@@ -331,6 +347,18 @@ export class ReadModels implements ProjectionStorage {
     return { applied: step.applied, left };
   }
 
+  async claimParked(
+    id: ProjectionId,
+    { key, owner, duration }: { readonly key: string; readonly owner: string; readonly duration: number },
+  ): Promise<'claimed' | 'busy' | 'none'> {
+    const parked = this.#find(id)?.parked.get(key);
+    if (parked === undefined) return 'none';
+    const { claim } = parked;
+    if (claim !== undefined && claim.owner !== owner && claim.until > this.#now()) return 'busy';
+    parked.claim = { owner, until: this.#now() + duration };
+    return 'claimed';
+  }
+
   async discardParked(id: ProjectionId, { key }: { readonly key: string; readonly reason: string }): Promise<number> {
     const kept = this.#find(id);
     const positions = kept?.parked.get(key)?.positions ?? [];
@@ -364,12 +392,25 @@ export class ReadModels implements ProjectionStorage {
     const kept = this.#find(id);
     if (kept === undefined || kept.isInline) return false;
     kept.partitions = kept.partitions.map(({ epoch, ...range }) => {
-      return { ...newPartition(range, this.#now()), epoch: epoch + 1 };
+      return { ...newPartition(range, { position: 0, movedAt: this.#now() }), epoch: epoch + 1 };
     });
     kept.discarded.length = 0;
     kept.rows.clear();
     kept.parked.clear();
     kept.digests.clear();
+    return true;
+  }
+
+  async replaySubscription(id: ProjectionId, position: number): Promise<boolean> {
+    const kept = this.#find(id);
+    if (kept === undefined) return false;
+    kept.partitions = kept.partitions.map(({ from, to, epoch, events }) => {
+      return { ...newPartition({ from, to }, { position, movedAt: this.#now() }), epoch: epoch + 1, events };
+    });
+    for (const [key, parked] of kept.parked) {
+      parked.positions = parked.positions.filter((it) => it <= position);
+      if (parked.positions.length === 0) kept.parked.delete(key);
+    }
     return true;
   }
 
@@ -381,6 +422,7 @@ export class ReadModels implements ProjectionStorage {
         const partitions = kept.partitions.map((partition) => toStoredPartition(partition, kept, now));
         return {
           ...kept.id,
+          kind: kept.kind,
           ...ofPartitions(partitions),
           parkedKeys: kept.parked.size,
           isLive: this.#live.get(kept.id.name) === kept.id.version,
@@ -400,8 +442,11 @@ export class ReadModels implements ProjectionStorage {
   }
 }
 
-function newPartition({ from, to }: Partition, movedAt: number): KeptPartition {
-  return anew({ from, to, position: 0, epoch: 0, events: 0, movedAt, holdAt: undefined });
+function newPartition(
+  { from, to }: Partition,
+  { position, movedAt }: { readonly position: number; readonly movedAt: number },
+): KeptPartition {
+  return anew({ from, to, position, epoch: 0, events: 0, movedAt, holdAt: undefined });
 }
 
 /** A partition that nobody works on yet. */

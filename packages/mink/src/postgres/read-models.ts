@@ -1,9 +1,12 @@
 import {
+  DatabaseError,
+  ProjectionNameTakenError,
   arrangePartitions,
   ReadModelChangedError,
   type AppliedState,
   typed,
   type BatchState,
+  type Beginning,
   type CommitOutcome,
   type Condition,
   type Lag,
@@ -12,6 +15,7 @@ import {
   type LeaseAnswer,
   type LeaseRequest,
   type ListParkedQuery,
+  type ProjectionKind,
   type OpenTransaction,
   type ParkedKey,
   type ParkedStep,
@@ -31,6 +35,7 @@ import {
 } from '../core/index.ts';
 import type { Database, Row, Statement } from './connection.ts';
 import {
+  claimParkedQuery,
   discardParkedQuery,
   findDeadLettersQuery,
   holdParkedQuery,
@@ -70,10 +75,16 @@ import {
   measureLagQuery,
   pauseProjectionQuery,
   reportProjectionQuery,
+  replaySubscriptionQueries,
   resetProjectionQueries,
   toStoredProjections,
 } from './queries/projection-state.ts';
-import { preparedTablesQuery, prepareProjectionScript } from './queries/read-model-tables.ts';
+import {
+  nameHolderQuery,
+  preparedTablesQuery,
+  prepareProjectionScript,
+  restoreTablesScript,
+} from './queries/read-model-tables.ts';
 import { runSqlBatch, transactionOf } from './sql-batch.ts';
 import type { SchemaName } from './schema-name.ts';
 
@@ -97,12 +108,25 @@ export class ReadModels implements ProjectionStorage {
     this.#settings = settings;
   }
 
-  async prepareProjection(projection: ProjectionModel): Promise<void> {
+  async prepareProjection(
+    projection: ProjectionModel,
+    beginning: Beginning = { kind: 'projection', from: 0 },
+  ): Promise<void> {
     const { database, schema } = this.#settings;
+    const { kind } = beginning;
+    await this.#checkName(projection, kind);
     const [known] = await this.#run(preparedTablesQuery(schema, projection));
     if (known !== undefined) checkSame(projection, known[0] ?? '');
     if (known?.[1] === 't') return;
-    await database.withSession((session) => session.runScript(prepareProjectionScript(schema, projection)));
+    try {
+      await database.withSession((session) =>
+        session.runScript(prepareProjectionScript(schema, projection, beginning)),
+      );
+    } catch (error) {
+      throw nameTaken(projection, error) ?? error;
+    }
+    // Somebody may have started something else of this name at the same moment.
+    await this.#checkName(projection, kind);
   }
 
   async leaseProjections(request: LeaseRequest): Promise<LeaseAnswer> {
@@ -233,6 +257,15 @@ export class ReadModels implements ProjectionStorage {
     });
   }
 
+  async claimParked(
+    projection: ProjectionId,
+    of: { readonly key: string; readonly owner: string; readonly duration: number },
+  ): Promise<'claimed' | 'busy' | 'none'> {
+    const [row] = await this.#run(claimParkedQuery(this.#schema, projection, of));
+    if (row?.[0] === 't') return 'claimed';
+    return row?.[1] === 't' ? 'busy' : 'none';
+  }
+
   async discardParked(
     projection: ProjectionId,
     of: { readonly key: string; readonly reason: string },
@@ -254,15 +287,27 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async resetProjection({ name, version }: ProjectionId): Promise<boolean> {
-    const schema = this.#schema;
+    const { database, schema } = this.#settings;
+    const [known] = await this.#run(preparedTablesQuery(schema, { name, version }));
+    if (known === undefined) return false;
+    const tables = parseTables(known[0] ?? '');
+    if (tables.length > 0) {
+      const restore = restoreTablesScript(schema, { name, version, tables });
+      await database.withSession((session) => session.runScript(restore));
+    }
     return this.#settings.inTransaction(async (run) => {
       // The rows of an inline projection are what every append goes on from.
       if ((await run(holdAsyncQuery(schema, { name, version }))).length === 0) return false;
-      const [known] = await run(preparedTablesQuery(schema, { name, version }));
-      if (known === undefined) return false;
-      const tables = parseTables(known[0] ?? '');
       for (const statement of resetProjectionQueries(schema, { name, version, tables })) await run(statement);
       return true;
+    });
+  }
+
+  async replaySubscription(subscription: ProjectionId, from: number): Promise<boolean> {
+    return this.#settings.inTransaction(async (run) => {
+      let rows: readonly Row[] = [];
+      for (const statement of replaySubscriptionQueries(this.#schema, subscription, from)) rows = await run(statement);
+      return rows.length > 0;
     });
   }
 
@@ -274,6 +319,11 @@ export class ReadModels implements ProjectionStorage {
     const [row] = await this.#run(measureLagQuery(this.#schema, query));
     const [events, oldest] = row ?? [];
     return { events: Number(events), oldest: oldest === null || oldest === undefined ? undefined : Number(oldest) };
+  }
+
+  async #checkName({ name }: ProjectionId, kind: ProjectionKind): Promise<void> {
+    const [holder] = await this.#run(nameHolderQuery(this.#schema, name, kind));
+    if (holder !== undefined) throw new ProjectionNameTakenError(name, holder[0] ?? '');
   }
 
   get #schema(): SchemaName {
@@ -292,4 +342,13 @@ function parseTables(text: string): readonly TableSpec[] {
 /** The code of a version that is there already must want the same tables. */
 function checkSame({ name, version, tables }: ProjectionModel, stored: string): void {
   if (JSON.stringify(JSON.parse(stored)) !== JSON.stringify(tables)) throw new ReadModelChangedError(name, version);
+}
+
+const DUPLICATE_TABLE = '42P07';
+const UNIQUE_VIOLATION = '23505';
+
+/** Names that are written alike in SQL, also when both are started at the same moment. */
+function nameTaken({ name }: ProjectionId, error: unknown): ProjectionNameTakenError | undefined {
+  const isTaken = error instanceof DatabaseError && [DUPLICATE_TABLE, UNIQUE_VIOLATION].includes(error.sqlState);
+  return isTaken ? new ProjectionNameTakenError(name, error.message, { cause: error }) : undefined;
 }

@@ -2,10 +2,13 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
   createCommandBus,
+  createProjectionEngine,
   deciderHandlers,
   defineCommands,
   defineDecider,
   defineEvents,
+  defineProjection,
+  documents,
   idempotency,
   payload,
   snapshotEvery,
@@ -58,6 +61,19 @@ describePostgres('roles with the rights that the manual gives', (databases) => {
     await bus.dispatch(commands.Name({ id: '1', email: 'b' }));
     await writer.snapshots.flush();
     expect(await writer.snapshots.delete({ keep: 0 })).toBeGreaterThan(0);
+    const names = defineProjection({
+      name: 'names',
+      events: { User: events },
+      readModel: documents<{ email: string }>(),
+      on: { Named: (_, { data }) => ({ email: data.email }) },
+    });
+    await using engine = createProjectionEngine(writer, [names]);
+    await engine.start();
+    await engine.waitFor(2);
+    await engine.reset(names);
+    await engine.waitFor(2);
+    await engine.close();
+    expect(await writer.projections.documents(names).get('User-1')).toEqual({ email: 'b' });
     expect((await reader.load(user, '1')).state).toEqual({ email: 'b' });
     expect(await reader.uniqueSets.holderOf('email', 'b')).toBe('User-1');
     expect(problems).toEqual([]);

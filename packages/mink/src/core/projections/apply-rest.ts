@@ -3,7 +3,7 @@ import type { EventRegistry } from '../store/event-registry.ts';
 import { partitionKey } from '../stream-name.ts';
 import type { Projection } from './define-projection.ts';
 import type { RestOfLog } from './inline-storage.ts';
-import { BatchFailedError, createApplier, type Applied, type Applier } from './projection-applier.ts';
+import { BatchFailedError, createRowApplier, type Applied, type Applier } from './projection-applier.ts';
 import { keyedEvent, type KeyedEvent } from './projection-batch.ts';
 import type { Lease } from './projection-storage.ts';
 import { filterOf } from './projection-worker.ts';
@@ -34,7 +34,7 @@ export async function applyRest(
   const { from, to: end } = lease.partition;
   const isOwn = (key: string): boolean => partitionKey(key) >= from && partitionKey(key) < end;
   const filter = filterOf(registry, projection, lease.partition);
-  const apply = createApplier({ readModels, leaseDuration: REST_LEASE, handlerTimeout: 0, checkRoom }, projection);
+  const apply = createRowApplier({ readModels, leaseDuration: REST_LEASE, checkRoom }, projection);
   let position = lease.position;
   for (let after = position; after < upTo;) {
     const page = await storage.readLogPage({ after, upTo, filter, direction: 'forwards', limit: BATCH });

@@ -42,10 +42,11 @@ async function advanceOne(
   const { readModels, leaseDuration: duration } = context;
   const { name, version } = projection;
   const request = { owner, duration, projections: [{ name, version }], held: [], isPassing: true };
+  const leasedUntil = performance.now() + duration;
   const { leases } = await readModels.leaseProjections(request);
   let isHeld = false;
   const work = async (lease: Lease): Promise<boolean> => {
-    const worker = new ProjectionWorker(context, projection, { lease, signal, upTo });
+    const worker = new ProjectionWorker(context, projection, { lease, signal, upTo, leasedUntil: () => leasedUntil });
     const end = await worker.run();
     if (end === 'faulted') throw await behindError(context, projection, upTo);
     isHeld ||= end === 'held';

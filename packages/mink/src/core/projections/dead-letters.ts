@@ -6,8 +6,11 @@ import type { StoredEvent } from '../store/categories.ts';
 import { differences, type Difference } from '../store/differences.ts';
 import { EventSequence } from '../store/event-sequence.ts';
 import { checkText } from '../store/read-options.ts';
+import { retryDeliveries } from '../subscriptions/retry-deliveries.ts';
+import type { Projection } from './define-projection.ts';
 import type { AnyProjection, ProjectionTransaction, SqlProjection } from './define-sql-projection.ts';
 import { DigestSum, pairHash } from './digest.ts';
+import { eventsAt } from './events-at.ts';
 import { evolveRow, keyedEvent, messageOf } from './projection-batch.ts';
 import type { ParkedKey, ParkedStep, RetriedStep } from './projection-storage.ts';
 import type { WorkerContext } from './projection-worker.ts';
@@ -40,11 +43,15 @@ export interface DeadLetters {
   list(of?: { readonly name?: string | undefined; readonly version?: number | undefined }): EventSequence<ParkedKey>;
   /** The events of a key that wait, as they are stored. The first one failed, the others come after it. */
   show(of: DeadLettersOf): EventSequence<RecordedEvent>;
-  /** What a retry would do. Changes nothing. */
+  /**
+   * What a retry would do. Changes nothing; refused for a subscription, whose handler has effects that could not be taken back.
+   */
   dryRun(of: DeadLettersOf): Promise<DryRun>;
   /**
    * Applies the events of a key in their order, up to one that fails again. Each waits until it is stored that it was applied;
-   * a key without events is parked no more, and follows the log again.
+   * a key without events is parked no more, and follows the log again. Of a subscription, events are delivered at least once:
+   * whoever is killed between the effect and its acknowledgement leaves the event where it was. `KeyBeingRetriedError` if its key
+   * is being retried already.
    */
   retry(of: DeadLettersOf, options?: { readonly signal?: AbortSignal | undefined }): Promise<RetriedKey>;
   /**
@@ -53,6 +60,9 @@ export interface DeadLetters {
    */
   discard(of: DeadLettersOf, options: { readonly reason: string }): Promise<number>;
 }
+
+/** What can be applied as often as one likes, because nothing of it is seen before it is stored. */
+type Applied = Projection | SqlProjection;
 
 /** Events that one transaction of a retry applies, at most. */
 const CHUNK = 100;
@@ -85,12 +95,22 @@ export function deadLettersOf(context: WorkerContext, projections: readonly AnyP
       const { definition, key } = check(of);
       return new EventSequence(async function* () {
         for await (const positions of positionsOf(context, definition, key)) {
-          yield await eventsAt(context, positions);
+          yield await eventsAt(context.storage, positions);
         }
       });
     },
-    dryRun: async (of) => dryRun(context, check(of)),
-    retry: async (of, { signal } = {}) => retry(context, check(of), signal),
+    dryRun: async (of) => {
+      const { definition, key } = check(of);
+      if (definition.kind !== 'subscription') return dryRun(context, { definition, key });
+      const reason = `"${definition.name}" is a subscription: its handler cannot be tried without its effects`;
+      throw new InvalidArgumentError('projection', reason);
+    },
+    retry: async (of, { signal } = {}) => {
+      const { definition, key } = check(of);
+      return definition.kind === 'subscription'
+        ? retryDeliveries(context, { subscription: definition, key }, signal)
+        : retry(context, { definition, key }, signal);
+    },
     discard: async (of, { reason }) => {
       const { definition, key } = check(of);
       checkText('reason', reason);
@@ -113,27 +133,16 @@ async function* positionsOf(
   }
 }
 
-async function eventsAt({ storage }: WorkerContext, positions: readonly number[]): Promise<readonly RecordedEvent[]> {
-  const filter = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
-  const events: RecordedEvent[] = [];
-  for (const position of positions) {
-    const range = { after: position - 1, upTo: position, direction: 'forwards' as const, limit: 1 };
-    const page = await storage.readLogPage({ ...range, filter });
-    events.push(...page.events);
-  }
-  return events;
-}
-
 /** Applies the events of a step, up to one that fails. */
 async function applyStep(
   context: WorkerContext,
-  { definition, key }: { readonly definition: AnyProjection; readonly key: string },
+  { definition, key }: { readonly definition: Applied; readonly key: string },
   { row: before, positions, tx }: ParkedStep,
 ): Promise<RetriedStep> {
   const sum = new DigestSum();
   let row: JsonObject | null = deepFreeze(before);
   let applied = 0;
-  for (const event of await eventsAt(context, positions)) {
+  for (const event of await eventsAt(context.storage, positions)) {
     const { parts, error } = keyedEvent(context.registry, definition, event);
     try {
       if (parts === undefined) throw error;
@@ -167,7 +176,7 @@ async function applyInSavepoint(
 
 async function retry(
   context: WorkerContext,
-  of: { readonly definition: AnyProjection; readonly key: string },
+  of: { readonly definition: Applied; readonly key: string },
   signal: AbortSignal | undefined,
 ): Promise<RetriedKey> {
   let applied = 0;
@@ -196,7 +205,7 @@ async function countLeft(context: WorkerContext, projection: AnyProjection, key:
 
 async function dryRun(
   context: WorkerContext,
-  of: { readonly definition: AnyProjection; readonly key: string },
+  of: { readonly definition: Applied; readonly key: string },
 ): Promise<DryRun> {
   const { definition, key } = of;
   if (definition.kind === 'sql') return dryRunInTransaction(context, { definition, key });
@@ -249,6 +258,6 @@ async function dryRunInTransaction(
   }
 }
 
-function modelOf(projection: AnyProjection, row: JsonObject | null): unknown {
+function modelOf(projection: Applied, row: JsonObject | null): unknown {
   return projection.kind === 'rows' && row !== null ? projection.readModel.fromRow(row) : null;
 }

@@ -82,8 +82,10 @@ export interface ProjectionDefinition<Name extends string, C extends Categories,
 }
 
 const NAME = /^[a-z][a-z0-9_-]{0,39}$/u;
-/** Of the tables of a version: a projection of such a name would want the same one. */
-const VERSIONED = /_v\d+$/u;
+/** As in the tables of a version: a projection of such a name could want those of another one. */
+const VERSIONED = /[-_]v\d+(?:$|[-_])/u;
+/** PostgreSQL cuts off names behind 63 bytes. */
+const MAX_IDENTIFIER = 63;
 
 /**
  * Defines a read model: for each event what is kept under a key before and after it. Handlers are pure; what they get is frozen,
@@ -138,10 +140,16 @@ export function projectionBase<Name extends string, C extends Categories>(
   if (VERSIONED.test(name)) {
     throw new InvalidArgumentError(
       'name',
-      `"${name}" ends as the table of a version does: leave out "_v" and the number`,
+      `"${name}" reads as the table of a version does: leave out "v" and the number`,
     );
   }
   checkWhole('version', version, 1);
+  for (const table of tables) {
+    const identifier = `${name}_v${version}_${table.name}`;
+    if (identifier.length > MAX_IDENTIFIER) {
+      throw new InvalidArgumentError('name', `"${identifier}" is longer than ${MAX_IDENTIFIER} bytes: shorten a name`);
+    }
+  }
   return {
     name,
     version,
@@ -157,8 +165,20 @@ export function projectionBase<Name extends string, C extends Categories>(
   };
 }
 
+/** The types that are wanted of some categories, checked; all of them where none are named. */
+export function checkTypes(name: string, events: Categories, types: readonly string[] | undefined): readonly string[] {
+  const known = typesOf(events);
+  const wanted: readonly string[] = types ?? [...known];
+  const unknown = wanted.find((type) => !known.has(type));
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError('types', `has "${unknown}", which is no event of ${Object.keys(events).join(', ')}`);
+  }
+  if (wanted.length === 0) throw new InvalidArgumentError('types', `of "${name}" is empty`);
+  return wanted;
+}
+
 /** The types that some categories have, checked. */
-export function typesOf(events: Categories): ReadonlySet<string> {
+function typesOf(events: Categories): ReadonlySet<string> {
   const known = new Set<string>();
   for (const [category, definition] of Object.entries(events)) {
     checkCategory(category);

@@ -2,11 +2,12 @@ import { InvalidArgumentError } from '../errors.ts';
 import type { AnyEvents } from '../events/define-events.ts';
 import type { Categories, StoredEvent } from '../store/categories.ts';
 import type { OpenTransaction } from '../storage/event-storage.ts';
+import type { Subscription } from '../subscriptions/define-subscription.ts';
 import { typed } from '../typed.ts';
 import type { Columns } from './columns.ts';
 import {
+  checkTypes,
   projectionBase,
-  typesOf,
   type ProjectedEvent,
   type Projection,
   type ProjectionBase,
@@ -80,8 +81,8 @@ export interface SqlProjectionDefinition<
   readonly partitions?: number | undefined;
 }
 
-/** Any projection; its events are known to fit. */
-export type AnyProjection = Projection | SqlProjection;
+/** What an engine runs; its events are known to fit. */
+export type AnyProjection = Projection | SqlProjection | Subscription;
 
 const TABLE = /^[a-z][a-z0-9_]{0,29}$/u;
 
@@ -112,13 +113,7 @@ export function defineSqlProjection<
   Table extends string,
 >(definition: SqlProjectionDefinition<Name, C, Type, Table>): SqlProjection<Name, C> {
   const { name, events, apply } = definition;
-  const known = typesOf(events);
-  const types: readonly string[] = definition.types ?? [...known];
-  const unknown = types.find((type) => !known.has(type));
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError('types', `has "${unknown}", which is no event of ${Object.keys(events).join(', ')}`);
-  }
-  if (types.length === 0) throw new InvalidArgumentError('types', `of projection "${name}" is empty`);
+  const types = checkTypes(name, events, definition.types);
   if (typeof apply !== 'function') throw new InvalidArgumentError('apply', 'is not a function');
   const tables = Object.entries<SqlTableDefinition>(definition.tables).map(
     ([table, { columns, key, indexes = [] }]) => {

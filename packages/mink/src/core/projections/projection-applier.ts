@@ -1,10 +1,14 @@
 import { DatabaseError, InvalidArgumentError } from '../errors.ts';
 import { HandlerTimeoutError, ProjectionFailedError } from '../projection-errors.ts';
 import type { StoredEvent } from '../store/categories.ts';
+import { SubscriptionBatch, type DeliveryProgress } from '../subscriptions/subscription-batch.ts';
 import type { Projection } from './define-projection.ts';
 import type { AnyProjection, SqlProjection } from './define-sql-projection.ts';
 import { BatchLog, ProjectionBatch, type KeyedEvent } from './projection-batch.ts';
 import type { BatchEnd, CommitOutcome, Lease, NewDeadLetter, ProjectionStorage } from './projection-storage.ts';
+
+/** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
+export type Classification = 'transient' | 'retry' | 'permanent';
 
 /** What an applier works with. */
 export interface ApplierContext {
@@ -13,6 +17,16 @@ export interface ApplierContext {
   readonly leaseDuration: number;
   /** Milliseconds that a handler with statements of its own may take for a batch. */
   readonly handlerTimeout: number;
+  readonly tries: number;
+  readonly classify: (error: unknown) => Classification;
+  /** Tells what keeps an event from being applied. */
+  readonly report: (error: unknown, attempts: number) => Promise<void>;
+  /** Waits before the next try, unless the worker is stopped. */
+  readonly pause: (attempts: number) => Promise<void>;
+  /** Until when the lease lasts without being renewed, by `performance.now()`. */
+  readonly leasedUntil: () => number;
+  /** Stops the worker. */
+  readonly signal: AbortSignal;
   /** Throws where there is no room for further dead letters. */
   readonly checkRoom: (letters: readonly NewDeadLetter[]) => Promise<void>;
 }
@@ -25,12 +39,12 @@ export interface Parking {
   readonly error: unknown;
 }
 
-/** How a batch came out: how far it is stored, and which event after that has failed. */
+/** How a batch came out: how far it is stored, and what has failed after that. */
 export interface Applied {
   readonly outcome: CommitOutcome;
   /** The last position that is stored; undefined where none is. */
   readonly to: number | undefined;
-  readonly failure: ProjectionFailedError | undefined;
+  readonly failure: unknown;
 }
 
 /** Applies batches to a read model. Throws {@link BatchFailedError} where it cannot tell which event has failed. */
@@ -43,10 +57,22 @@ export class BatchFailedError extends Error {}
 export function createApplier(context: ApplierContext, projection: AnyProjection): Applier {
   switch (projection.kind) {
     case 'rows':
-      return (lease, events, parking) => applyRows(context, projection, { lease, events, parking });
+      return createRowApplier(context, projection);
     case 'sql':
       return (lease, events, parking) => applySql(context, projection, { lease, events, parking });
+    case 'subscription': {
+      const progress: DeliveryProgress = { acknowledged: new Set(), leasedUntil: 0 };
+      return (lease, events) => new SubscriptionBatch(context, projection, { lease, events, progress }).run();
+    }
   }
+}
+
+/** What is needed to apply events to rows. */
+export type RowContext = Pick<ApplierContext, 'readModels' | 'leaseDuration' | 'checkRoom'>;
+
+/** The applier of a projection that keeps rows. */
+export function createRowApplier(context: RowContext, projection: Projection): Applier {
+  return (lease, events, parking) => applyRows(context, projection, { lease, events, parking });
 }
 
 interface Batch {
@@ -59,7 +85,7 @@ function keysOf(events: readonly KeyedEvent[]): readonly string[] {
   return [...new Set(events.flatMap(({ event, parts }) => [...(parts?.keys() ?? [event.streamName])]))];
 }
 
-async function applyRows(context: ApplierContext, projection: Projection, batch: Batch): Promise<Applied> {
+async function applyRows(context: RowContext, projection: Projection, batch: Batch): Promise<Applied> {
   const { lease, events, parking } = batch;
   const { readModels } = context;
   const state = await readModels.readBatch(projection, keysOf(events));
@@ -170,7 +196,7 @@ function parkUnread(
 
 /** Stores what was applied: one bad event costs none of the good ones before it. */
 async function store(
-  { leaseDuration: duration, checkRoom }: ApplierContext,
+  { leaseDuration: duration, checkRoom }: Pick<RowContext, 'leaseDuration' | 'checkRoom'>,
   done: {
     readonly lease: Lease;
     readonly events: readonly KeyedEvent[];

@@ -7,6 +7,9 @@ import type { AppendContext } from '../store/append.ts';
 import type { LoadContext } from '../store/load.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { checkProjections } from './check-projections.ts';
+import type { SubscriptionStart } from '../subscriptions/define-subscription.ts';
+import { LEASE_LOST } from '../subscriptions/subscription-batch.ts';
+import { beginningOf } from '../subscriptions/subscription-start.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { deadLettersOf, type DeadLetters } from './dead-letters.ts';
 import { catchUp } from './catch-up.ts';
@@ -15,13 +18,8 @@ import { storeProjections, type StoreProjections } from './store-projections.ts'
 import { statusOf, type ProjectionStatus } from './projection-status.ts';
 import type { Lease, Partitioning, ProjectionId, ProjectionStorage } from './projection-storage.ts';
 import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
-import {
-  classifyError,
-  ProjectionWorker,
-  type Classification,
-  type WorkerContext,
-  type WorkerEnd,
-} from './projection-worker.ts';
+import type { Classification } from './projection-applier.ts';
+import { classifyError, ProjectionWorker, type WorkerContext, type WorkerEnd } from './projection-worker.ts';
 
 /** Options of {@link createProjectionEngine}. */
 export interface ProjectionEngineOptions {
@@ -101,11 +99,11 @@ interface Running {
 }
 
 /**
- * Keeps projections up to date. Every process may run one with the same projections: each projection is worked on by one of
+ * Keeps projections up to date, and delivers to subscriptions. Every process may run one with the same projections: each projection is worked on by one of
  * them at a time, and taken over when that one dies.
  *
  * Guarantee: every event is applied exactly once to the read model, in the order of the log; a projection never passes over an
- * event, and says why it stands still.
+ * event, and says why it stands still. A subscription gets every event at least once, in order per key.
  *
  * @example
  * const engine = createProjectionEngine(store, [cartSummary]);
@@ -120,6 +118,8 @@ export class ProjectionEngine implements AsyncDisposable {
   readonly #closing = new AbortController();
   /** By projection and partition. */
   readonly #running = new Map<string, Running>();
+  /** Until when leases last that are not renewed, by `performance.now()`. */
+  #leasedUntil = 0;
   #ticking: Promise<void> | undefined;
   #lastLook: Promise<void> = Promise.resolve();
   /** Keys whose events could not be applied. They can be looked at and retried without starting the engine. */
@@ -154,13 +154,19 @@ export class ProjectionEngine implements AsyncDisposable {
   async start(): Promise<void> {
     if (this.#closing.signal.aborted) throw new InvalidArgumentError('engine', 'is closed');
     if (this.#ticking !== undefined) return;
-    for (const projection of this.#projections) await this.#readModels.prepareProjection(projection);
+    for (const projection of this.#projections) await this.#prepare(projection);
     await this.#tick();
     this.#ticking = this.#keepTicking();
   }
 
-  /** Stops a projection, in whatever process it runs, until it is resumed; restarts change nothing about that. */
+  /**
+   * Stops a projection, in whatever process it runs, until it is resumed; restarts change nothing about that. What is under way
+   * here is stored first; of a subscription that runs elsewhere, what was not acknowledged yet comes again.
+   */
   async pause(projection: ProjectionId): Promise<void> {
+    for (const { lease } of this.#running.values()) {
+      if (isSame(lease, projection)) await this.#letGo(lease);
+    }
     await this.#stored.pause(projection);
   }
 
@@ -183,6 +189,15 @@ export class ProjectionEngine implements AsyncDisposable {
    */
   async reset(projection: ProjectionId): Promise<void> {
     await this.#stored.reset(projection);
+    await this.#tickSoon();
+  }
+
+  /**
+   * Delivers the events of a subscription behind a position again, or, with a later one, leaves some out. Dead letters behind it
+   * are forgotten: they come again. Safe while it runs: what is acknowledged late is refused.
+   */
+  async replay(subscription: ProjectionId, options: { readonly from: SubscriptionStart }): Promise<void> {
+    await this.#stored.replay(subscription, options);
     await this.#tickSoon();
   }
 
@@ -217,12 +232,15 @@ export class ProjectionEngine implements AsyncDisposable {
    */
   async catchUp(write?: WriteToSee, { projections, timeout = 10_000, signal }: WaitForOptions = {}): Promise<void> {
     const wanted = this.#named(projections);
-    for (const projection of wanted) await this.#readModels.prepareProjection(projection);
+    for (const projection of wanted) await this.#prepare(projection);
     const target = write ?? (await this.#context.storage.readBound()).position;
     await catchUp(this.#context, target, { projections: wanted, owner: this.#owner, timeout, signal });
   }
 
-  /** Ends: the batches under way are stored, and others may take over at once. */
+  /**
+   * Ends: the batches under way are stored, and others may take over at once. Handlers of subscriptions have a third of the lease
+   * to end; then their signals are aborted, and their events come again.
+   */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
@@ -241,6 +259,10 @@ export class ProjectionEngine implements AsyncDisposable {
 
   get #readModels(): ProjectionStorage {
     return this.#context.readModels;
+  }
+
+  async #prepare(projection: AnyProjection): Promise<void> {
+    await this.#readModels.prepareProjection(projection, await beginningOf(this.#context.storage, projection));
   }
 
   /** Where it runs, it need not wait for the next look. */
@@ -270,14 +292,16 @@ export class ProjectionEngine implements AsyncDisposable {
     const projections = this.#projections;
     const held = Array.from(this.#running.values(), ({ lease }) => lease);
     const request = { owner: this.#owner, duration: this.#context.leaseDuration, projections, held };
+    const askedAt = performance.now();
     const { leases, spare, unknown, unsettled } = await this.#readModels.leaseProjections(request);
+    this.#leasedUntil = askedAt + request.duration;
     // Somebody has removed its row: it begins anew, with the next look.
     for (const projection of projections) {
-      if (unknown.some((id) => isSame(id, projection))) await this.#readModels.prepareProjection(projection);
+      if (unknown.some((id) => isSame(id, projection))) await this.#prepare(projection);
     }
     const epochs = new Map(leases.map((lease) => [keyOf(lease), lease.epoch]));
     for (const [key, { lease, stop }] of this.#running) {
-      if (epochs.get(key) !== lease.epoch) stop.abort();
+      if (epochs.get(key) !== lease.epoch) stop.abort(LEASE_LOST);
     }
     for (const lease of spare) {
       epochs.delete(keyOf(lease));
@@ -309,11 +333,15 @@ export class ProjectionEngine implements AsyncDisposable {
 
   #work(projection: AnyProjection, lease: Lease): void {
     const stop = new AbortController();
-    const worker = new ProjectionWorker(this.#context, projection, { lease, signal: stop.signal });
+    const worker = new ProjectionWorker(this.#context, projection, {
+      lease,
+      signal: stop.signal,
+      leasedUntil: () => this.#leasedUntil,
+    });
     const done = worker
       .run()
       .catch((): WorkerEnd => 'lost')
-      .then((end) => this.#ended(lease, end));
+      .then((end) => this.#ended(lease, stop.signal.reason === LEASE_LOST ? 'lost' : end));
     this.#running.set(keyOf(lease), { lease, stop, done });
   }
 

@@ -1,5 +1,5 @@
 import type { AnyProjection } from './define-sql-projection.ts';
-import type { Lag, Partition, StoredPartition, StoredProjection } from './projection-storage.ts';
+import type { Lag, Partition, ProjectionKind, StoredPartition, StoredProjection } from './projection-storage.ts';
 import { filterOf, WHOLE, type WorkerContext } from './projection-worker.ts';
 
 /**
@@ -30,6 +30,7 @@ export type ProjectionCondition =
 export interface ProjectionStatus {
   readonly name: string;
   readonly version: number;
+  readonly kind: ProjectionKind;
   readonly state: ProjectionCondition;
   /** Everything up to here is in the read model. */
   readonly position: number;
@@ -75,6 +76,7 @@ export async function statusOf(
       return {
         name,
         version,
+        kind: projection.kind === 'subscription' ? 'subscription' : 'projection',
         state: conditionOf(known, lags, { now: Date.now(), stalledAfter }),
         // Of an inline one, only where it began is stored.
         position: isInline ? upTo : (known?.position ?? 0),

@@ -21,6 +21,16 @@ export interface ProjectionModel extends ProjectionId {
   readonly partitions?: number | undefined;
 }
 
+/** A projection keeps a read model, a subscription has effects elsewhere. */
+export type ProjectionKind = 'projection' | 'subscription';
+
+/** What is stored when one is started for the first time. */
+export interface Beginning {
+  readonly kind: ProjectionKind;
+  /** The position that it begins behind, and begins anew behind when its checkpoint was removed. */
+  readonly from: number;
+}
+
 /** Keys whose slots are at or above `from` and below `to`, of 1,024. */
 export interface Partition {
   readonly from: number;
@@ -59,6 +69,7 @@ export interface StoredPartition extends Partition {
 
 /** A projection as it is stored: of several partitions, the one that is behind and the one that is worst off count. */
 export interface StoredProjection extends ProjectionId, Omit<StoredPartition, keyof Partition | 'holdAt'> {
+  readonly kind: ProjectionKind;
   /** Keys whose events wait to be retried. */
   readonly parkedKeys: number;
   /** Whether this is the version that its name stands for. */
@@ -195,6 +206,7 @@ export interface ParkedKey extends ProjectionId {
 export interface ListParkedQuery {
   readonly name?: string | undefined;
   readonly version?: number | undefined;
+  readonly key?: string | undefined;
   readonly after?: Pick<ParkedKey, 'name' | 'version' | 'key'> | undefined;
   readonly limit: number;
 }
@@ -220,8 +232,11 @@ export interface RetriedStep {
  * batch whose lease is not the last one, or that does not begin where the last one ended, changes nothing.
  */
 export interface ProjectionStorage {
-  /** Makes what a projection needs, unless it is there. The first version of a name is the live one. */
-  prepareProjection(projection: ProjectionModel): Promise<void>;
+  /**
+   * Makes what a projection needs, unless it is there. The first version of a name is the live one. `ProjectionNameTakenError`
+   * where another one has what it would need. Without a beginning, it is a projection, and begins at the start.
+   */
+  prepareProjection(projection: ProjectionModel, beginning?: Beginning): Promise<void>;
   /**
    * Renews leases, and takes those that nobody holds, up to a fair share of the partitions of each projection. Given to nobody are
    * paused ones, and those that wait to be merged; and none at which the owner has failed, until another has got further or
@@ -282,6 +297,14 @@ export interface ProjectionStorage {
     of: { readonly key: string; readonly limit: number },
     work: (step: ParkedStep) => Promise<RetriedStep>,
   ): Promise<{ readonly applied: number; readonly left: number } | undefined>;
+  /**
+   * Keeps others from retrying a parked key for so many milliseconds; its owner may do so again, and with 0 lets it go. `busy`:
+   * somebody else has it. `none`: it is not parked.
+   */
+  claimParked(
+    projection: ProjectionId,
+    of: { readonly key: string; readonly owner: string; readonly duration: number },
+  ): Promise<'claimed' | 'busy' | 'none'>;
   /** Gives up the events of a parked key, and keeps that it did, and why. Gives back how many. */
   discardParked(projection: ProjectionId, of: { readonly key: string; readonly reason: string }): Promise<number>;
   /** Tells what keeps a projection from going on, under a lease. */
@@ -294,9 +317,17 @@ export interface ProjectionStorage {
    * where there is none of this name and version, or it is inline.
    */
   pauseProjection(projection: ProjectionId, isPaused: boolean): Promise<boolean>;
-  /** Empties a read model and lets its projection begin anew, whoever works on it. False where there is none, or it is inline. */
+  /**
+   * Empties a read model and lets its projection begin anew, whoever works on it; tables that somebody has dropped are made again.
+   * False where there is none, or it is inline.
+   */
   resetProjection(projection: ProjectionId): Promise<boolean>;
-  /** All projections, by name and version. */
+  /**
+   * Lets a subscription go on behind a position, whoever works on it; dead letters behind it are forgotten, because they come
+   * again. False where there is none.
+   */
+  replaySubscription(subscription: ProjectionId, from: number): Promise<boolean>;
+  /** All projections and subscriptions, by name and version. */
   listProjections(): Promise<readonly StoredProjection[]>;
   /** Events after one position and up to another that a filter matches: how many, at most `limit`, and when the first was recorded. */
   measureLag(range: LagQuery): Promise<Lag>;

@@ -7,13 +7,17 @@ import type { EventRegistry } from '../store/event-registry.ts';
 import { boundedLogPages, followLog, isUnavailable } from '../store/read-pages.ts';
 import { PARTITIONS, partitionKey } from '../stream-name.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
-import { BatchFailedError, createApplier, type Applier, type Parking } from './projection-applier.ts';
+import {
+  BatchFailedError,
+  createApplier,
+  type Applier,
+  type ApplierContext,
+  type Classification,
+  type Parking,
+} from './projection-applier.ts';
 import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
 import { newsOf } from './projection-news.ts';
 import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
-
-/** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
-export type Classification = 'transient' | 'retry' | 'permanent';
 
 /** What a worker works with. */
 export interface WorkerContext {
@@ -95,8 +99,12 @@ export class ProjectionWorker {
     {
       lease,
       signal,
+      leasedUntil,
       upTo,
-    }: { readonly lease: Lease; readonly signal: AbortSignal; readonly upTo?: number | undefined },
+    }: Pick<ApplierContext, 'signal' | 'leasedUntil'> & {
+      readonly lease: Lease;
+      readonly upTo?: number | undefined;
+    },
   ) {
     this.#context = context;
     this.#upTo = upTo;
@@ -108,7 +116,14 @@ export class ProjectionWorker {
       const slot = partitionKey(key);
       return slot >= from && slot < to;
     };
-    this.#apply = createApplier({ ...context, checkRoom: (letters) => this.#checkRoom(letters) }, projection);
+    const own = {
+      signal,
+      leasedUntil,
+      checkRoom: (letters: readonly NewDeadLetter[]) => this.#checkRoom(letters),
+      report: (error: unknown, attempts: number) => this.#report(error, 'retrying', attempts),
+      pause: (attempts: number) => this.#pause(attempts),
+    };
+    this.#apply = createApplier({ ...context, ...own }, projection);
   }
 
   /** How far it has come. */
@@ -131,6 +146,8 @@ export class ProjectionWorker {
   async #follow(): Promise<WorkerEnd> {
     for await (const page of this.#pages()) {
       if ((await this.#applyPage(page)) === 'lost') return 'lost';
+      // A part of the page may be left.
+      if (this.#signal.aborted) return 'stopped';
       this.#recovered();
     }
     const holdAt = this.#holdAt();
@@ -153,7 +170,8 @@ export class ProjectionWorker {
   }
 
   #pages(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
-    const { storage, registry, batchSize: pageSize } = this.#context;
+    const { storage, registry, batchSize } = this.#context;
+    const pageSize = this.#projection.kind === 'subscription' ? this.#projection.batchSize : batchSize;
     const { position: after, partition } = this.#lease;
     const filter = filterOf(registry, this.#projection, partition);
     const signal = this.#signal;
@@ -230,7 +248,7 @@ export class ProjectionWorker {
     const isOver = kind === 'permanent' || (kind === 'retry' && this.#attempts >= this.#context.tries);
     if (!isOver) {
       await this.#report(error, 'retrying');
-      await this.#pause();
+      await this.#pause(this.#failures);
       return this.#signal.aborted ? 'stopped' : undefined;
     }
     if (!(error instanceof ProjectionFailedError) || this.#parking?.position === error.globalPosition) {
@@ -246,9 +264,9 @@ export class ProjectionWorker {
     return undefined;
   }
 
-  async #pause(): Promise<void> {
+  async #pause(attempts: number): Promise<void> {
     const { backoff } = this.#context;
-    const longest = Math.min(MAX_BACKOFF, backoff * 2 ** Math.min(this.#failures - 1, 20));
+    const longest = Math.min(MAX_BACKOFF, backoff * 2 ** Math.min(attempts - 1, 20));
     await sleep(longest * (0.5 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
   }
 
@@ -268,8 +286,8 @@ export class ProjectionWorker {
   }
 
   /** For people: it keeps nothing from going on when it cannot be told. */
-  async #report(error: unknown, state: 'retrying' | 'faulted'): Promise<void> {
-    const attempts = this.#attempts === 0 ? this.#failures : this.#attempts;
+  async #report(error: unknown, state: 'retrying' | 'faulted', tries?: number): Promise<void> {
+    const attempts = tries ?? (this.#attempts === 0 ? this.#failures : this.#attempts);
     const report = { state, error: messageOf(error), attempts };
     try {
       await this.#context.readModels.reportProjection(this.#lease, report);

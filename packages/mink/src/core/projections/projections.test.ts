@@ -5,7 +5,9 @@ import { payload } from '../events/event-schema.ts';
 import { splitInto, upcastFrom } from '../events/upcasting.ts';
 import { createEventStore } from '../store/event-store.ts';
 import { createMemoryStorage } from '../../memory/index.ts';
+import { column } from './columns.ts';
 import { defineProjection } from './define-projection.ts';
+import { defineSqlProjection } from './define-sql-projection.ts';
 import { documents } from './read-model.ts';
 import { createProjectionEngine } from './projection-engine.ts';
 
@@ -268,10 +270,20 @@ describe('what is no projection', () => {
   test.each([
     ['name', { ...definition, name: 'Not A Name' }],
     ['name', { ...definition, name: `a${'b'.repeat(40)}` }],
+    ['name', { ...definition, name: 'a-v2' }],
+    ['name', { ...definition, name: 'a_v1_b' }],
     ['version', { ...definition, name: 'a', version: 0 }],
     ['on', { ...definition, name: 'a', on: {} }],
   ])('%s is refused', (argument, wrong) => {
     expect(() => defineProjection(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', argument }));
+  });
+
+  test('names that are too long for PostgreSQL together are refused', () => {
+    const tables = { [`t${'b'.repeat(29)}`]: { columns: { id: column.text() }, key: 'id' } };
+    const apply = async () => undefined;
+    const define = (name: string) => () => defineSqlProjection({ name, events: { Cart: events }, tables, apply });
+    expect(define(`a${'b'.repeat(28)}`)).not.toThrow();
+    expect(define(`a${'b'.repeat(29)}`)).toThrow('longer than 63 bytes');
   });
 
   test('a type that is not defined, and two of one name, are refused', () => {

@@ -9,11 +9,19 @@ import type { Projection } from './define-projection.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { documentReader, readModelsOf, waitContext, type DocumentReader, type ReadContext } from './document-reader.ts';
 import { projectUntil, type ProjectedUntil, type ProjectUntilOptions } from './project-until.ts';
-import type { Partitioning, ProjectionId, ProjectionStorage, StoredProjection } from './projection-storage.ts';
+import type {
+  Partitioning,
+  ProjectionId,
+  ProjectionKind,
+  ProjectionStorage,
+  StoredProjection,
+} from './projection-storage.ts';
 import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
 import { verifyApplied, type Verification, type VerifyOptions } from './verify-applied.ts';
+import type { SubscriptionStart } from '../subscriptions/define-subscription.ts';
+import { startPosition } from '../subscriptions/subscription-start.ts';
 
-/** The projections of a store, whoever works on them. */
+/** The projections of a store, and its durable subscriptions, whoever works on them. */
 export interface StoreProjections {
   /**
    * Reads the documents of a projection, as far as it has come.
@@ -83,6 +91,11 @@ export interface StoreProjections {
   activateInline(projections?: readonly Projection[], options?: ActivateInlineOptions): Promise<void>;
   /** Takes projections out of the appends, for every process. From there an engine goes on with them in the background. */
   deactivateInline(projections: readonly ProjectionId[]): Promise<void>;
+  /**
+   * Delivers the events behind a position again, or, with a later one, leaves some out. Dead letters behind it are forgotten:
+   * they come again. Safe while it runs: what is acknowledged late is refused.
+   */
+  replay(subscription: ProjectionId, options: { readonly from: SubscriptionStart }): Promise<void>;
 }
 
 /** The projections of a store; `use` gives its context while it is open. */
@@ -97,6 +110,13 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
     if (known === undefined) throw unknownProjection({ name, version });
     throw new InvalidArgumentError('projection', `every append applies "${name}" version ${version}`);
   };
+  const checkKind = async ({ name, version }: ProjectionId, wanted: ProjectionKind): Promise<void> => {
+    const all = await readModelsOf(use()).listProjections();
+    const kind = all.find((it) => it.name === name && it.version === version)?.kind ?? wanted;
+    if (kind === wanted) return;
+    const verb = kind === 'subscription' ? 'is a subscription: replay it' : 'is a projection: reset it';
+    throw new InvalidArgumentError('projection', `"${name}" ${verb}`);
+  };
   return {
     documents: (projection) => documentReader(use, projection),
     waitFor: async (write, options) => waitForWrite(waitContext(use()), write, options),
@@ -104,7 +124,15 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
     list: async () => readModelsOf(use()).listProjections(),
     pause: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, true)),
     resume: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, false)),
-    reset: (projection) => change(projection, (readModels, id) => readModels.resetProjection(id)),
+    reset: async (projection) => {
+      await checkKind(projection, 'projection');
+      await change(projection, (readModels, id) => readModels.resetProjection(id));
+    },
+    replay: async (subscription, { from }) => {
+      const position = await startPosition(use().storage, from);
+      await checkKind(subscription, 'subscription');
+      await change(subscription, (readModels, id) => readModels.replaySubscription(id, position));
+    },
     activateInline: async (projections, options) => {
       const context = use();
       const wanted = projections ?? context.inline.projections;
@@ -120,6 +148,12 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
     },
     verify: async (projection, options = {}) => {
       const context = use();
+      if (projection.kind === 'subscription') {
+        throw new InvalidArgumentError(
+          'projection',
+          `"${projection.name}" is a subscription: what comes again counts once`,
+        );
+      }
       for (const [category, events] of Object.entries(projection.events)) checkBelongs(context, { category, events });
       const applied = await readModelsOf(context).readApplied(projection);
       if (applied === undefined) throw unknownProjection(projection);

@@ -220,7 +220,8 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
    * the subscription has begun, lost connections are survived.
    *
    * Guarantee: every event that matches comes exactly once per iteration, in the order of `globalPosition`. To go on
-   * after a restart, keep the `globalPosition` of the last event you handled and start `after` it.
+   * after a restart, keep the `globalPosition` of the last event you handled and start `after` it; `defineSubscription` does that
+   * for you. It holds two pages of `pageSize` at most, and reads on when you take them: however slow you are, no append waits.
    *
    * @example
    * for await (const event of store.subscribe({ categories: ['Order'], after: checkpoint, signal })) await handle(event);

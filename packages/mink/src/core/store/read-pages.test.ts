@@ -222,6 +222,21 @@ describe('a subscription', () => {
     ]);
   });
 
+  test('reads no further than one page ahead of whoever takes its time, however much is appended', async () => {
+    server.commit(Array.from({ length: 20 }, (_, index) => index + 1));
+    let taken = 0;
+    for await (const { globalPosition } of store.subscribe()) {
+      taken = globalPosition;
+      if (taken < 40) server.commit([20 + taken]);
+      // Whatever could be read meanwhile.
+      for (let n = 0; n < 50; n += 1) await Promise.resolve();
+      const { after = 0, limit = 0 } = server.queries.at(-1) ?? {};
+      expect(after + limit - taken).toBeLessThanOrEqual(2 * 2);
+      if (taken === 40) break;
+    }
+    expect(taken).toBe(40);
+  });
+
   test("from the 'end' begins behind the last event there is, not at the bound", async () => {
     server.commit([1, 2], 9);
     server.whileWaiting = () => {

@@ -15,11 +15,12 @@ import { arrayType, quoted, tableOf } from './read-model-tables.ts';
 
 /** Parked keys, with how many events wait and where the first one is. */
 export function listParkedQuery(schema: SchemaName, query: ListParkedQuery): Statement {
-  const { name, version, after, limit } = query;
+  const { name, version, key, after, limit } = query;
   const values: unknown[] = [limit];
   const conditions = ['true'];
   if (name !== undefined) conditions.push(`k.name = $${values.push(name)}`);
   if (version !== undefined) conditions.push(`k.version = $${values.push(version)}`);
+  if (key !== undefined) conditions.push(`k.key = $${values.push(key)}`);
   if (after !== undefined) {
     const from = [after.name, after.version, after.key].map((value) => `$${values.push(value)}`);
     conditions.push(`(k.name, k.version, k.key) > (${from.join(', ')})`);
@@ -55,6 +56,28 @@ export function toParkedKey(row: Row): ParkedKey {
     events: Number(events),
     position: Number(position),
   };
+}
+
+/** Keeps others from retrying a parked key for some time: whether it did, and whether the key is parked at all. */
+export function claimParkedQuery(
+  schema: SchemaName,
+  { name, version }: ProjectionId,
+  { key, owner, duration }: { readonly key: string; readonly owner: string; readonly duration: number },
+): Statement {
+  const sql = `
+    with claimed as (
+      update :schema.parked_keys k
+      set retried_by = $4, retried_until = pg_catalog.clock_timestamp() + $5 * interval '1 millisecond'
+      where k.name = $1
+        and k.version = $2
+        and k.key = $3
+        and (k.retried_by = $4 or k.retried_until <= pg_catalog.clock_timestamp())
+      returning 1
+    )
+    select
+      exists (select from claimed),
+      exists (select from :schema.parked_keys k where k.name = $1 and k.version = $2 and k.key = $3)`;
+  return { ...inSchema(schema, 'claim_parked', sql), values: [name, version, key, owner, duration] };
 }
 
 /** Positions of the events of a parked key. */

@@ -112,6 +112,47 @@ export function resetProjectionQueries(schema: SchemaName, projection: Projectio
   ];
 }
 
+/**
+ * Lets a subscription go on behind a position; whoever works on it is refused from then on. Dead letters behind it come again.
+ * Parked keys first, as a batch holds them before the checkpoint.
+ */
+export function replaySubscriptionQueries(
+  schema: SchemaName,
+  { name, version }: ProjectionId,
+  from: number,
+): readonly Statement[] {
+  const hold = `
+    select 1
+    from :schema.parked_keys k
+    where k.name = $1 and k.version = $2
+    order by k.key
+    for update`;
+  const forget = `
+    delete from :schema.dead_letters l
+    where l.name = $1 and l.version = $2 and l.position > $3`;
+  const unpark = `
+    delete from :schema.parked_keys k
+    where k.name = $1
+      and k.version = $2
+      and not exists (
+        select from :schema.dead_letters l where l.name = k.name and l.version = k.version and l.key = k.key
+      )`;
+  const move = `
+    update :schema.projection_partitions p
+    set
+      position = $3, epoch = p.epoch + 1, owner = null, expires_at = '-infinity', state = 'working',
+      error = null, attempts = 0, hold_at = null, faulted_by = '{}', moved_at = pg_catalog.clock_timestamp()
+    where p.name = $1 and p.version = $2
+    returning 1`;
+  const id = [name, version];
+  return [
+    { ...inSchema(schema, 'replay_hold', hold), values: id },
+    { ...inSchema(schema, 'replay_forget', forget), values: [...id, from] },
+    { ...inSchema(schema, 'replay_unpark', unpark), values: id },
+    { ...inSchema(schema, 'replay_move', move), values: [...id, from] },
+  ];
+}
+
 /** All partitions of all projections, by name, version and slot. */
 export function listProjectionsQuery(schema: SchemaName): Statement {
   const sql = `
@@ -130,9 +171,10 @@ export function listProjectionsQuery(schema: SchemaName): Statement {
         else p.state
       end,
       (select count(*) from :schema.parked_keys k where k.name = j.name and k.version = j.version),
-      m.live_version = j.version,
+      coalesce(m.live_version = j.version, j.kind = 'subscription'),
       j.wanted_partitions,
-      p.hold_at
+      p.hold_at,
+      j.kind
     from :schema.projections j
       join :schema.projection_partitions p on p.name = j.name and p.version = j.version
       left join :schema.read_models m on m.name = j.name
@@ -150,11 +192,12 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
   }
   return Array.from(all.values(), (own) => {
     const [name, version] = own[0] ?? [];
-    const [parkedKeys, isLive, wantedPartitions] = (own[0] ?? []).slice(12);
+    const [parkedKeys, isLive, wantedPartitions, , kind] = (own[0] ?? []).slice(12);
     const partitions = own.map(toStoredPartition);
     return {
       name: name ?? '',
       version: Number(version),
+      kind: kind === 'subscription' ? 'subscription' : 'projection',
       ...ofPartitions(partitions),
       parkedKeys: Number(parkedKeys),
       isLive: isLive === 't',

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import {
   equalRanges,
   type ColumnType,
+  type Beginning,
+  type ProjectionKind,
   type ProjectionId,
   type ProjectionModel,
   type TableSpec,
@@ -92,11 +94,15 @@ function lockReadModels(schema: SchemaName): string {
 
 /**
  * Makes the tables of a projection and its checkpoint. Several processes may do it at once. Where the checkpoint is missing, the
- * tables are made anew: what may be in them would be applied twice.
+ * tables are made anew: what may be in them would be applied twice. A subscription has a checkpoint only.
  */
-export function prepareProjectionScript(schema: SchemaName, projection: ProjectionModel): string {
+export function prepareProjectionScript(
+  schema: SchemaName,
+  projection: ProjectionModel,
+  { kind, from }: Beginning,
+): string {
   const { name, version, tables, partitions = 1 } = projection;
-  const ranges = equalRanges(partitions).map(({ from, to }) => `(${from}, ${to})`);
+  const ranges = equalRanges(partitions).map((range) => `(${range.from}, ${range.to})`);
   const id = `name = '${name}' and version = ${version}`;
   return script(
     schema,
@@ -115,28 +121,80 @@ export function prepareProjectionScript(schema: SchemaName, projection: Projecti
       end if;
       ${tables.map((table) => `drop table if exists ${tableOf(projection, table)} cascade;`).join('\n')}
       ${createTables(projection)}
-      insert into :schema.projections (name, version, tables, wanted_partitions)
-      values ('${name}', ${version}, $json$${JSON.stringify(tables)}$json$, ${partitions})
+      insert into :schema.projections (name, version, tables, kind, from_position, wanted_partitions)
+      values ('${name}', ${version}, $json$${JSON.stringify(tables)}$json$, '${kind}', ${from}, ${partitions})
       on conflict do nothing;
       delete from :schema.parked_keys where ${id};
       delete from :schema.projection_digests where ${id};
       update :schema.discarded_letters set is_outdated = true where ${id};
       -- Above every epoch that there ever was: whoever worked on what is gone is refused.
-      insert into :schema.projection_partitions (name, version, from_slot, to_slot, epoch)
+      insert into :schema.projection_partitions (name, version, from_slot, to_slot, epoch, position)
       select
-        '${name}', ${version}, r.from_slot, r.to_slot,
-        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint
-      from (values ${ranges.join(', ')}) r (from_slot, to_slot);
-      insert into :schema.read_models (name, sql_name, live_version)
-      values ('${name}', '${sqlName(name)}', ${version})
-      on conflict (name) do nothing;
-      if (select live_version from :schema.read_models where name = '${name}') = ${version} then
-        ${createViews(projection)}
-      end if;
+        p.name, p.version, r.from_slot, r.to_slot,
+        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint, p.from_position
+      from :schema.projections p, (values ${ranges.join(', ')}) r (from_slot, to_slot)
+      where p.name = '${name}' and p.version = ${version};
+      ${kind === 'projection' ? makeLive(projection) : ''}
     end
     $prepare$;
     commit`,
   );
+}
+
+/** The first version of a name is the one that it stands for. */
+function makeLive(projection: ProjectionModel): string {
+  const { name, version } = projection;
+  return `insert into :schema.read_models (name, sql_name, live_version)
+      values ('${name}', '${sqlName(name)}', ${version})
+      on conflict (name) do nothing;
+      if (select live_version from :schema.read_models where name = '${name}') = ${version} then
+        ${createViews(projection)}
+      end if;`;
+}
+
+function isMissing(relation: string): string {
+  return `pg_catalog.to_regclass('${relation}') is null`;
+}
+
+/** Makes what somebody has dropped of a version: its tables, and the views of its name if it is live. */
+export function restoreTablesScript(schema: SchemaName, projection: ProjectionModel): string {
+  const isLive = `(select live_version from :schema.read_models where name = '${projection.name}') = ${projection.version}`;
+  const parts = projection.tables.map((table) => {
+    const own = { ...projection, tables: [table] };
+    return `if ${isMissing(tableOf(projection, table))} then
+        ${createTables(own)}
+      end if;
+      if ${isLive} then
+        if ${isMissing(viewOf(projection, table))} then
+          ${createViews(own)}
+        end if;
+      end if;`;
+  });
+  return script(
+    schema,
+    `begin;
+    ${lockReadModels(schema)}
+    do $restore$
+    begin
+      ${parts.join('\n      ')}
+    end
+    $restore$;
+    commit`,
+  );
+}
+
+/** What has a name already that a projection would need; no row where nothing has. */
+export function nameHolderQuery(schema: SchemaName, name: string, kind: ProjectionKind): Statement {
+  const sql = `
+    select 'it is a ' || p.kind || ' already'
+    from :schema.projections p
+    where p.name = $1 and p.kind <> $2
+    union all
+    select 'projection "' || m.name || '" has the same name in SQL'
+    from :schema.read_models m
+    where $2 = 'projection' and m.sql_name = $3 and m.name <> $1
+    limit 1`;
+  return { ...inSchema(schema, 'name_holder', sql), values: [name, kind, sqlName(name)] };
 }
 
 /** The tables of a projection as it was made; no row where it was not. */
