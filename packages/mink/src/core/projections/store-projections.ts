@@ -121,6 +121,12 @@ export function storeProjections(use: () => ReadContext): StoreProjections {
     },
     verify: async (projection, options = {}) => {
       const context = use();
+      if (projection.kind === 'subscription') {
+        throw new InvalidArgumentError(
+          'projection',
+          `"${projection.name}" is a subscription: what comes again counts once`,
+        );
+      }
       for (const [category, events] of Object.entries(projection.events)) checkBelongs(context, { category, events });
       const applied = await readModelsOf(context).readApplied(projection);
       if (applied === undefined) throw unknownProjection(projection);

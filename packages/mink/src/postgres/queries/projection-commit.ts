@@ -50,7 +50,7 @@ export function commitProjectionQuery(schema: SchemaName, batch: BatchEnd, rows:
         moved_at = pg_catalog.clock_timestamp(),
         expires_at = pg_catalog.clock_timestamp() + ${values.add(duration)} * interval '1 millisecond',
         -- Whatever was said to keep it, does so no more.
-        state = 'running',
+        state = 'working',
         error = null,
         attempts = 0
       where p.name = ${id.name}

@@ -130,13 +130,14 @@ export function replaySubscriptionQueries(
   const move = `
     update :schema.projection_partitions p
     set
-      position = $3, epoch = p.epoch + 1, owner = null, expires_at = '-infinity', state = 'running',
-      error = null, attempts = 0, moved_at = pg_catalog.clock_timestamp()
+      position = $3, epoch = p.epoch + 1, owner = null, expires_at = '-infinity', state = 'working',
+      error = null, attempts = 0, hold_at = null, faulted_by = '{}', moved_at = pg_catalog.clock_timestamp()
     where p.name = $1 and p.version = $2
     returning 1`;
   const id = [name, version];
   return [
     { ...inSchema(schema, 'replay_hold', hold), values: id },
+    holdProjectionQuery(schema, { name, version }),
     { ...inSchema(schema, 'replay_forget', forget), values: [...id, from] },
     { ...inSchema(schema, 'replay_unpark', unpark), values: id },
     { ...inSchema(schema, 'replay_move', move), values: [...id, from] },
