@@ -47,7 +47,7 @@ describePostgres('what people do to projections', (databases) => {
     await engine.waitFor(2);
     expect(await cart(store)).toEqual({ items: 2 });
     expect(await runSql(url, 'select document from mink_read.item_count')).toEqual([{ document: { items: 2 } }]);
-    expect(await engine.status()).toMatchObject([{ state: 'running', error: undefined }]);
+    expect(await engine.status()).toMatchObject([{ state: 'live', error: undefined }]);
   });
 
   test('of several tables, a reset makes again what is missing, with its indexes, and empties the rest', async () => {
@@ -109,7 +109,7 @@ describePostgres('what people do to projections', (databases) => {
     await runSql(url, 'delete from mink.read_models; delete from mink.projections');
     await store.append('Cart-1', [add('d')]);
     await expect.poll(() => cart(store).catch(() => undefined), { timeout: 10_000 }).toEqual({ items: 4 });
-    expect(await engine.status()).toMatchObject([{ state: 'running', isLive: true, events: 4 }]);
+    expect(await engine.status()).toMatchObject([{ state: 'live', isLive: true, events: 4 }]);
   });
 
   test('a checkpoint beyond the end of a log that was restored faults it; a reset builds it from that log', async () => {
@@ -196,7 +196,7 @@ describePostgres('what people do to projections', (databases) => {
     await again.start();
     await again.waitFor(1);
     expect(await store.projections.list()).toMatchObject([
-      { name: 'carts', state: 'running', events: 1 },
+      { name: 'carts', state: 'working', events: 1 },
       { name: 'item-count', state: 'stopped', events: 1 },
     ]);
   });

@@ -164,10 +164,13 @@ export class ProjectionEngine implements AsyncDisposable {
    * here is stored first; of a subscription that runs elsewhere, what was not acknowledged yet comes again.
    */
   async pause(projection: ProjectionId): Promise<void> {
-    for (const { lease } of this.#running.values()) {
-      if (isSame(lease, projection)) await this.#letGo(lease);
-    }
-    await this.#stored.pause(projection);
+    // Between two looks: what is let go would be taken again before it is paused.
+    await this.#inTurn(async () => {
+      for (const { lease } of [...this.#running.values()]) {
+        if (isSame(lease, projection)) await this.#letGo(lease);
+      }
+      await this.#stored.pause(projection);
+    });
   }
 
   /** Lets a paused or faulted projection go on; here at once, elsewhere within a third of the lease. */
@@ -280,11 +283,15 @@ export class ProjectionEngine implements AsyncDisposable {
     }
   }
 
-  /** One look after another: a lease that is taken twice would be lost once. */
   #tick(): Promise<void> {
-    const look = this.#lastLook.catch(() => undefined).then(() => this.#look());
-    this.#lastLook = look;
-    return look;
+    return this.#inTurn(() => this.#look());
+  }
+
+  /** One look after another: a lease that is taken twice would be lost once. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#lastLook.catch(() => undefined).then(work);
+    this.#lastLook = done;
+    return done;
   }
 
   /** Renews what is held, takes what nobody holds, and lets go what others could work on. */
@@ -341,7 +348,7 @@ export class ProjectionEngine implements AsyncDisposable {
     const done = worker
       .run()
       .catch((): WorkerEnd => 'lost')
-      .then((end) => this.#ended(lease, stop.signal.reason === LEASE_LOST ? 'lost' : end));
+      .then((end) => this.#ended(lease, end));
     this.#running.set(keyOf(lease), { lease, stop, done });
   }
 

@@ -74,6 +74,11 @@ export interface SubscriptionDefinition<Name extends string, C extends Categorie
    * @defaultValue 50
    */
   readonly batchSize?: number | undefined;
+  /**
+   * As of `defineProjection`: each partition delivers apart from the others.
+   * @defaultValue 1
+   */
+  readonly partitions?: number | undefined;
   /** Has the effect. An event is acknowledged by resolving; by throwing, it is tried again, or parked with its key. */
   readonly handle: (
     event: Extract<ProjectedEvent<C>, { readonly type: Type }>,
@@ -111,6 +116,7 @@ export function defineSubscription<
       name,
       events,
       types,
+      partitions: definition.partitions,
       tables: [],
       key: typed<((event: ProjectedEvent<C>) => string | null) | undefined>(key),
     }),

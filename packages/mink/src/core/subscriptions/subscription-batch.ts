@@ -112,12 +112,17 @@ export class SubscriptionBatch {
     let storedAt = performance.now();
     for (;;) {
       for (let next = this.#next(); next !== undefined; next = this.#next()) this.#begin(next);
-      if (this.#running.size === 0) return this.#storeRest();
-      await settled(this.#running, Math.max(0, storedAt + STORE_INTERVAL - performance.now()));
-      if (performance.now() - storedAt < STORE_INTERVAL) continue;
+      if (this.#running.size > 0) {
+        await settled(this.#running, Math.max(0, storedAt + STORE_INTERVAL - performance.now()));
+        if (performance.now() - storedAt < STORE_INTERVAL) continue;
+      }
       const outcome = await this.#store();
       if (outcome !== 'stored') return outcome;
       storedAt = performance.now();
+      if (this.#running.size > 0) continue;
+      if (this.#isOver || this.#stored === this.#events.length) return 'stored';
+      // What was stored has renewed the lease; where nothing was, it may be somebody else's.
+      if (!this.#mayDeliver) return 'lost';
     }
   }
 
@@ -125,11 +130,6 @@ export class SubscriptionBatch {
   get #mayDeliver(): boolean {
     const leasedUntil = Math.max(this.#context.leasedUntil(), this.#progress.leasedUntil);
     return !this.#isOver && performance.now() < leasedUntil;
-  }
-
-  async #storeRest(): Promise<CommitOutcome> {
-    const outcome = await this.#store();
-    return outcome === 'stored' && !this.#mayDeliver && !this.#isOver ? 'lost' : outcome;
   }
 
   /** The next event whose key has none under way. */

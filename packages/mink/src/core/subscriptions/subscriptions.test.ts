@@ -59,7 +59,7 @@ describe('a subscription', () => {
     await again.start();
     await again.waitFor(4);
     expect(delivered).toEqual([1, 2, 3]);
-    expect(await again.status()).toMatchObject([{ kind: 'subscription', events: 3, lagEvents: 0, state: 'running' }]);
+    expect(await again.status()).toMatchObject([{ kind: 'subscription', events: 3, lagEvents: 0, state: 'live' }]);
   });
 
   test.each([
@@ -153,7 +153,7 @@ describe('a subscription', () => {
     expect(await engine.deadLetters.discard({ ...of, key: 'Cart-2' }, { reason: 'gone' })).toBe(1);
     await store.append('Cart-1', [sent(7)]).then((done) => engine.waitFor(done.globalPosition));
     expect(delivered).toEqual([1, 5, 2, 4, 6, 7]);
-    expect(await engine.status()).toMatchObject([{ parkedKeys: 0, state: 'running' }]);
+    expect(await engine.status()).toMatchObject([{ parkedKeys: 0, state: 'live' }]);
   });
 
   test('waits out what is transient, without limit, while other keys go on', async () => {
@@ -172,7 +172,7 @@ describe('a subscription', () => {
     await expect.poll(async () => (await engine.status())[0]).toMatchObject({ state: 'retrying', error: '503' });
     await engine.waitFor(2);
     expect(delivered).toEqual([2, 1]);
-    expect(await engine.status()).toMatchObject([{ state: 'running', error: undefined }]);
+    expect(await engine.status()).toMatchObject([{ state: 'live', error: undefined }]);
   });
 
   test('ends what takes too long, by its signal, and parks it', async () => {
@@ -292,6 +292,41 @@ describe('a subscription', () => {
     expect(delivered.slice(before)).toEqual([5]);
   });
 
+  test('delivers in partitions, each apart from the others', async () => {
+    const store = open();
+    const keys = new Map<number, string[]>();
+    const subscription = defineSubscription({
+      name: 'mails',
+      events: { Cart: events },
+      types: ['Sent'],
+      from: 'start',
+      partitions: 4,
+      handle: async ({ data }, { key }) => {
+        keys.set(data.n, [...(keys.get(data.n) ?? []), key]);
+      },
+    });
+    for (let n = 0; n < 40; n += 1) await store.append(`Cart-${n % 20}`, [sent(n)]);
+    await using engine = createProjectionEngine(store, [subscription]);
+    await engine.start();
+    await engine.waitFor(40);
+    expect(keys).toEqual(new Map(Array.from({ length: 40 }, (_, n) => [n, [`Cart-${n % 20}`]])));
+    const [status] = await engine.status();
+    expect(status?.partitions.filter(({ events: delivered }) => delivered > 0)).toHaveLength(4);
+    await store.projections.partition(subscription, 1);
+    await store.append('Cart-1', [sent(40)]).then((done) => engine.waitFor(done.globalPosition));
+    expect(keys.get(40)).toEqual(['Cart-1']);
+    await expect(store.projections.verify(subscription)).rejects.toThrow('is a subscription');
+  });
+
+  test('is brought up to date in a call, without an engine that runs', async () => {
+    const store = open();
+    const { delivered, subscription } = counting();
+    await store.append('Cart-1', [sent(1), sent(2)]);
+    await using engine = createProjectionEngine(store, [subscription]);
+    await engine.catchUp();
+    expect(delivered).toEqual([1, 2]);
+  });
+
   test('is neither reset, nor is a projection replayed, nor may they have one name', async () => {
     const store = open();
     const { subscription } = counting();
@@ -370,7 +405,41 @@ describe('a subscription', () => {
     },
   );
 
-  test('begins no further delivery once its lease may have run out', async () => {
+  test('begins no further delivery once its lease has run out, and is refused what was under way', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: events } });
+    const { readModels } = storage;
+    if (readModels === undefined) throw new Error('the memory keeps read models');
+    const lease = readModels.leaseProjections.bind(readModels);
+    const [away, handler] = [gate(), gate()];
+    const owners: string[] = [];
+    vi.spyOn(readModels, 'leaseProjections').mockImplementation(async (request) => {
+      // The first process is frozen: it looks once, and then not before the end.
+      if (request.owner === owners[0]) await away.promise;
+      owners.push(request.owner);
+      return lease(request);
+    });
+    const commit = vi.spyOn(readModels, 'commitProjection');
+    const first = counting((n) => (n === 1 ? handler.promise : undefined));
+    const second = counting();
+    await store.append('Cart-1', [sent(1), sent(2)]);
+    const frozen = createProjectionEngine(store, [first.subscription], { leaseDuration: 200 });
+    await frozen.start();
+    await using engine = createProjectionEngine(store, [second.subscription], { leaseDuration: 200 });
+    await engine.start();
+    try {
+      await engine.waitFor(2);
+      expect(second.delivered).toEqual([1, 2]);
+      handler.resolve();
+      await expect.poll(() => commit.mock.settledResults.map(({ value }) => value)).toContain('lost');
+      expect(first.delivered).toEqual([1]);
+    } finally {
+      away.resolve();
+      await frozen.close();
+    }
+  });
+
+  test('goes on with what is left of a batch when its lease was renewed meanwhile', async () => {
     const storage = createMemoryStorage();
     const store = createEventStore(storage, { categories: { Cart: events } });
     const { readModels } = storage;
@@ -382,18 +451,20 @@ describe('a subscription', () => {
       return lease(request);
     });
     const { delivered, subscription } = counting((n) => (n === 1 ? handler.promise : undefined));
-    await store.append('Cart-1', [sent(1), sent(2)]);
-    await using engine = createProjectionEngine(store, [subscription], { leaseDuration: 100 });
+    await store.append('Cart-1', [sent(1), sent(2), sent(3)]);
+    const engine = createProjectionEngine(store, [subscription], { leaseDuration: 100 });
     await engine.start();
-    const end = performance.now() + 100;
-    await expect.poll(() => performance.now()).toBeGreaterThan(end);
-    handler.resolve();
-    // What was under way is stored, since nobody has taken over.
-    await expect.poll(async () => (await store.projections.list())[0]?.position).toBe(1);
-    expect(delivered).toEqual([1]);
-    away.resolve();
-    await engine.waitFor(2);
-    expect(delivered).toEqual([1, 2]);
+    try {
+      const end = performance.now() + 100;
+      await expect.poll(() => performance.now()).toBeGreaterThan(end);
+      handler.resolve();
+      // Nobody has taken over: what was under way is stored, and that renews the lease.
+      await engine.waitFor(3);
+      expect(delivered).toEqual([1, 2, 3]);
+    } finally {
+      away.resolve();
+      await engine.close();
+    }
   });
 
   test('parks the stream of what cannot be read; where keys are its own, it stands still before it', async () => {
@@ -433,7 +504,7 @@ describe('a subscription', () => {
     await expect
       .poll(() => engine.status())
       .toMatchObject([
-        { state: 'running', position: 4, parkedKeys: 1 },
+        { state: 'live', position: 4, parkedKeys: 1 },
         { state: 'faulted', position: 1, parkedKeys: 0 },
       ]);
     expect(handled.toSorted()).toEqual(['by-key 1', 'by-stream 1', 'by-stream 4']);

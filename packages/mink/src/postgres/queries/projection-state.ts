@@ -147,6 +147,7 @@ export function replaySubscriptionQueries(
   const id = [name, version];
   return [
     { ...inSchema(schema, 'replay_hold', hold), values: id },
+    holdProjectionQuery(schema, { name, version }),
     { ...inSchema(schema, 'replay_forget', forget), values: [...id, from] },
     { ...inSchema(schema, 'replay_unpark', unpark), values: id },
     { ...inSchema(schema, 'replay_move', move), values: [...id, from] },
