@@ -143,11 +143,11 @@ describePostgres('a projection that stands still', (databases) => {
     await using elsewhere = open(url);
     await elsewhere.projections[verb](fragile);
     await engine.waitFor(2, { timeout: 20_000 });
-    expect((await engine.status())[0]).toMatchObject({ state: 'running', error: undefined, attempts: 0 });
+    expect((await engine.status())[0]).toMatchObject({ state: 'live', error: undefined, attempts: 0 });
     deepStrictEqual(await store.projections.documents(fragile).get('Cart-1'), { skus: 'ax' });
   });
 
-  test('says that it runs as soon as a batch is stored', async () => {
+  test('says that it is live as soon as a batch is stored', async () => {
     const url = await databases.create();
     await using store = open(url);
     let failures = 2;
@@ -168,6 +168,6 @@ describePostgres('a projection that stands still', (databases) => {
     await engine.start();
     await engine.waitFor(1);
     // In the statement that has stored it: there is nothing in between that could get lost.
-    expect((await engine.status())[0]).toMatchObject({ state: 'running', error: undefined, attempts: 0 });
+    expect((await engine.status())[0]).toMatchObject({ state: 'live', error: undefined, attempts: 0 });
   });
 });

@@ -85,6 +85,8 @@ export class ProjectionWorker {
   #failures = 0;
   /** Tries of what fails now; an outage in between is none. */
   #attempts = 0;
+  /** Somebody was told that something other than an event keeps it. */
+  #isOutage = false;
   /** The position of the event that fails; undefined where it is something else. */
   #failsAt: number | undefined;
   /** The event that fails, once it is to be parked. */
@@ -134,6 +136,7 @@ export class ProjectionWorker {
   async run(): Promise<WorkerEnd> {
     for (;;) {
       try {
+        if (this.#isOutage) await this.#tellThatItIsOver();
         return await this.#follow();
       } catch (error) {
         if (this.#signal.aborted) return 'stopped';
@@ -233,9 +236,11 @@ export class ProjectionWorker {
     const { readModels, maxParkedKeys, maxDeadLetters } = this.#context;
     const { name, version } = this.#projection;
     const parked = await readModels.listParked({ name, version, limit: maxParkedKeys + 1 });
-    const keys = parked.length + letters.filter(({ error }) => error !== undefined).length;
+    // What only comes after another adds no key, even where partitions have gone over the limit together.
+    const added = letters.filter(({ error }) => error !== undefined).length;
     const waiting = parked.reduce((sum, { events }) => sum + events, letters.length);
-    if (keys > maxParkedKeys) throw new ParkingFull(`there are ${maxParkedKeys} parked keys already`);
+    if (added > 0 && parked.length + added > maxParkedKeys)
+      throw new ParkingFull(`there are ${maxParkedKeys} parked keys already`);
     if (waiting > maxDeadLetters) throw new ParkingFull(`there are ${maxDeadLetters} dead letters already`);
   }
 
@@ -247,6 +252,7 @@ export class ProjectionWorker {
     if (kind !== 'transient') this.#countTry(error);
     const isOver = kind === 'permanent' || (kind === 'retry' && this.#attempts >= this.#context.tries);
     if (!isOver) {
+      this.#isOutage = !(error instanceof ProjectionFailedError);
       await this.#report(error, 'retrying');
       await this.#pause(this.#failures);
       return this.#signal.aborted ? 'stopped' : undefined;
@@ -268,6 +274,13 @@ export class ProjectionWorker {
     const { backoff } = this.#context;
     const longest = Math.min(MAX_BACKOFF, backoff * 2 ** Math.min(attempts - 1, 20));
     await sleep(longest * (0.5 + Math.random() / 2), undefined, { signal: this.#signal }).catch(() => undefined);
+  }
+
+  /** There may be nothing to apply, which would say so. Where it cannot be told, it is not over. */
+  async #tellThatItIsOver(): Promise<void> {
+    const report = { state: 'working', error: undefined, attempts: 0 } as const;
+    await this.#context.readModels.reportProjection(this.#lease, report);
+    this.#isOutage = false;
   }
 
   /** Each event has all of its tries, whatever failed before it. */
