@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createPostgresStorage, createPostgresStore } from '../../src/postgres/index.ts';
 import { storageContract } from '../../src/testing/index.ts';
 import { describePostgres, lastServer, openClient, runSql } from '../support/databases.ts';
+import { added, bySku, cartEvents, cartSummary, folded, kept } from '../support/inline-carts.ts';
 import { findPgBouncer, startPgBouncer, type RunningPgBouncer } from '../support/pgbouncer.ts';
 
 const binary = await findPgBouncer();
@@ -72,6 +73,22 @@ describePostgres(
         hot.map(({ streamVersion }) => streamVersion),
         hot.map((_, index) => index + 1),
       );
+    });
+
+    testBehind('inline projections keep what the log says', async () => {
+      const url = bouncer.through(await databases.create());
+      const stores = (['auto', 'unnamed'] as const).map((prepare) =>
+        createPostgresStore({ url, prepare, categories: { Cart: cartEvents }, inline: [cartSummary, bySku] }),
+      );
+      await Promise.all(
+        stores.flatMap((store, at) =>
+          Array.from({ length: 40 }, (_, n) => store.append(`Cart-${(n + at) % 6}`, [added(`sku-${n % 3}`)])),
+        ),
+      );
+      for (const store of stores) {
+        deepStrictEqual(await kept(store), await folded(store));
+        await store.close();
+      }
     });
 
     testBehind('of many that race for a version one wins', async () => {
