@@ -109,6 +109,24 @@ describePostgres('partitions and verifications', (databases) => {
     await store.close();
   });
 
+  test('an event that comes after a long silence is not called a stall', async () => {
+    const { url, store } = await openAt();
+    await using engine = createProjectionEngine(store, [byCart], { stalledAfter: 60_000, leaseDuration: 60_000 });
+    await fill(store, 1);
+    await engine.start();
+    await engine.waitFor(1);
+    await runSql(url, `update mink.projection_partitions set moved_at = now() - interval '1 hour'`);
+    deepStrictEqual((await engine.status())[0]?.state, 'live');
+    const batch = await openClient(url);
+    await batch.query('begin; select from mink.projection_partitions for update');
+    await fill(store, 1);
+    deepStrictEqual((await engine.status())[0]?.state, 'catching_up');
+    await batch.query('commit');
+    await batch.end();
+    await engine.close();
+    await store.close();
+  });
+
   test('a handler that writes SQL works in partitions, too', async () => {
     const { url, store } = await openAt();
     const counts = defineSqlProjection({

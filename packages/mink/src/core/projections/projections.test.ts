@@ -5,7 +5,9 @@ import { payload } from '../events/event-schema.ts';
 import { splitInto, upcastFrom } from '../events/upcasting.ts';
 import { createEventStore } from '../store/event-store.ts';
 import { createMemoryStorage } from '../../memory/index.ts';
+import { column } from './columns.ts';
 import { defineProjection } from './define-projection.ts';
+import { defineSqlProjection } from './define-sql-projection.ts';
 import { documents } from './read-model.ts';
 import { createProjectionEngine } from './projection-engine.ts';
 
@@ -272,6 +274,26 @@ describe('what is no projection', () => {
     ['on', { ...definition, name: 'a', on: {} }],
   ])('%s is refused', (argument, wrong) => {
     expect(() => defineProjection(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', argument }));
+  });
+
+  test('a handler that writes SQL with several keys for one event is refused: it would be applied for each of them', async () => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    const several = defineSqlProjection({
+      name: 'several',
+      events: { Cart: events },
+      tables: { rows: { columns: { id: column.text() }, key: 'id' } },
+      // @ts-expect-error one key, or none
+      key: () => ['a', 'b'],
+      apply: async () => undefined,
+    });
+    await store.append('Cart-1', [add('a')]);
+    const [event] = await store.readAll().toArray();
+    if (event === undefined) throw new Error('no event');
+    expect(() => several.keysOf(event)).toThrow('gives several for event "ItemAdded"');
+  });
+
+  test.each([0, 65, 1.5])('%d partitions are refused', (partitions) => {
+    expect(() => defineProjection({ ...definition, name: 'a', partitions })).toThrow('from 1 to 64');
   });
 
   test('a type that is not defined, and two of one name, are refused', () => {
