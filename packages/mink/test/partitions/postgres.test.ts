@@ -95,13 +95,14 @@ describePostgres('partitions and verifications', (databases) => {
     await engine.start();
     await engine.waitFor(10);
     const batch = await openClient(url);
-    await batch.query('begin; select from mink.projection_partitions for update');
+    await batch.query('begin; update mink.projection_partitions set events = 99');
     const change = store.projections.partition(byCart, 4);
     const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
     await expect.poll(async () => (await runSql(url, waiting)).length).toBeGreaterThan(0);
     await batch.query('commit');
     deepStrictEqual(await change, { partitions: 4, wanted: 4 });
     await batch.end();
+    deepStrictEqual((await store.projections.list())[0]?.events, 99);
     await fill(store, 10);
     await engine.waitFor(20);
     expect(await store.projections.verify(byCart)).toMatchObject({ ok: true, pairs: 20 });
