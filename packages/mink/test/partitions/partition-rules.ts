@@ -219,6 +219,26 @@ export function partitionRules(openStorage: () => Promise<EventStorage>): void {
       await engines[0]?.close();
     });
 
+    test('of an engine that is closed are free at once, and its share with them', async () => {
+      const storage = await openStorage();
+      await using store = openCarts(storage);
+      await readModelsOf(storage).prepareProjection({ ...byCart, partitions: 2 });
+      const long = { leaseDuration: 600_000 };
+      const [first, second] = [engineOf(store, long), engineOf(store, long)];
+      const owners = async () => {
+        // Each of them looks.
+        for (const engine of [first, second, first, second]) await engine.partition(byCart, 2).catch(() => undefined);
+        return (await store.projections.list())[0]?.partitions.map(({ owner }) => owner) ?? [];
+      };
+      await first.start();
+      await second.start();
+      strictEqual(new Set(await owners()).size, 2);
+      await first.close();
+      const [one, two] = await owners();
+      ok(one !== undefined && one === two);
+      await second.close();
+    });
+
     test('are from 1 to 64, of a projection that there is', async () => {
       await using store = openCarts(await openStorage());
       await using engine = engineOf(store);

@@ -95,16 +95,35 @@ describePostgres('partitions and verifications', (databases) => {
     await engine.start();
     await engine.waitFor(10);
     const batch = await openClient(url);
-    await batch.query('begin; select from mink.projection_partitions for update');
+    await batch.query('begin; update mink.projection_partitions set events = 99');
     const change = store.projections.partition(byCart, 4);
     const waiting = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
     await expect.poll(async () => (await runSql(url, waiting)).length).toBeGreaterThan(0);
     await batch.query('commit');
     deepStrictEqual(await change, { partitions: 4, wanted: 4 });
     await batch.end();
+    deepStrictEqual((await store.projections.list())[0]?.events, 99);
     await fill(store, 10);
     await engine.waitFor(20);
     expect(await store.projections.verify(byCart)).toMatchObject({ ok: true, pairs: 20 });
+    await engine.close();
+    await store.close();
+  });
+
+  test('an event that comes after a long silence is not called a stall', async () => {
+    const { url, store } = await openAt();
+    await using engine = createProjectionEngine(store, [byCart], { stalledAfter: 60_000, leaseDuration: 60_000 });
+    await fill(store, 1);
+    await engine.start();
+    await engine.waitFor(1);
+    await runSql(url, `update mink.projection_partitions set moved_at = now() - interval '1 hour'`);
+    deepStrictEqual((await engine.status())[0]?.state, 'live');
+    const batch = await openClient(url);
+    await batch.query('begin; select from mink.projection_partitions for update');
+    await fill(store, 1);
+    deepStrictEqual((await engine.status())[0]?.state, 'catching_up');
+    await batch.query('commit');
+    await batch.end();
     await engine.close();
     await store.close();
   });

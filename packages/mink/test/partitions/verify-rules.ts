@@ -91,6 +91,21 @@ export function verifyRules(openStorage: () => Promise<EventStorage>): void {
       await store.close();
     });
 
+    test('takes each partition as far as it is, however far others are', async () => {
+      const { storage, store } = await open(2);
+      await fill(store, 20);
+      const sum = new DigestSum();
+      let own = 0;
+      for await (const { globalPosition, id, streamName } of store.readAll()) {
+        if (partitionOf(streamName).from !== 0) continue;
+        sum.add(globalPosition, pairHash(globalPosition, id, streamName));
+        own += 1;
+      }
+      await move(storage, { to: 20, digests: sum.digests(), only: ({ partition }) => partition.from === 0 });
+      expect(await store.projections.verify(byCart)).toMatchObject({ ok: true, pairs: own, first: undefined });
+      await store.close();
+    });
+
     test.each([1, 4])('names an event that was skipped, of %i partitions', async (partitions) => {
       const { storage, store } = await open(partitions);
       await fill(store, 10);

@@ -296,6 +296,7 @@ export class ProjectionEngine implements AsyncDisposable {
 
   /** Renews what is held, takes what nobody holds, and lets go what others could work on. */
   async #look(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
     const projections = this.#projections;
     const held = Array.from(this.#running.values(), ({ lease }) => lease);
     const request = { owner: this.#owner, duration: this.#context.leaseDuration, projections, held };

@@ -286,6 +286,26 @@ describe('what is no projection', () => {
     expect(define(`a${'b'.repeat(29)}`)).toThrow('longer than 63 bytes');
   });
 
+  test('a handler that writes SQL with several keys for one event is refused: it would be applied for each of them', async () => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    const several = defineSqlProjection({
+      name: 'several',
+      events: { Cart: events },
+      tables: { rows: { columns: { id: column.text() }, key: 'id' } },
+      // @ts-expect-error one key, or none
+      key: () => ['a', 'b'],
+      apply: async () => undefined,
+    });
+    await store.append('Cart-1', [add('a')]);
+    const [event] = await store.readAll().toArray();
+    if (event === undefined) throw new Error('no event');
+    expect(() => several.keysOf(event)).toThrow('gives several for event "ItemAdded"');
+  });
+
+  test.each([0, 65, 1.5])('%d partitions are refused', (partitions) => {
+    expect(() => defineProjection({ ...definition, name: 'a', partitions })).toThrow('from 1 to 64');
+  });
+
   test('a type that is not defined, and two of one name, are refused', () => {
     const on: object = { Nope: () => null };
     expect(() => defineProjection({ ...definition, name: 'a', on })).toThrow('on.Nope');
