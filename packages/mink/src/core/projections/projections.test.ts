@@ -6,7 +6,8 @@ import { splitInto, upcastFrom } from '../events/upcasting.ts';
 import { createEventStore } from '../store/event-store.ts';
 import { createMemoryStorage } from '../../memory/index.ts';
 import { defineProjection } from './define-projection.ts';
-import { documents } from './read-model.ts';
+import { column } from './columns.ts';
+import { documents, table } from './read-model.ts';
 import { createProjectionEngine } from './projection-engine.ts';
 
 const events = defineEvents(
@@ -272,6 +273,12 @@ describe('what is no projection', () => {
     ['on', { ...definition, name: 'a', on: {} }],
   ])('%s is refused', (argument, wrong) => {
     expect(() => defineProjection(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', argument }));
+  });
+
+  test('a column that JavaScript would take for something else is refused', () => {
+    expect(() => table({ key: 'id', columns: { id: column.text(), ['__proto__']: column.json() } })).toThrow(
+      '__proto__',
+    );
   });
 
   test('a type that is not defined, and two of one name, are refused', () => {
