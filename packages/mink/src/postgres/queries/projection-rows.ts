@@ -73,7 +73,7 @@ export function columnValues({ name, type }: ColumnSpec, rows: readonly JsonObje
       // Of a nullable column, null is no JSON.
       return values.map((value) => (value === null ? null : JSON.stringify(value)));
     default:
-      return plainArray(values.map((value) => String(value)));
+      return plainArray(typed<readonly (number | string | boolean | null)[]>(values).map(String));
   }
 }
 
