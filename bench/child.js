@@ -4,7 +4,17 @@ import { recordProfile } from './lib/cpu-profile.js';
 import { append, held, hot } from './work/append.js';
 import { catchup, followWriters, idle, latency, readRemotely, remoteLatency } from './work/feed.js';
 import { growExisting, growLoad, growLog, growNew } from './work/growth.js';
+import { inlineOverhead } from './work/inline.js';
 import { load, mixed, prepare } from './work/load.js';
+import { rebuild } from './work/partitions.js';
+import {
+  idleProjections,
+  prepareInterleaved,
+  project,
+  projectRemotely,
+  visible,
+  visibleRemote,
+} from './work/projections.js';
 import { appendTime, roundTrip } from './work/trips.js';
 
 const kinds = {
@@ -24,6 +34,12 @@ const kinds = {
   growNew,
   appendTime,
   roundTrip,
+  project,
+  visible,
+  visibleRemote,
+  rebuild,
+  inlineOverhead,
+  idleProjections,
 };
 
 const job = JSON.parse(process.env['MINK_BENCH_JOB']);
@@ -53,6 +69,7 @@ try {
   });
   if (job.phase !== 'reader') await store.setUp();
   const context = {
+    open,
     store,
     job,
     parameters,
@@ -67,9 +84,9 @@ try {
     },
   };
   if (job.phase === 'reader') {
-    await readRemotely(context);
+    await (job.kind === 'visibleRemote' ? projectRemotely : readRemotely)(context);
   } else if (job.phase === 'prepare') {
-    say({ result: await prepare(context) });
+    say({ result: await (job.dataset.isInterleaved ? prepareInterleaved : prepare)(context) });
   } else {
     const result = await kinds[job.kind](context);
     say({ result: { ...result, peakRssMb: process.resourceUsage().maxRSS / 1024 } });

@@ -22,7 +22,10 @@ function list() {
   }
 }
 
-async function run({ works, subjects: names, rounds, seconds, runs, output = DEFAULT_OUTPUT }, { log, signal }) {
+async function run(
+  { works, subjects: names, rounds, seconds, runs, shrink, output = DEFAULT_OUTPUT },
+  { log, signal },
+) {
   const machine = await describeMachine();
   const subjects = await prepareSubjects(names, log);
   signal.throwIfAborted();
@@ -35,7 +38,7 @@ async function run({ works, subjects: names, rounds, seconds, runs, output = DEF
     const datasets = new Map();
     for (let index = 0; index < runs; index += 1) {
       if (runs > 1) log(`Run ${index + 1} of ${runs}`);
-      all.push(await runSuite({ works, subjects, datasets, rounds, seconds, server, log, signal }));
+      all.push(await runSuite({ works, subjects, datasets, rounds, seconds, shrink, server, log, signal }));
     }
     const results = {
       machine,
@@ -45,6 +48,7 @@ async function run({ works, subjects: names, rounds, seconds, runs, output = DEF
         rounds,
         seconds,
         runs,
+        shrink,
         server: server.settings,
         subjects: Object.fromEntries(
           [...subjects].map(([name, { settings, absent }]) => [name, settings ?? { absent }]),

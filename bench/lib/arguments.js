@@ -10,11 +10,14 @@ const OPTIONS = {
   rounds: { type: 'string' },
   seconds: { type: 'string' },
   runs: { type: 'string' },
+  shrink: { type: 'string' },
   output: { type: 'string' },
   quick: { type: 'boolean' },
   list: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 };
+
+const LONGEST = new Set(['catchup-1m', 'projection-1m']);
 
 export const USAGE = `Usage: npm run bench -- [options]
 
@@ -25,7 +28,8 @@ Compares mink with others on one PostgreSQL, and writes a table, bench/results/l
   --rounds N          rounds of each work, the median counts (default 5)
   --seconds N         length of a round's measurement (default 5)
   --runs N            the whole suite this many times; medians over the runs' medians (default 1)
-  --quick             1 round of 1 second, and leaves out catchup-1m unless it is asked for: to see that it works
+  --quick             1 round of 1 second, and leaves out catchup-1m and projection-1m unless they are asked for: to see that it works
+  --shrink N          stores an N-th of the streams that are read, in seconds instead of minutes (default 1)
   --output FILE       where the results go (default bench/results/latest.json); the chart goes beside it
   --list              lists the works and rows
   --help              prints this`;
@@ -43,12 +47,13 @@ export function parseArguments(args) {
   const selected = only === undefined ? works : worksFor(only);
   return {
     mode: 'run',
-    works: values.quick && only === undefined ? selected.filter(({ name }) => name !== 'catchup-1m') : selected,
+    works: values.quick && only === undefined ? selected.filter(({ name }) => !LONGEST.has(name)) : selected,
     // In the order of the catalogue, and each once.
     subjects: SUBJECTS.filter((subject) => subjects.includes(subject)),
     rounds: whole('--rounds', values.rounds, values.quick ? 1 : 5, 100),
     seconds: positive('--seconds', values.seconds, values.quick ? 1 : 5, 600),
     runs: whole('--runs', values.runs, 1, 20),
+    shrink: whole('--shrink', values.shrink, 1, 1_000),
     output: values.output,
   };
 }

@@ -42,7 +42,7 @@ function comparison({ machine, versions, settings, rows }) {
     ...(hasEmmett ? [formatRatio(ratio(group, 'mink', 'emmett'))] : []),
   ]);
   const runs = settings.runs > 1 ? `medians of ${settings.runs} runs of` : 'medians of';
-  const targets = judge(rows);
+  const targets = judge(rows, machine);
   return [
     '### Side by side',
     `${describe(machine, versions, settings)} ${capitalize(runs)} ${settings.rounds} rounds of ${settings.seconds} s, with the smallest and ` +

@@ -1,4 +1,5 @@
 // The suite: every work, every round, every subject in turn, one at a time.
+import { cpus } from 'node:os';
 import { noteOf } from './notes.js';
 import { runJob } from './run-job.js';
 import { median, rotate } from './statistics.js';
@@ -21,11 +22,12 @@ export async function runSuite({ works, ...context }) {
   return rows;
 }
 
-async function runWork({ work, subjects, datasets, rounds, seconds, server, log, signal }) {
+async function runWork({ work, subjects, datasets, rounds, seconds, shrink, server, log, signal }) {
   const states = [...subjects].map(([name, subject]) => ({
     name,
     subject,
-    absent: subject.absent ?? absenceFrom(work, name) ?? (work.feed ? subject.lacksFeed : undefined),
+    absent: subject.absent ?? (work.feed ? subject.lacksFeed : undefined) ?? absenceFrom(work, name),
+    wanted: wantedFor(work, name, shrink),
     dataset: undefined,
     results: [],
     failures: [],
@@ -38,14 +40,15 @@ async function runWork({ work, subjects, datasets, rounds, seconds, server, log,
         work: work.name,
         kind: work.kind,
         parameters: work.parameters,
-        dataset: work.dataset,
+        dataset: state.wanted,
+        isSmaller: isSmaller(work, state.name),
         ...job,
       },
       { server, program: state.subject.program, signal, timeoutSeconds: timeoutFor(job, seconds) },
     );
 
   if (work.dataset !== undefined) {
-    for (const state of there) await prepareDataset({ state, work, datasets, run, server, log });
+    for (const state of there) await prepareDataset({ state, datasets, run, server, log });
   }
   for (let round = 0; round < rounds; round += 1) {
     for (const state of rotate(there, round)) {
@@ -58,12 +61,22 @@ async function runWork({ work, subjects, datasets, rounds, seconds, server, log,
 
 /** Why a work is not for this subject, if it is for another one alone. */
 function absenceFrom({ only }, name) {
-  return only === undefined || only === name ? undefined : `${only} alone: it locks a row for each stream`;
+  return only === undefined || only.subjects.includes(name) ? undefined : only.why;
+}
+
+/** What is to be stored before: less for who cannot do more in time, and for a quick look. */
+function wantedFor(work, name, shrink) {
+  const dataset = isSmaller(work, name) ? work.smaller.dataset : work.dataset;
+  return dataset === undefined ? undefined : { ...dataset, streams: Math.ceil(dataset.streams / shrink) };
+}
+
+function isSmaller({ smaller }, name) {
+  return smaller?.subjects.includes(name) ?? false;
 }
 
 /** Fills what the work reads, unless another work or run has done so before. */
-async function prepareDataset({ state, work, datasets, run, server, log }) {
-  const database = databaseOf(state, work.dataset.name);
+async function prepareDataset({ state, datasets, run, server, log }) {
+  const database = databaseOf(state, state.wanted.name);
   state.dataset = datasets.get(database);
   if (state.dataset !== undefined) return;
   const started = performance.now();
@@ -71,7 +84,7 @@ async function prepareDataset({ state, work, datasets, run, server, log }) {
   await server.createDatabase(database);
   try {
     const { ids, events } = await run(state, { phase: 'prepare', url: server.urlOf(database) });
-    const expected = work.dataset.streams * work.dataset.length;
+    const expected = state.wanted.streams * state.wanted.length;
     if (events !== expected) state.failures.push(`stored ${events} of ${expected} events while filling`);
     await server.vacuum(database);
     state.dataset = { database, ids };
@@ -104,7 +117,7 @@ async function runRound({ state, work, round, rounds, seconds, run, server, log 
       warmUpSeconds: Math.min(work.warmUp, seconds * 4),
       longestSeconds: LONGEST_CATCHUP_SECONDS,
     });
-    const numbers = withCosts(result, work);
+    const numbers = withCosts(result);
     state.results.push(numbers);
     const { note } = noteOf([result], result.remark === undefined ? [] : [result.remark]);
     log(
@@ -119,16 +132,19 @@ async function runRound({ state, work, round, rounds, seconds, run, server, log 
   }
 }
 
-/** The rate as it is, and what it cost, per 1,000 appends (or per second, when there were none). */
-function withCosts(result, work) {
+/** The rate as it is, and what it cost, per 1,000 appends; CPU also in ms a second, and in percent of a core and of all. */
+function withCosts(result) {
   const thousands = result.steps / 1000;
+  const cpu = share(sum(result.clientCpuMs, result.serverCpuMs), result.elapsed);
   return {
     ...result,
     clientCpu: share(result.clientCpuMs, thousands),
     serverCpu: share(result.serverCpuMs, thousands),
     walBytes: share(result.walBytesTotal, result.steps),
     peakRss: result.peakRssMb,
-    cpu: work.kind === 'idle' ? share(sum(result.clientCpuMs, result.serverCpuMs), result.elapsed) : undefined,
+    cpu,
+    cpuShare: share(cpu, 10),
+    busy: share(cpu, 10 * cpus().length),
   };
 }
 

@@ -56,8 +56,8 @@ export function renderTable({ rows }) {
 }
 
 /** What mink wants to reach, and does or does not. Empty when no target can be judged. */
-export function renderTargets({ rows }) {
-  return judge(rows)
+export function renderTargets({ rows, machine }) {
+  return judge(rows, machine)
     .map(
       ({ work, wanted, measured, reached, unit }) =>
         `${reached ? 'reached ' : 'MISSED  '} ${work.padEnd(18)} ${wanted.padEnd(40)} ${formatNumber(measured)} ${unit}`,

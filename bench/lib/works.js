@@ -17,6 +17,27 @@ const costs = [
   { key: 'peakRss', name: 'rss-mb', unit: 'MB', better: 'lower' },
 ];
 
+const rebuild = (name) => [
+  { key: 'ratio', name, unit: 'times as fast', better: 'higher' },
+  { key: 'busy', name: `${name}-busy`, unit: '% of the CPU', better: 'lower' },
+];
+const inline = (name) => [{ key: 'ratio', name, unit: 'times as long', better: 'lower' }];
+
+const NOT_COMPARED = 'its projections are not compared';
+const WITH_ITSELF = 'mink alone: it is compared with itself';
+const ALONE = ['mink'];
+const PROJECTORS = ['mink', 'floor', 'emmett'];
+
+// Streams that grow side by side, so that the events of a batch are of many streams.
+const logOf = (name, length) => ({ name, streams: 10_000, length, isInterleaved: true });
+const PROJECTED_100K = logOf('projected100k', 10);
+const PROJECTED_1M = logOf('projected1m', 100);
+
+const projection = (prefix) => [
+  ...rate(prefix, 'events/s'),
+  { key: 'peakRss', name: `${prefix}-rss-mb`, unit: 'MB', better: 'lower' },
+];
+
 export const works = [
   work('append-1-seq', 'append', { writers: 1, events: 1 }, rate('append-1-seq', 'appends/s'), {
     title: '1 event to a new stream, one append after another',
@@ -53,7 +74,7 @@ export const works = [
     ],
     {
       title: 'a transaction holds the stream of 1 of 32 writers for 10 s: how long appends of the others take',
-      only: 'mink',
+      only: { subjects: ALONE, why: 'mink alone: it locks a row for each stream' },
     },
   ),
   work('load-10', 'load', { length: 10 }, rate('load-10', 'events/s'), {
@@ -98,10 +119,64 @@ export const works = [
     title: '32 workers, 80 % load a stream of 10 events, 20 % append to a new one',
     dataset: { name: 'short', streams: 1_000, length: 10 },
   }),
+  work('projection-100k', 'project', { longestSeconds: 30 }, projection('projection-100k'), {
+    title: 'a projection with a row for each of 10,000 streams applies 100,000 stored events',
+    dataset: PROJECTED_100K,
+    feed: true,
+    only: { subjects: PROJECTORS, why: NOT_COMPARED },
+  }),
+  work('projection-1m', 'project', { longestSeconds: 120 }, projection('projection-1m'), {
+    title: 'the same with 1,000,000 stored events',
+    dataset: PROJECTED_1M,
+    // What it does in its time is as much of either log, and filling a large one takes it half an hour.
+    smaller: { subjects: ['emmett'], dataset: PROJECTED_100K },
+    feed: true,
+    only: { subjects: PROJECTORS, why: NOT_COMPARED },
+  }),
+  work('rebuild-p4', 'rebuild', { partitions: 4 }, rebuild('rebuild-p4'), {
+    title: 'a rebuild by 4 partitions beside one by a single one, in one process',
+    dataset: PROJECTED_100K,
+    only: { subjects: ALONE, why: WITH_ITSELF },
+  }),
+  work('rebuild-p4-far', 'rebuild', { partitions: 4, delayMs: 5 }, rebuild('rebuild-p4-far'), {
+    title: 'the same, where each round trip to the database takes 5 ms longer',
+    dataset: PROJECTED_100K,
+    only: { subjects: ALONE, why: WITH_ITSELF },
+  }),
+  work('visible', 'visible', { perSecond: 500, workers: 16 }, latency('visible'), {
+    title: 'append due → row read, 500 appends a second, one process',
+    feed: true,
+    only: { subjects: PROJECTORS, why: NOT_COMPARED },
+  }),
+  work('visible-remote', 'visibleRemote', { perSecond: 500, workers: 16 }, latency('visible-remote'), {
+    title: 'the same, with the projection in another process',
+    only: { subjects: ALONE, why: 'mink alone: the others can be waited for in one process only' },
+  }),
+  work('inline-overhead', 'inlineOverhead', { writers: 32 }, inline('inline-overhead'), {
+    title: '32 writers with a projection in the transaction of the append, beside the same without it',
+    only: { subjects: ALONE, why: WITH_ITSELF },
+  }),
+  work('inline-overhead-seq', 'inlineOverhead', { writers: 1 }, inline('inline-overhead-seq'), {
+    title: 'the same, one append after another',
+    only: { subjects: ALONE, why: WITH_ITSELF },
+  }),
+  work(
+    'idle-50',
+    'idleProjections',
+    { projections: 50 },
+    [
+      { key: 'cpuShare', name: 'idle-50-cpu', unit: '% of a core', better: 'lower' },
+      { key: 'queries', name: 'idle-50-queries', unit: 'queries per s', better: 'lower' },
+    ],
+    {
+      title: '50 projections wait, nothing happens, for twice as long as a round: CPU of client and server, queries',
+      only: { subjects: ALONE, why: 'mink alone: what matters is how little it is' },
+    },
+  ),
 ];
 
-function work(name, kind, parameters, rows, { title, dataset, feed = false, only, warmUp = 3 }) {
-  return { name, kind, parameters, rows, title, dataset, feed, only, warmUp };
+function work(name, kind, parameters, rows, { title, dataset, smaller, feed = false, only, warmUp = 3 }) {
+  return { name, kind, parameters, rows, title, dataset, smaller, feed, only, warmUp };
 }
 
 /** The name under which `--only` knows each row, and the work it comes from. */

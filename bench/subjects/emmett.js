@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { isExpectedVersionConflictError, STREAM_DOES_NOT_EXIST } from '@event-driven-io/emmett';
 import { getPostgreSQLEventStore } from '@event-driven-io/emmett-postgresql';
 import { Pool } from 'pg';
-import { CATEGORY, emptyState, fold } from '../lib/payload.js';
+import { CATEGORY, emptyState, fold, makeEvent } from '../lib/payload.js';
+import { emmettProjector } from '../projectors/emmett.js';
 
 function installedVersion(name) {
   return JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
@@ -16,11 +17,25 @@ export const settings = {
   append: 'appendToStream with expectedStreamVersion STREAM_DOES_NOT_EXIST',
   connections: 'a pg.Pool of as many as writers, at most 64',
   feed: 'store.consumer, batches of 1,000, pullingFrequencyInMs 1, no checkpoints',
+  projection: 'store.consumer with its projector, postgreSQLRawSQLProjection, batches of 1,000, pullingFrequencyInMs 1',
 };
 
 export async function open({ url, workers }) {
   const pool = new Pool({ connectionString: url, max: Math.min(Math.max(workers, 4), 64) });
   const store = getPostgreSQLEventStore(url, { connectionOptions: { pool } });
+
+  async function appendAt(streamId, version, events) {
+    try {
+      await store.appendToStream(`${CATEGORY}-${streamId}`, events, {
+        expectedStreamVersion: version === 0 ? STREAM_DOES_NOT_EXIST : BigInt(version),
+      });
+      return true;
+    } catch (error) {
+      if (isExpectedVersionConflictError(error) || error.code === '23505') return false;
+      throw error;
+    }
+  }
+
   return {
     async setUp() {
       await store.schema.migrate();
@@ -35,15 +50,11 @@ export async function open({ url, workers }) {
       });
       return streamExists ? Number(currentStreamVersion) : known;
     },
-    async appendAt(streamId, version, events) {
-      try {
-        await store.appendToStream(`${CATEGORY}-${streamId}`, events, { expectedStreamVersion: BigInt(version) });
-        return true;
-      } catch (error) {
-        if (isExpectedVersionConflictError(error) || error.code === '23505') return false;
-        throw error;
-      }
+    appendAt,
+    async appendToEach(streamIds, version) {
+      await Promise.all(streamIds.map((id) => appendAt(id, version, [makeEvent(id)])));
     },
+    projector: () => emmettProjector({ store, pool }),
     async load(streamId) {
       const { currentStreamVersion } = await store.aggregateStream(`${CATEGORY}-${streamId}`, {
         evolve: (state, event) => fold(state, event.data),

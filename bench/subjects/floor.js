@@ -4,7 +4,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { createMigrator } from 'mink/postgres';
 import { Client, Pool } from 'pg';
-import { CATEGORY, emptyState, fold } from '../lib/payload.js';
+import { CATEGORY, emptyState, fold, makeEvent } from '../lib/payload.js';
+import { floorProjector } from '../projectors/floor.js';
 
 const COLUMNS =
   'stream_name, stream_version, category, partition_key, event_id, type, schema_version, data, metadata, ' +
@@ -18,10 +19,33 @@ export const settings = {
   append: 'one prepared insert (multi-row for several events), autocommit',
   connections: 'as many as writers, at most 64; 1 for one after another',
   feed: 'pages of 1,000 after the last position (no bound: loses events), LISTEN/NOTIFY',
+  projection: 'pages of 500, one upsert and the checkpoint in one transaction, sums added up in SQL',
 };
 
 export function connectionsFor(workers) {
   return Math.min(workers, 64);
+}
+
+/** The columns of new events, one row after another. */
+function valuesOf(streamId, version, events) {
+  const streamName = `${CATEGORY}-${streamId}`;
+  const partition = createHash('sha256').update(streamName).digest().readUInt16BE() % 1024;
+  const now = new Date();
+  return events.flatMap((event, index) => [
+    streamName,
+    version + index + 1,
+    CATEGORY,
+    partition,
+    randomUUID(),
+    event.type,
+    1,
+    JSON.stringify(event.data),
+    JSON.stringify(event.metadata),
+    now,
+    0,
+    index,
+    events.length,
+  ]);
 }
 
 export async function open({ url, workers }) {
@@ -41,26 +65,11 @@ export async function open({ url, workers }) {
     return statement;
   }
 
+  /** The last position. */
   async function insert(streamId, version, events) {
-    const streamName = `${CATEGORY}-${streamId}`;
-    const partition = createHash('sha256').update(streamName).digest().readUInt16BE() % 1024;
-    const now = new Date();
-    const values = events.flatMap((event, index) => [
-      streamName,
-      version + index + 1,
-      CATEGORY,
-      partition,
-      randomUUID(),
-      event.type,
-      1,
-      JSON.stringify(event.data),
-      JSON.stringify(event.metadata),
-      now,
-      0,
-      index,
-      events.length,
-    ]);
-    await pool.query({ ...insertStatement(events.length), values });
+    const values = valuesOf(streamId, version, events);
+    const { rows } = await pool.query({ ...insertStatement(events.length), values });
+    return Number(rows.at(-1).global_position);
   }
 
   return {
@@ -73,6 +82,10 @@ export async function open({ url, workers }) {
       await pool.query('create table if not exists floor.events (like mink.events including all)');
     },
     append: (streamId, events) => insert(streamId, 0, events),
+    async appendToEach(streamIds, version) {
+      const values = streamIds.flatMap((id) => valuesOf(id, version, [makeEvent(id)]));
+      await pool.query({ ...insertStatement(streamIds.length), values });
+    },
     async versionOf(streamId) {
       const { rows } = await pool.query({
         name: 'version',
@@ -140,6 +153,7 @@ export async function open({ url, workers }) {
         },
       };
     },
+    projector: () => floorProjector({ url, pool }),
     /** Tells followers, outside the insert: a notification in it would serialise all commits. */
     async announce() {
       await pool.query({ name: 'announce', text: "select pg_notify('floor_events', '')" });

@@ -4,7 +4,9 @@ import { ConcurrencyConflictError, defineDecider, defineEvents, payload } from '
 import { createPostgresStore } from 'mink/postgres';
 import { Client } from 'pg';
 import { z } from 'zod';
-import { CATEGORY, emptyState, fold } from '../lib/payload.js';
+import { CATEGORY, emptyState, fold, makeEvent } from '../lib/payload.js';
+import { inlineStore } from '../projectors/mink-inline.js';
+import { minkProjector } from '../projectors/mink.js';
 
 const manifest = JSON.parse(readFileSync(new URL('../../packages/mink/package.json', import.meta.url), 'utf8'));
 // MINK_BENCH_SCHEMAS=zod adds checks, to see what they cost.
@@ -17,6 +19,7 @@ export const settings = {
   schemas: checked ? 'zod, checked on every append and load' : 'none, as the others',
   connections: 'default (at most 10)',
   feed: 'store.subscribe, default options',
+  projection: 'a table by createProjectionEngine, default options',
 };
 
 const orderEvents = defineEvents({
@@ -43,12 +46,25 @@ const order = defineDecider({
 
 export async function open({ url }) {
   const store = createPostgresStore({ url, categories: { Order: orderEvents } });
+  const query = async (text) => {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query(text);
+    await client.end();
+    return rows;
+  };
   return {
     async setUp() {
       await store.readBound();
     },
     async append(streamId, events) {
-      await store.append(`${CATEGORY}-${streamId}`, events, { expectedVersion: 'no_stream' });
+      const options = { expectedVersion: 'no_stream' };
+      return (await store.append(`${CATEGORY}-${streamId}`, events, options)).globalPosition;
+    },
+    async appendToEach(streamIds, expectedVersion) {
+      await store.appendMany(
+        streamIds.map((id) => ({ streamName: `${CATEGORY}-${id}`, events: [makeEvent(id)], expectedVersion })),
+      );
     },
     async appendTo(streamId, events) {
       await store.append(`${CATEGORY}-${streamId}`, events);
@@ -90,11 +106,17 @@ export async function open({ url }) {
       };
     },
     async countEvents() {
-      const client = new Client({ connectionString: url });
-      await client.connect();
-      const { rows } = await client.query('select count(*)::int as count from mink.events');
-      await client.end();
-      return rows[0].count;
+      const [{ count }] = await query('select count(*)::int as count from mink.events');
+      return count;
+    },
+    projector: (options) => minkProjector({ store, events: orderEvents, query, ...options }),
+    withInline: () => inlineStore({ url, events: orderEvents }),
+    /** That the database has ended so far; a statement on its own is one. */
+    async transactions() {
+      const [{ count }] = await query(
+        'select xact_commit + xact_rollback as count from pg_stat_database where datname = current_database()',
+      );
+      return Number(count);
     },
     close: () => store.close(),
   };

@@ -29,6 +29,50 @@ describe('the benchmark as a program', () => {
   });
 });
 
+describe('a short run of the projections', () => {
+  let folder;
+  let outcome;
+  let rows;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'mink-bench-test-'));
+    const output = join(folder, 'results.json');
+    const works = 'projection-100k,rebuild-p4-far,visible,visible-remote,inline-overhead,idle-50';
+    const options = `--only ${works} --subjects mink,floor --rounds 1 --seconds 0.2 --shrink 100`.split(' ');
+    outcome = await bench(...options, '--output', output);
+    ({ rows } = JSON.parse(await readFile(output, 'utf8')));
+  }, 180_000);
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test('applies every event once, whoever does it', () => {
+    expect(outcome).toMatchObject({ code: 0 });
+    const projected = rows.filter(({ work }) => work === 'projection-100k');
+    expect(projected).toMatchObject([
+      { subject: 'mink', unit: 'events/s', better: 'higher', checked: 1_000, lost: 0, repeated: 0 },
+      { subject: 'floor', unit: 'events/s', better: 'higher', checked: 1_000, lost: 0, repeated: 0 },
+    ]);
+  });
+
+  test('sees every append', () => {
+    for (const name of ['visible-p50', 'visible-p99', 'visible-remote-p50', 'visible-remote-p99']) {
+      const row = rows.find(({ work, subject }) => work === name && subject === 'mink');
+      expect(row).toMatchObject({ unit: 'ms', better: 'lower', checked: 100, lost: 0 });
+      expect(row.median).toBeGreaterThan(0);
+    }
+  });
+
+  test('gives a number for whoever is measured, and says why others are not', () => {
+    const names = ['rebuild-p4-far', 'rebuild-p4-far-busy', 'inline-overhead', 'idle-50-cpu', 'idle-50-queries'];
+    for (const name of names) {
+      const row = rows.find(({ work, subject }) => work === name && subject === 'mink');
+      expect(row.median).toBeGreaterThan(0);
+      expect(row.lost ?? 0).toBe(0);
+      expect(rows.find(({ work, subject }) => work === name && subject === 'floor').note).toContain('mink alone');
+    }
+  });
+});
+
 describe('a short run of one row', () => {
   let folder;
   let outcome;

@@ -5,6 +5,7 @@ import { renderMarkdown, replaceResults } from '../lib/markdown.js';
 import { mergeResults } from '../lib/merge-results.js';
 import { noteOf } from '../lib/notes.js';
 import { renderTable, renderTargets } from '../lib/table.js';
+import { judge } from '../lib/targets.js';
 import { growth, results } from './fixtures/results.js';
 
 describe('the table', () => {
@@ -22,6 +23,25 @@ describe('the table', () => {
     expect(lines).toContain('[1] latency-p50, floor: LOST 3 of 30 events (10 %)');
     expect(lines).toContain('[2] latency-p50, emmett: has <no> subscription');
     expect(lines[2]).toMatch(/1 \(1–1\) \[1\] +– \[2\]/u);
+  });
+
+  test('wants of a rebuild in partitions what the machine has room for', () => {
+    const judged = (ratio, busy, cores) => {
+      const row = (work, median) => ({ work, subject: 'mink', unit: '×', better: 'higher', rounds: [median], median });
+      return judge([row('rebuild-p4', ratio), row('rebuild-p4-busy', busy)], { cores }).map(
+        ({ wanted, reached }) => `${wanted}: ${reached}`,
+      );
+    };
+    expect(judged(0.96, 95, 2)).toEqual(['at least 0.95 ×: true']);
+    expect(judged(1.5, 95, 4)).toEqual(['at least 1.6 ×: false']);
+    // Neither is said of two cores that have something to spare.
+    expect(judged(0.5, 80, 2)).toEqual([]);
+  });
+
+  test('wants a long rebuild to need no more memory than a short one', () => {
+    const row = (work, median) => ({ work, subject: 'mink', unit: 'MB', better: 'lower', rounds: [median], median });
+    const [verdict] = judge([row('projection-100k-rss-mb', 100), row('projection-1m-rss-mb', 121)], { cores: 2 });
+    expect(verdict).toMatchObject({ wanted: 'at most 1.2 × projection-100k-rss-mb', reached: false });
   });
 
   test('says which targets were reached', () => {

@@ -113,6 +113,60 @@ describePostgres('a read model', (databases) => {
     expect(JSON.stringify(indexes)).toContain('(status, \\"placedAt\\")');
   });
 
+  test('keeps nulls beside values, in every type', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    const values = {
+      word: 'null',
+      whole: 1,
+      part: 0.5,
+      flag: false,
+      at: '2026-01-02T03:04:05.678Z',
+      more: { a: null },
+    };
+    const nothing = { word: null, whole: null, part: null, flag: null, at: null, more: null };
+    const nullables = defineProjection({
+      name: 'nullables',
+      events: { Order: events },
+      readModel: table({
+        key: 'orderId',
+        columns: {
+          orderId: column.text(),
+          word: column.nullable(column.text()),
+          whole: column.nullable(column.integer()),
+          part: column.nullable(column.number()),
+          flag: column.nullable(column.boolean()),
+          at: column.nullable(column.timestamp()),
+          more: column.nullable(column.json()),
+        },
+      }),
+      on: {
+        OrderCreated: (_, { streamName }) => ({
+          orderId: streamName,
+          ...(streamName === 'Order-1' ? values : nothing),
+        }),
+      },
+    });
+    for (const id of [1, 2]) await store.append(`Order-${id}`, [created()]);
+    await using engine = createProjectionEngine(store, [nullables]);
+    await engine.start();
+    await engine.waitFor(2);
+    const { items } = await store.projections.documents(nullables).find();
+    deepStrictEqual(
+      items.map(({ document }) => document),
+      [
+        { orderId: 'Order-1', ...values },
+        { orderId: 'Order-2', ...nothing },
+      ],
+    );
+    const [row] = await runSql(
+      url,
+      `select num_nulls(word, whole, part, flag, at, more) as nulls from mink_read.nullables
+      where "orderId" = 'Order-2'`,
+    );
+    expect(row).toEqual({ nulls: 6 });
+  });
+
   test('refuses rows that do not fit: the key is parked, with the column', async () => {
     const url = await databases.create();
     await using store = open(url);

@@ -72,6 +72,8 @@ const NAME = /^[a-z_][a-zA-Z0-9_]{0,49}$/u;
 export function columnSpecs(argument: string, columns: Columns): readonly ColumnSpec[] {
   const specs = Object.entries(columns).map(([name, { type, isNullable }]) => {
     if (!NAME.test(name)) throw new InvalidArgumentError(`${argument}.${name}`, `does not match ${NAME.source}`);
+    if (name === '__proto__')
+      throw new InvalidArgumentError(`${argument}.${name}`, 'means something else in JavaScript');
     if (name.startsWith('mink_')) throw new InvalidArgumentError(`${argument}.${name}`, 'begins with "mink_"');
     return { name, type, isNullable };
   });

@@ -159,8 +159,7 @@ export function projectionBase<Name extends string, C extends Categories>(
     partitions: checkPartitions(partitions),
     hasOwnKeys: key !== undefined,
     keysOf: (event) => {
-      const keys = key === undefined ? event.streamName : key(typed<ProjectedEvent<C>>(event));
-      return checkKeys(name, event, keys);
+      return key === undefined ? [event.streamName] : checkKeys(name, event, key(typed<ProjectedEvent<C>>(event)));
     },
   };
 }

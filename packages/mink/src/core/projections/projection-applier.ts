@@ -82,7 +82,11 @@ interface Batch {
 }
 
 function keysOf(events: readonly KeyedEvent[]): readonly string[] {
-  return [...new Set(events.flatMap(({ event, parts }) => [...(parts?.keys() ?? [event.streamName])]))];
+  const keys = new Set<string>();
+  for (const { event, parts } of events) {
+    for (const key of parts?.keys() ?? [event.streamName]) keys.add(key);
+  }
+  return [...keys];
 }
 
 async function applyRows(context: RowContext, projection: Projection, batch: Batch): Promise<Applied> {

@@ -55,10 +55,17 @@ export function evolveRow(
   let after = row;
   for (const part of parts) {
     const model = projection.evolve(after === null ? null : readModel.fromRow(after), part, key);
-    // Frozen, like all that a handler gets.
-    after = model === null || model === undefined ? null : deepFreeze(readModel.toRow(key, model));
+    after = model === null || model === undefined ? null : readModel.toRow(key, model);
   }
   return after;
+}
+
+/** Frozen all the way down, like all that a handler gets. */
+function freezeRow(row: JsonObject): JsonObject {
+  for (const value of Object.values(row)) {
+    if (typeof value === 'object') deepFreeze(value);
+  }
+  return Object.freeze(row);
 }
 
 /** What somebody threw, in words. */
@@ -100,17 +107,22 @@ export class BatchLog {
   }
 }
 
+/** A row of a batch, as it is so far; null where there is none. */
+interface BatchRow {
+  row: JsonObject | null;
+  isChanged: boolean;
+}
+
 /** The rows of one batch, as they were and as they are to be, and the events that are parked. */
 export class ProjectionBatch {
   readonly #projection: Projection;
-  readonly #rows = new Map<string, JsonObject | null>();
-  readonly #changed = new Set<string>();
+  readonly #rows = new Map<string, BatchRow>();
   readonly log: BatchLog;
 
   constructor(projection: Projection, { rows, parkedKeys }: BatchState) {
     this.#projection = projection;
     this.log = new BatchLog(parkedKeys);
-    for (const { key, row } of rows) this.#rows.set(key, deepFreeze(row));
+    for (const { key, row } of rows) this.#rows.set(key, { row: freezeRow(row), isChanged: false });
   }
 
   /**
@@ -121,31 +133,46 @@ export class ProjectionBatch {
     { event, parts }: { readonly event: RecordedEvent; readonly parts: ReadonlyMap<string, readonly StoredEvent[]> },
     park: { readonly attempts: number } | undefined,
   ): { readonly error: unknown } | undefined {
-    const after = new Map<string, JsonObject | null>();
-    const failed = new Map<string, unknown>();
+    const position = event.globalPosition;
+    const parked: string[] = [];
+    const applied: { readonly key: string; readonly of: BatchRow; readonly after: JsonObject | null }[] = [];
+    const failed: { readonly key: string; readonly error: unknown }[] = [];
     for (const [key, own] of parts) {
-      if (this.log.isParked(key)) continue;
+      if (this.log.isParked(key)) {
+        parked.push(key);
+        continue;
+      }
+      const of = this.#rowOf(key);
       try {
-        after.set(key, evolveRow(this.#projection, this.#rows.get(key) ?? null, key, own));
+        applied.push({ key, of, after: evolveRow(this.#projection, of.row, key, own) });
       } catch (error) {
         if (park === undefined) return { error };
-        failed.set(key, error);
+        failed.push({ key, error });
       }
     }
-    const position = event.globalPosition;
-    for (const key of parts.keys()) {
-      if (this.log.isParked(key)) this.log.follow(key, position);
-    }
-    for (const [key, row] of after) {
-      this.#rows.set(key, row);
-      this.#changed.add(key);
+    for (const key of parked) this.log.follow(key, position);
+    for (const { key, of, after } of applied) {
+      of.row = after;
+      of.isChanged = true;
       this.log.applied(event, key);
     }
-    for (const [key, error] of failed) this.log.park(key, position, error, park?.attempts ?? 1);
+    for (const { key, error } of failed) this.log.park(key, position, error, park?.attempts ?? 1);
     return undefined;
   }
 
+  #rowOf(key: string): BatchRow {
+    const known = this.#rows.get(key);
+    if (known !== undefined) return known;
+    const missing: BatchRow = { row: null, isChanged: false };
+    this.#rows.set(key, missing);
+    return missing;
+  }
+
   writes(): readonly RowWrite[] {
-    return Array.from(this.#changed, (key) => ({ key, row: this.#rows.get(key) ?? null }));
+    const writes: RowWrite[] = [];
+    for (const [key, { row, isChanged }] of this.#rows) {
+      if (isChanged) writes.push({ key, row });
+    }
+    return writes;
   }
 }

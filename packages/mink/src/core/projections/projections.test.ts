@@ -8,7 +8,7 @@ import { createMemoryStorage } from '../../memory/index.ts';
 import { column } from './columns.ts';
 import { defineProjection } from './define-projection.ts';
 import { defineSqlProjection } from './define-sql-projection.ts';
-import { documents } from './read-model.ts';
+import { documents, table } from './read-model.ts';
 import { createProjectionEngine } from './projection-engine.ts';
 
 const events = defineEvents(
@@ -304,6 +304,12 @@ describe('what is no projection', () => {
 
   test.each([0, 65, 1.5])('%d partitions are refused', (partitions) => {
     expect(() => defineProjection({ ...definition, name: 'a', partitions })).toThrow('from 1 to 64');
+  });
+
+  test('a column that JavaScript would take for something else is refused', () => {
+    expect(() => table({ key: 'id', columns: { id: column.text(), ['__proto__']: column.json() } })).toThrow(
+      '__proto__',
+    );
   });
 
   test('a type that is not defined, and two of one name, are refused', () => {

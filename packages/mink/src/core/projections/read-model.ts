@@ -32,7 +32,7 @@ export interface ReadModel<Model, Row = Model> {
   readonly kind: 'documents' | 'table';
   readonly spec: TableSpec;
   readonly [modelType]?: { readonly model: Model; readonly row: Row };
-  /** The row of what a handler returned; throws a TypeError that says what is wrong with it. */
+  /** The row of what a handler returned, frozen all the way down; throws a TypeError that says what is wrong with it. */
   toRow(key: string, model: unknown): JsonObject;
   /** What a handler gets of a row. */
   fromRow(row: JsonObject): JsonValue;
@@ -75,7 +75,7 @@ export function documents<Document>(options?: {
       const document = checkDocument(model);
       const row: Record<string, JsonValue> = { key, document };
       for (const spec of own) row[spec.name] = columnValue(spec, fieldOf(document, spec.name));
-      return row;
+      return Object.freeze(row);
     },
     fromRow: ({ document }) => document ?? null,
   };
@@ -122,11 +122,12 @@ export function table<const C extends Columns>(definition: TableDefinition<C, Te
   if (spec.columns.find(({ name }) => name === keyColumn)?.type !== 'text') {
     throw new InvalidArgumentError('key', `${JSON.stringify(keyColumn)} is no text column`);
   }
+  const names = new Set(spec.columns.map(({ name }) => name));
   return {
     kind: 'table',
     spec,
     toRow: (key, model) => {
-      const row = checkRow(spec, model);
+      const row = checkRow(spec, names, model);
       if (row[definition.key] === key) return row;
       throw new TypeError(
         `column "${definition.key}" of the row for key ${JSON.stringify(key)} is ${JSON.stringify(row[definition.key])}: a row keeps its key`,
@@ -136,15 +137,15 @@ export function table<const C extends Columns>(definition: TableDefinition<C, Te
   };
 }
 
-function checkRow(spec: TableSpec, model: unknown): JsonObject {
+function checkRow({ columns }: TableSpec, names: ReadonlySet<string>, model: unknown): JsonObject {
   if (typeof model !== 'object' || model === null) throw new TypeError(`a row is an object, not ${String(model)}`);
   const given = typed<Readonly<Record<string, unknown>>>(model);
-  const known = new Set(spec.columns.map(({ name }) => name));
-  const unknown = Object.keys(given).find((name) => !known.has(name) && given[name] !== undefined);
-  if (unknown !== undefined) throw new TypeError(`there is no column "${unknown}"`);
-  return Object.freeze(
-    Object.fromEntries(spec.columns.map((column) => [column.name, columnValue(column, given[column.name])])),
-  );
+  for (const name of Object.keys(given)) {
+    if (!names.has(name) && given[name] !== undefined) throw new TypeError(`there is no column "${name}"`);
+  }
+  const row: Record<string, JsonValue> = {};
+  for (const column of columns) row[column.name] = columnValue(column, given[column.name]);
+  return Object.freeze(row);
 }
 
 /** A table as it is stored, checked. */

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createMemoryStorage, createMemoryStore } from '../../memory/index.ts';
 import { defineEvents } from '../events/define-events.ts';
 import { payload } from '../events/event-schema.ts';
@@ -75,6 +75,29 @@ describe('a wait for a write', () => {
     const waiting = engine.waitFor(appended);
     await engine.start();
     await waiting;
+  });
+
+  test('costs little beside others: they look together, and each asks once whether its event is read', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: cartEvents } });
+    await using engine = createProjectionEngine(store, [skus]);
+    const appended = await Promise.all(Array.from({ length: 100 }, () => store.append('Cart-1', [add('a')])));
+    const readModels = readModelsOf({ storage });
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const look = readModels.listProjections.bind(readModels);
+    const list = vi.spyOn(readModels, 'listProjections').mockImplementation(() => answered.then(look));
+    const measure = vi.spyOn(readModels, 'measureLag');
+    const waits = appended.map(({ globalPosition }) => engine.waitFor(globalPosition));
+    // All have asked by then, and the first look has no answer yet.
+    await new Promise(setImmediate);
+    expect(list).toHaveBeenCalledTimes(1);
+    answer();
+    await expect.poll(() => list.mock.calls.length).toBeGreaterThan(3);
+    expect(measure).toHaveBeenCalledTimes(100);
+    await engine.start();
+    await Promise.all(waits);
+    expect(measure).toHaveBeenCalledTimes(100);
   });
 
   test('says who is behind, and why', async () => {

@@ -6,6 +6,7 @@ import { checkWhole } from '../store/read-options.ts';
 import { partitionKey } from '../stream-name.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { newsOf } from './projection-news.ts';
+import { looksOf } from './shared-looks.ts';
 import type { Partition, ProjectionStorage, StoredProjection } from './projection-storage.ts';
 import { filterOf, WHOLE } from './projection-worker.ts';
 import { endOf, parseToken, type Written } from './token.ts';
@@ -60,11 +61,12 @@ export async function waitForWrite(
   signal?.throwIfAborted();
   if (write === undefined) return;
   const news = newsOf(context.readModels);
+  const reading = new Set<string>();
   let isCommitted = false;
   for (let pause = PAUSE.first; ; pause = Math.min(PAUSE.most, pause * 2)) {
     const { count } = news;
     isCommitted ||= await isInLog(context, write);
-    const laggard = isCommitted ? await findLaggard(context, projections, write) : projections[0];
+    const laggard = isCommitted ? await findLaggard(context, projections, { write, reading }) : projections[0];
     if (laggard === undefined) break;
     const left = end - performance.now();
     if (left <= 0) throw await behindError(context, laggard, write.position);
@@ -88,9 +90,9 @@ function writeOf({ storage }: WaitContext, target: WriteToSee): Written | undefi
  * Whether what was written is there to be read: with a position, everything up to it; with a token, its events. Not yet, where a
  * transaction is open. Throws `LogRewoundError` where it never will be.
  */
-async function isInLog({ storage }: WaitContext, { position, event }: Written): Promise<boolean> {
+async function isInLog({ storage, readModels }: WaitContext, { position, event }: Written): Promise<boolean> {
   if (event !== '' && (await idAt(storage, position)) === event) return true;
-  const bound = await storage.readBound();
+  const bound = await looksOf(storage, readModels).readBound();
   if (position > bound.head) throw new LogRewoundError(position, bound.head);
   if (event === '') return position <= bound.position;
   // Once more: it may have come before the bound.
@@ -112,18 +114,29 @@ async function eventAt(storage: EventStorage, position: number): Promise<Recorde
   return events[0];
 }
 
-/** The first that has not applied everything of a write. What it does not read, it need not have passed. */
+/**
+ * The first that has not applied everything of a write. What it does not read, it need not have passed. `reading` keeps which
+ * partitions read the end of the write: these have to pass it, and nothing more is to be asked about them.
+ */
 async function findLaggard(
-  { readModels, registry }: WaitContext,
+  { storage, readModels, registry }: WaitContext,
   projections: readonly AnyProjection[],
-  write: Written,
+  { write, reading }: { readonly write: Written; readonly reading: Set<string> },
 ): Promise<AnyProjection | undefined> {
-  const stored = await readModels.listProjections();
+  const stored = await looksOf(storage, readModels).listProjections();
+  const { position: upTo } = write;
   for (const projection of projections) {
-    for (const { position: after, ...partition } of concerned(stored, projection, write)) {
+    for (const { position, ...partition } of concerned(stored, projection, write)) {
+      const key = `${projection.name} ${projection.version} ${partition.from} ${partition.to}`;
+      if (reading.has(key)) return projection;
       const filter = filterOf(registry, projection, partition);
-      const { events } = await readModels.measureLag({ after, upTo: write.position, filter, limit: 1 });
-      if (events > 0) return projection;
+      const has = async (after: number): Promise<boolean> =>
+        (await readModels.measureLag({ after, upTo, filter, limit: 1 })).events > 0;
+      if (await has(upTo - 1)) {
+        reading.add(key);
+        return projection;
+      }
+      if (await has(position)) return projection;
     }
   }
   return undefined;

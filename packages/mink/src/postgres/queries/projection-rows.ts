@@ -1,14 +1,16 @@
-import type {
-  BatchState,
-  ColumnSpec,
-  JsonObject,
-  JsonValue,
-  ProjectionModel,
-  StoredRow,
-  TableSpec,
+import {
+  typed,
+  type BatchState,
+  type ColumnSpec,
+  type JsonObject,
+  type JsonValue,
+  type ProjectionModel,
+  type StoredRow,
+  type TableSpec,
 } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
+import { jsonArray, plainArray, textArray } from './arrays.ts';
 import { quoted, tableOf } from './read-model-tables.ts';
 
 /** The one table of a projection with a row for each key; undefined where it has others, or none. */
@@ -35,9 +37,8 @@ function columnText({ name, type }: ColumnSpec): string {
 
 /** Reads what {@link selectRow} selects. */
 export function toStoredRow(table: TableSpec, [key, position, isStale, ...values]: Row): StoredRow {
-  const row: JsonObject = Object.fromEntries(
-    table.columns.map((column, index) => [column.name, parseColumn(column, values[index] ?? null)]),
-  );
+  const row: Record<string, JsonValue> = {};
+  for (const [index, column] of table.columns.entries()) row[column.name] = parseColumn(column, values[index] ?? null);
   return { key: key ?? '', row, position: Number(position), isStale: isStale === 't' };
 }
 
@@ -61,13 +62,19 @@ function parseColumn({ type }: ColumnSpec, text: string | null): JsonValue {
 }
 
 /** Values of a column as one parameter, which its array type takes. */
-export function columnValues({ name, type }: ColumnSpec, rows: readonly JsonObject[]): readonly unknown[] {
-  if (type !== 'json' && type !== 'document') return rows.map((row) => row[name] ?? null);
-  return rows.map((row) => {
-    const value = row[name] ?? null;
-    // A document is never missing; of a nullable column, null is no JSON.
-    return value === null && type === 'json' ? null : JSON.stringify(value);
-  });
+export function columnValues({ name, type }: ColumnSpec, rows: readonly JsonObject[]): unknown {
+  const values = rows.map((row) => row[name] ?? null);
+  switch (type) {
+    case 'text':
+      return textArray(typed<readonly (string | null)[]>(values));
+    case 'document':
+      return jsonArray(values.map((value) => JSON.stringify(value)));
+    case 'json':
+      // Of a nullable column, null is no JSON.
+      return values.map((value) => (value === null ? null : JSON.stringify(value)));
+    default:
+      return plainArray(typed<readonly (number | string | boolean | null)[]>(values).map(String));
+  }
 }
 
 /** Rows by key. */
@@ -116,7 +123,7 @@ export function readBatchQuery(schema: SchemaName, projection: ProjectionModel, 
     select k.key, null, true${nothing}
     from :schema.parked_keys k
     where k.name = $2 and k.version = $3 and k.key = any ($1::text[])`;
-  return { ...inSchema(schema, 'read_batch', sql), values: [keys, projection.name, projection.version] };
+  return { ...inSchema(schema, 'read_batch', sql), values: [textArray(keys), projection.name, projection.version] };
 }
 
 export function toBatchState(projection: ProjectionModel, rows: readonly Row[]): BatchState {
