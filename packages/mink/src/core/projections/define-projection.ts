@@ -82,8 +82,10 @@ export interface ProjectionDefinition<Name extends string, C extends Categories,
 }
 
 const NAME = /^[a-z][a-z0-9_-]{0,39}$/u;
-/** Of the tables of a version: a projection of such a name would want the same one. */
-const VERSIONED = /_v\d+$/u;
+/** Of the tables of a version or a shadow: a projection of such a name would want the same one. */
+const VERSIONED = /_(?:v|shadow_)\d+$/u;
+/** PostgreSQL cuts off names behind 63 bytes: there is room for a version, or a shadow, in between. */
+const MAX_TABLE_NAME = 48;
 
 /**
  * Defines a read model: for each event what is kept under a key before and after it. Handlers are pure; what they get is frozen,
@@ -138,8 +140,12 @@ export function projectionBase<Name extends string, C extends Categories>(
   if (VERSIONED.test(name)) {
     throw new InvalidArgumentError(
       'name',
-      `"${name}" ends as the table of a version does: leave out "_v" and the number`,
+      `"${name}" ends as the table of a version does: leave out "_v" or "_shadow_" and the number`,
     );
+  }
+  const long = tables.find((table) => name.length + table.name.length > MAX_TABLE_NAME);
+  if (long !== undefined) {
+    throw new InvalidArgumentError('name', `"${name}" and its table "${long.name}" are longer than ${MAX_TABLE_NAME}`);
   }
   checkWhole('version', version, 1);
   return {

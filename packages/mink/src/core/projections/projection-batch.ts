@@ -104,7 +104,8 @@ export class BatchLog {
 export class ProjectionBatch {
   readonly #projection: Projection;
   readonly #rows = new Map<string, JsonObject | null>();
-  readonly #changed = new Set<string>();
+  /** Keys that have changed, and the position of the last event that has done it. */
+  readonly #changed = new Map<string, number>();
   readonly log: BatchLog;
 
   constructor(projection: Projection, { rows, parkedKeys }: BatchState) {
@@ -138,7 +139,7 @@ export class ProjectionBatch {
     }
     for (const [key, row] of after) {
       this.#rows.set(key, row);
-      this.#changed.add(key);
+      this.#changed.set(key, position);
       this.log.applied(event, key);
     }
     for (const [key, error] of failed) this.log.park(key, position, error, park?.attempts ?? 1);
@@ -146,6 +147,6 @@ export class ProjectionBatch {
   }
 
   writes(): readonly RowWrite[] {
-    return Array.from(this.#changed, (key) => ({ key, row: this.#rows.get(key) ?? null }));
+    return Array.from(this.#changed, ([key, position]) => ({ key, row: this.#rows.get(key) ?? null, position }));
   }
 }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
+import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import type { LoadContext } from '../store/load.ts';
 import { checkWhole } from '../store/read-options.ts';
@@ -72,6 +73,11 @@ export interface ProjectionEngineOptions {
    * @defaultValue 30_000
    */
   readonly stalledAfter?: number | undefined;
+  /**
+   * Events that each projection applies in a second, at most: so that catching up leaves the database to others.
+   * @defaultValue as many as can be
+   */
+  readonly rate?: number | undefined;
 }
 
 /** Whom to wait for, and how long. */
@@ -120,41 +126,31 @@ export class ProjectionEngine implements AsyncDisposable {
   readonly #closing = new AbortController();
   /** By projection and partition. */
   readonly #running = new Map<string, Running>();
+  /** Versions that were dropped for good. */
+  readonly #retired = new Set<AnyProjection>();
   #ticking: Promise<void> | undefined;
   #lastLook: Promise<void> = Promise.resolve();
   /** Keys whose events could not be applied. They can be looked at and retried without starting the engine. */
   readonly deadLetters: DeadLetters;
 
   constructor(store: StoreOfEngine, projections: readonly AnyProjection[], options: ProjectionEngineOptions = {}) {
+    if (projections.length === 0) throw new InvalidArgumentError('projections', 'is empty');
     const context = contextOf(store, projections);
-    const { storage, registry } = context;
     this.#projections = projections;
-    this.#context = {
-      storage,
-      readModels: readModelsOf(context),
-      registry,
-      batchSize: checkWhole('batchSize', options.batchSize ?? 500, 1),
-      leaseDuration: checkWhole('leaseDuration', options.leaseDuration ?? 15_000, 100),
-      tries: checkWhole('tries', options.tries ?? 3, 1),
-      classify: (error) => options.classify?.(error) ?? classifyError(error),
-      maxParkedKeys: checkWhole('maxParkedKeys', options.maxParkedKeys ?? 1_000, 0),
-      maxDeadLetters: checkWhole('maxDeadLetters', options.maxDeadLetters ?? 100_000, 0),
-      backoff: checkWhole('backoff', options.backoff ?? 100, 0),
-      handlerTimeout: checkWhole('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
-    };
+    this.#context = workerContext(context, options);
     this.#stalledAfter = checkWhole('stalledAfter', options.stalledAfter ?? 30_000, 1);
     this.#stored = storeProjections(() => context);
     this.deadLetters = deadLettersOf(this.#context, this.#projections);
   }
 
   /**
-   * Makes the read models that are not there, and begins. Resolves when it has begun; from then on it does not give up, and keeps
-   * the process alive until it is closed.
+   * Makes the read models that are not there, and begins; a version that was retired is left alone. Resolves when it has begun;
+   * from then on it does not give up, and keeps the process alive until it is closed.
    */
   async start(): Promise<void> {
     if (this.#closing.signal.aborted) throw new InvalidArgumentError('engine', 'is closed');
     if (this.#ticking !== undefined) return;
-    for (const projection of this.#projections) await this.#readModels.prepareProjection(projection);
+    for (const projection of this.#projections) await this.#prepare(projection);
     await this.#tick();
     this.#ticking = this.#keepTicking();
   }
@@ -267,13 +263,13 @@ export class ProjectionEngine implements AsyncDisposable {
 
   /** Renews what is held, takes what nobody holds, and lets go what others could work on. */
   async #look(): Promise<void> {
-    const projections = this.#projections;
+    const projections = this.#projections.filter((it) => !this.#retired.has(it));
     const held = Array.from(this.#running.values(), ({ lease }) => lease);
     const request = { owner: this.#owner, duration: this.#context.leaseDuration, projections, held };
     const { leases, spare, unknown, unsettled } = await this.#readModels.leaseProjections(request);
     // Somebody has removed its row: it begins anew, with the next look.
     for (const projection of projections) {
-      if (unknown.some((id) => isSame(id, projection))) await this.#readModels.prepareProjection(projection);
+      if (unknown.some((id) => isSame(id, projection))) await this.#prepare(projection);
     }
     const epochs = new Map(leases.map((lease) => [keyOf(lease), lease.epoch]));
     for (const [key, { lease, stop }] of this.#running) {
@@ -293,6 +289,16 @@ export class ProjectionEngine implements AsyncDisposable {
     }
     // Whoever was to take the next step may have died before it. Last, because it waits for batches under way.
     for (const id of unsettled) await this.#readModels.partitionProjection(id);
+  }
+
+  /** What was retired is left alone: others may go on, and a process with old code does not bring it back. */
+  async #prepare(projection: AnyProjection): Promise<void> {
+    try {
+      await this.#readModels.prepareProjection(projection);
+    } catch (error) {
+      if (!(error instanceof ProjectionRetiredError)) throw error;
+      this.#retired.add(projection);
+    }
   }
 
   #definitionOf({ name, version }: ProjectionId): AnyProjection | undefined {
@@ -350,8 +356,27 @@ function keyOf({ name, version, partition }: Lease): string {
 export function contextOf(store: StoreOfEngine, projections: readonly AnyProjection[]): AppendContext & LoadContext {
   if (!isOpenStore(store)) throw new InvalidArgumentError('store', 'is no event store');
   const context = store[internals];
-  checkProjections(context, 'projections', projections);
+  // What is done with versions may need no code.
+  if (projections.length > 0) checkProjections(context, 'projections', projections);
   return context;
+}
+
+/** What workers work with, from the options of an engine. */
+export function workerContext(context: AppendContext & LoadContext, options: ProjectionEngineOptions): WorkerContext {
+  return {
+    storage: context.storage,
+    readModels: readModelsOf(context),
+    registry: context.registry,
+    batchSize: checkWhole('batchSize', options.batchSize ?? 500, 1),
+    leaseDuration: checkWhole('leaseDuration', options.leaseDuration ?? 15_000, 100),
+    tries: checkWhole('tries', options.tries ?? 3, 1),
+    classify: (error) => options.classify?.(error) ?? classifyError(error),
+    maxParkedKeys: checkWhole('maxParkedKeys', options.maxParkedKeys ?? 1_000, 0),
+    maxDeadLetters: checkWhole('maxDeadLetters', options.maxDeadLetters ?? 100_000, 0),
+    backoff: checkWhole('backoff', options.backoff ?? 100, 0),
+    handlerTimeout: checkWhole('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
+    rate: options.rate === undefined ? undefined : checkWhole('rate', options.rate, 1),
+  };
 }
 
 /** An engine over the projections of a store. It holds nothing until it is started; close it before the store. */

@@ -3,6 +3,7 @@ import type { LogFilter } from '../storage/event-storage.ts';
 import type { ProjectionTransaction } from './define-sql-projection.ts';
 import type { Digest } from './digest.ts';
 import type { TableSpec } from './read-model.ts';
+import type { VersionStorage } from './versions/version-storage.ts';
 import type { Condition, RowQuery } from './row-query.ts';
 
 /** Which version of which projection. */
@@ -29,9 +30,10 @@ export interface Partition {
 
 /**
  * What a worker has done with a projection, and is doing. `working`: somebody has it, and nothing is wrong; whether it is behind
- * only its code can tell. `stopped`: nobody works on it; `inline`: every append applies it, and no worker may.
+ * only its code can tell. `stopped`: nobody works on it; `inline`: every append applies it, and no worker may; `retired`: it
+ * was dropped for good.
  */
-export type ProjectionState = 'inline' | 'stopped' | 'working' | 'retrying' | 'faulted' | 'paused';
+export type ProjectionState = 'inline' | 'stopped' | 'working' | 'retrying' | 'faulted' | 'paused' | 'retired';
 
 /** What a worker tells of itself. */
 export type WorkerState = Extract<ProjectionState, 'working' | 'retrying' | 'faulted'>;
@@ -116,6 +118,8 @@ export interface LeaseAnswer {
 export interface RowWrite {
   readonly key: string;
   readonly row: JsonObject | null;
+  /** Of the last event that has changed it. */
+  readonly position: number;
 }
 
 /** An event that is not applied to one of its keys, but kept for later. */
@@ -219,8 +223,11 @@ export interface RetriedStep {
  * What a database must do to keep read models. Guarantees: a batch and its checkpoint are stored together or not at all; a
  * batch whose lease is not the last one, or that does not begin where the last one ended, changes nothing.
  */
-export interface ProjectionStorage {
-  /** Makes what a projection needs, unless it is there. The first version of a name is the live one. */
+export interface ProjectionStorage extends VersionStorage {
+  /**
+   * Makes what a projection needs, unless it is there. The first version of a name is the live one. Throws
+   * `ProjectionRetiredError` for a version that was dropped for good.
+   */
   prepareProjection(projection: ProjectionModel): Promise<void>;
   /**
    * Renews leases, and takes those that nobody holds, up to a fair share of the partitions of each projection. Given to nobody are
@@ -296,7 +303,7 @@ export interface ProjectionStorage {
   pauseProjection(projection: ProjectionId, isPaused: boolean): Promise<boolean>;
   /** Empties a read model and lets its projection begin anew, whoever works on it. False where there is none, or it is inline. */
   resetProjection(projection: ProjectionId): Promise<boolean>;
-  /** All projections, by name and version. */
+  /** All projections, by name and version; shadows and retired versions, too. */
   listProjections(): Promise<readonly StoredProjection[]>;
   /** Events after one position and up to another that a filter matches: how many, at most `limit`, and when the first was recorded. */
   measureLag(range: LagQuery): Promise<Lag>;

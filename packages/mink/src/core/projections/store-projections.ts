@@ -12,6 +12,8 @@ import { projectUntil, type ProjectedUntil, type ProjectUntilOptions } from './p
 import type { Partitioning, ProjectionId, ProjectionStorage, StoredProjection } from './projection-storage.ts';
 import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
 import { verifyApplied, type Verification, type VerifyOptions } from './verify-applied.ts';
+import { isShadow } from './versions/shadow.ts';
+import { liveOf } from './versions/live-of.ts';
 
 /** The projections of a store, whoever works on them. */
 export interface StoreProjections {
@@ -41,8 +43,19 @@ export interface StoreProjections {
     projection: Projection<string, Categories, Document>,
     options: ProjectUntilOptions,
   ): Promise<ProjectedUntil<Document>>;
-  /** All that were ever started, by name and version. */
+  /** All that were ever started and are not retired, by name and version. */
   list(): Promise<readonly StoredProjection[]>;
+  /** The version that a name stands for; undefined where nothing of that name was ever started. */
+  liveVersion(name: string): Promise<number | undefined>;
+  /**
+   * Which of these versions of one projection is live, for code that reads what it understands while versions are switched.
+   * Throws `LiveVersionError` where none of them is.
+   *
+   * @example
+   * const live = await store.projections.live([cartSummaryV1, cartSummaryV2]);
+   * const cart = await store.projections.documents(live).get('Cart-1'); // of either type
+   */
+  live<const P extends ProjectionId>(versions: readonly P[]): Promise<P>;
   /** Stops a projection, in whatever process it runs, until it is resumed; restarts change nothing about that. */
   pause(projection: ProjectionId): Promise<void>;
   /** Lets a paused projection go on: some process takes it within a third of its lease. */
@@ -101,7 +114,12 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
     documents: (projection) => documentReader(use, projection),
     waitFor: async (write, options) => waitForWrite(waitContext(use()), write, options),
     projectUntil: async (projection, options) => projectUntil(use(), projection, options),
-    list: async () => readModelsOf(use()).listProjections(),
+    list: async () => {
+      const all = await readModelsOf(use()).listProjections();
+      return all.filter(({ version, state }) => !isShadow(version) && state !== 'retired');
+    },
+    liveVersion: async (name) => (await readModelsOf(use()).readLiveVersion(name))?.version,
+    live: async (versions) => liveOf(readModelsOf(use()), versions),
     pause: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, true)),
     resume: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, false)),
     reset: (projection) => change(projection, (readModels, id) => readModels.resetProjection(id)),
