@@ -103,7 +103,10 @@ function foldsOf(path: string, exported: Readonly<Record<string, unknown>>, name
 function projectionsOf(path: string, exported: Readonly<Record<string, unknown>>): readonly AnyProjection[] {
   const list: unknown = exported['projections'] ?? [];
   if (Array.isArray(list) && list.every(isProjection)) return list;
-  throw new ConfigInvalidError(path, 'exports "projections" that are no array of what defineProjection gives.');
+  throw new ConfigInvalidError(
+    path,
+    'exports "projections" that are no array of what defineProjection and defineSqlProjection give.',
+  );
 }
 
 function isProjection(value: unknown): value is AnyProjection {
@@ -112,7 +115,7 @@ function isProjection(value: unknown): value is AnyProjection {
     value !== null &&
     'name' in value &&
     'version' in value &&
-    'evolve' in value &&
+    ('evolve' in value || 'apply' in value) &&
     'keysOf' in value &&
     typeof value.keysOf === 'function'
   );
