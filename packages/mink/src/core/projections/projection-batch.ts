@@ -110,7 +110,7 @@ export class BatchLog {
 /** A row of a batch, as it is so far; null where there is none. */
 interface BatchRow {
   row: JsonObject | null;
-  isChanged: boolean;
+  changedAt: number | undefined;
 }
 
 /** The rows of one batch, as they were and as they are to be, and the events that are parked. */
@@ -122,7 +122,7 @@ export class ProjectionBatch {
   constructor(projection: Projection, { rows, parkedKeys }: BatchState) {
     this.#projection = projection;
     this.log = new BatchLog(parkedKeys);
-    for (const { key, row } of rows) this.#rows.set(key, { row: freezeRow(row), isChanged: false });
+    for (const { key, row } of rows) this.#rows.set(key, { row: freezeRow(row), changedAt: undefined });
   }
 
   /**
@@ -153,7 +153,7 @@ export class ProjectionBatch {
     for (const key of parked) this.log.follow(key, position);
     for (const { key, of, after } of applied) {
       of.row = after;
-      of.isChanged = true;
+      of.changedAt = position;
       this.log.applied(event, key);
     }
     for (const { key, error } of failed) this.log.park(key, position, error, park?.attempts ?? 1);
@@ -163,15 +163,15 @@ export class ProjectionBatch {
   #rowOf(key: string): BatchRow {
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
-    const missing: BatchRow = { row: null, isChanged: false };
+    const missing: BatchRow = { row: null, changedAt: undefined };
     this.#rows.set(key, missing);
     return missing;
   }
 
   writes(): readonly RowWrite[] {
     const writes: RowWrite[] = [];
-    for (const [key, { row, isChanged }] of this.#rows) {
-      if (isChanged) writes.push({ key, row });
+    for (const [key, { row, changedAt }] of this.#rows) {
+      if (changedAt !== undefined) writes.push({ key, row, position: changedAt });
     }
     return writes;
   }
