@@ -1,5 +1,4 @@
 import {
-  InlineRows,
   arrangePartitions,
   equalRanges,
   ofPartitions,
@@ -9,7 +8,6 @@ import {
   type CommitOutcome,
   type Condition,
   type Digest,
-  type InlineKey,
   type KeyedPosition,
   type Lag,
   type LagQuery,
@@ -98,7 +96,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async prepareProjection({ name, version, partitions = 1 }: ProjectionModel): Promise<void> {
-    if (this.#find({ name, version }) !== undefined) return;
+    if (this.find({ name, version }) !== undefined) return;
     this.#all.set(keyOf({ name, version }), {
       id: { name, version },
       isPaused: false,
@@ -115,63 +113,15 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async leaseProjections(request: LeaseRequest): Promise<LeaseAnswer> {
-    const found = request.projections.map((id) => ({ id, kept: this.#find(id) }));
+    const found = request.projections.map((id) => ({ id, kept: this.find(id) }));
     const known = found.flatMap(({ kept }) => kept ?? []);
     const unknown = found.filter(({ kept }) => kept === undefined).map(({ id }) => id);
     const unsettled = known.filter(isUnsettled).map(({ id }) => id);
     return { ...leaseAll(known, request, this.#now()), unknown, unsettled };
   }
 
-  /** Takes a projection from workers, for good; undefined where there is none. */
-  makeInline(id: ProjectionId): { readonly leases: readonly Lease[]; readonly parkedKeys: number } | undefined {
-    const kept = this.#find(id);
-    if (kept === undefined) return undefined;
-    kept.isInline = true;
-    const leases = kept.partitions.map((partition): Lease => {
-      Object.assign(partition, { epoch: partition.epoch + 1, owner: undefined, state: 'working', error: undefined });
-      partition.holdAt = undefined;
-      const { from, to, epoch, position } = partition;
-      return { ...kept.id, partition: { from, to }, epoch, position, holdAt: undefined };
-    });
-    return { leases, parkedKeys: kept.parked.size };
-  }
-
-  /** Gives a projection back to workers, who go on after a position; undefined leaves it where it was. */
-  makeAsync(id: ProjectionId, position: number | undefined): void {
-    const kept = this.#find(id);
-    if (kept?.isInline !== true) return;
-    kept.isInline = false;
-    for (const partition of kept.partitions) {
-      Object.assign(partition, { epoch: partition.epoch + 1, position: position ?? partition.position });
-    }
-  }
-
-  /** Rows of inline projections, as an append finds them. */
-  inlineRows(keys: readonly InlineKey[]): InlineRows {
-    const rows = new InlineRows();
-    for (const projection of new Set(keys.map((wanted) => wanted.projection))) {
-      const stored = this.#find(projection)?.rows;
-      const own = keys.filter((wanted) => wanted.projection === projection);
-      rows.load(
-        projection,
-        own.flatMap(({ key }) => stored?.get(key) ?? []),
-      );
-    }
-    return rows;
-  }
-
-  writeInlineRows(rows: InlineRows): void {
-    for (const [projection, writes] of rows.writes()) {
-      const stored = this.#find(projection)?.rows;
-      for (const { key, row, position } of writes) {
-        if (row === null) stored?.delete(key);
-        else stored?.set(key, { key, row, position, isStale: stored.get(key)?.isStale ?? false });
-      }
-    }
-  }
-
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
-    for (const lease of leases) release(this.#find(lease), owner, lease);
+    for (const lease of leases) release(this.find(lease), owner, lease);
   }
 
   async leaveProjections(owner: string): Promise<void> {
@@ -179,7 +129,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async partitionProjection(id: ProjectionId, wanted?: number): Promise<Partitioning | undefined> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined) return undefined;
     kept.wantedPartitions = wanted ?? kept.wantedPartitions;
     const arranged = arrangePartitions(kept.partitions, kept.wantedPartitions);
@@ -188,7 +138,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async readApplied(id: ProjectionId): Promise<AppliedState | undefined> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined) return undefined;
     return {
       partitions: kept.partitions.map(({ from, to, position }) => ({ from, to, position })),
@@ -199,7 +149,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async readRows(id: ProjectionId, keys: readonly string[]): Promise<readonly StoredRow[]> {
-    const rows = this.#find(id)?.rows;
+    const rows = this.find(id)?.rows;
     return keys.flatMap((key) => rows?.get(key) ?? []);
   }
 
@@ -207,7 +157,7 @@ export class ReadModels implements ProjectionStorage {
     id: ProjectionId,
     { after, limit }: { readonly after: string | undefined; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    const all = [...(this.#find(id)?.rows.values() ?? [])];
+    const all = [...(this.find(id)?.rows.values() ?? [])];
     return all
       .filter(({ key }) => after === undefined || compareCodePoints(key, after) > 0)
       .toSorted((left, right) => compareCodePoints(left.key, right.key))
@@ -215,16 +165,16 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async findRows(id: ProjectionId, query: RowQuery): Promise<readonly StoredRow[]> {
-    return findRows(this.#find(id)?.rows.values() ?? [], query);
+    return findRows(this.find(id)?.rows.values() ?? [], query);
   }
 
   async countRows(id: ProjectionId, where: readonly Condition[]): Promise<number> {
-    const rows = [...(this.#find(id)?.rows.values() ?? [])];
+    const rows = [...(this.find(id)?.rows.values() ?? [])];
     return rows.filter((row) => matches(row, where)).length;
   }
 
   async readBatch(id: ProjectionId, keys: readonly string[]): Promise<BatchState> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     // Both of one moment: nothing is waited for between them.
     return {
       rows: keys.flatMap((key) => kept?.rows.get(key) ?? []),
@@ -234,7 +184,7 @@ export class ReadModels implements ProjectionStorage {
 
   async commitProjection(commit: ProjectionCommit): Promise<CommitOutcome> {
     const { lease, to, events, writes, deadLetters, duration, digests } = commit;
-    const kept = this.#find(lease);
+    const kept = this.find(lease);
     const partition = kept?.partitions.find(
       ({ from, to: end }) => from === lease.partition.from && end === lease.partition.to,
     );
@@ -279,7 +229,7 @@ export class ReadModels implements ProjectionStorage {
     key: string,
     { after, limit }: { readonly after: number; readonly limit: number },
   ): Promise<readonly number[]> {
-    const positions = this.#find(id)?.parked.get(key)?.positions ?? [];
+    const positions = this.find(id)?.parked.get(key)?.positions ?? [];
     return positions.filter((position) => position > after).slice(0, limit);
   }
 
@@ -287,7 +237,7 @@ export class ReadModels implements ProjectionStorage {
     id: ProjectionId,
     { after, upTo }: { readonly after: number; readonly upTo: number },
   ): Promise<readonly { readonly key: string; readonly position: number }[]> {
-    return Array.from(this.#find(id)?.parked ?? []).flatMap(([key, { positions }]) => {
+    return Array.from(this.find(id)?.parked ?? []).flatMap(([key, { positions }]) => {
       const position = positions.find((it) => it > after && it <= upTo);
       return position === undefined ? [] : [{ key, position }];
     });
@@ -308,7 +258,7 @@ export class ReadModels implements ProjectionStorage {
     { key, limit }: { readonly key: string; readonly limit: number },
     work: (step: ParkedStep) => Promise<RetriedStep>,
   ): Promise<{ readonly applied: number; readonly left: number } | undefined> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     const parked = kept?.parked.get(key);
     if (kept === undefined || parked === undefined) return undefined;
     const positions = parked.positions.slice(0, limit);
@@ -332,7 +282,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async discardParked(id: ProjectionId, { key }: { readonly key: string; readonly reason: string }): Promise<number> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     const positions = kept?.parked.get(key)?.positions ?? [];
     kept?.discarded.push(...positions.map((position) => ({ key, position })));
     kept?.parked.delete(key);
@@ -343,14 +293,14 @@ export class ReadModels implements ProjectionStorage {
     lease: Lease,
     report: Pick<StoredPartition, 'error' | 'attempts'> & { readonly state: WorkerState },
   ): Promise<void> {
-    const partition = this.#find(lease)?.partitions.find(({ from }) => from === lease.partition.from);
+    const partition = this.find(lease)?.partitions.find(({ from }) => from === lease.partition.from);
     if (partition?.epoch !== lease.epoch) return;
     Object.assign(partition, report);
     if (report.state === 'faulted') partition.faultedBy = [...partition.faultedBy, partition.owner ?? ''];
   }
 
   async pauseProjection(id: ProjectionId, isPaused: boolean): Promise<boolean> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined || kept.isInline) return false;
     if (!isPaused) for (const partition of kept.partitions) partition.faultedBy = [];
     if (kept.isPaused === isPaused) return true;
@@ -361,7 +311,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async resetProjection(id: ProjectionId): Promise<boolean> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined || kept.isInline) return false;
     kept.partitions = kept.partitions.map(({ epoch, ...range }) => {
       return { ...newPartition(range, this.#now()), epoch: epoch + 1 };
@@ -395,7 +345,8 @@ export class ReadModels implements ProjectionStorage {
     return { events: events.length, oldest: events[0]?.recordedAt };
   }
 
-  #find(id: ProjectionId): KeptProjection | undefined {
+  /** A projection as it is kept here. */
+  find(id: ProjectionId): KeptProjection | undefined {
     return this.#all.get(keyOf(id));
   }
 }
