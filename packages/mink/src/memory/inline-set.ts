@@ -8,6 +8,7 @@ import {
   type LogPageQuery,
   type ProjectionId,
 } from '../core/index.ts';
+import { makeAsync, makeInline } from './inline-projections.ts';
 import type { ReadModels } from './read-models.ts';
 
 /** What the set is kept beside. */
@@ -50,10 +51,10 @@ export class MemoryInlineSet implements InlineStorage {
         for (const projection of added) await this.#applyRest(projection, change);
       }
     } catch (error) {
-      for (const projection of added) readModels.makeAsync(projection, undefined);
+      for (const projection of added) makeAsync(readModels.find(projection), undefined);
       throw error;
     }
-    for (const projection of removed) readModels.makeAsync(projection, head());
+    for (const projection of removed) makeAsync(readModels.find(projection), head());
     const kept = active.filter((it) => !isIn(change.remove, it));
     const ids = [...kept, ...added].map(({ name, version }) => ({ name, version }));
     this.#set = { projections: ids, epoch: this.#set.epoch + 1 };
@@ -61,17 +62,18 @@ export class MemoryInlineSet implements InlineStorage {
 
   async #applyRest({ name, version }: ProjectionId, { applyRest }: InlineChange): Promise<void> {
     const { readModels, readLogPage, head } = this.#settings;
-    const made = readModels.makeInline({ name, version });
-    if (made === undefined) {
+    const kept = readModels.find({ name, version });
+    if (kept === undefined) {
       throw new InvalidArgumentError('projection', `"${name}" version ${version} was never started`);
     }
-    if (made.parkedKeys > 0) {
+    if (kept.parked.size > 0) {
       throw new InvalidArgumentError(
         'projection',
-        `"${name}" version ${version} has parked keys (${made.parkedKeys}), and an inline projection has none. Retry or discard its dead letters.`,
+        `"${name}" version ${version} has parked keys (${kept.parked.size}), and an inline projection has none. Retry or discard its dead letters.`,
       );
     }
-    for (const lease of made.leases) await applyRest(lease, { upTo: head(), storage: { readLogPage }, readModels });
+    for (const lease of makeInline(kept))
+      await applyRest(lease, { upTo: head(), storage: { readLogPage }, readModels });
   }
 }
 

@@ -25,6 +25,7 @@ import {
   type StreamPageQuery,
   type WaitForBound,
 } from '../core/index.ts';
+import { inlineRows, writeInlineRows } from './inline-projections.ts';
 import { MemoryInlineSet } from './inline-set.ts';
 import { ReadModels } from './read-models.ts';
 import { refuseTransaction, SideTables } from './side-tables.ts';
@@ -101,10 +102,10 @@ export class MemoryStorage extends SideTables implements EventStorage {
     const recordedAt = Math.max(latest, this.#now());
     if (!this.inline.isMet(command)) return { status: 'inline_changed', cause: undefined };
     const recorded = this.#record(command, streams, recordedAt);
-    const rows = this.readModels.inlineRows(command.inline?.keys ?? []);
+    const rows = inlineRows(this.readModels, command.inline?.keys ?? []);
     command.inline?.apply(rows, recorded);
     // Nothing can fail from here on.
-    this.readModels.writeInlineRows(rows);
+    writeInlineRows(this.readModels, rows);
     this.#commits.push(this.#log.length + 1);
     for (const [index, { streamName }] of command.entries.entries()) {
       this.#write(streamName, streams[index], recorded[index]?.events ?? []);

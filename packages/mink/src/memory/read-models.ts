@@ -1,5 +1,4 @@
 import {
-  InlineRows,
   arrangePartitions,
   ofPartitions,
   type AppliedState,
@@ -9,7 +8,6 @@ import {
   type CommitOutcome,
   type Condition,
   type Digest,
-  type InlineKey,
   type Lag,
   type LagQuery,
   type Lease,
@@ -23,7 +21,6 @@ import {
   type Partitioning,
   type ProjectionCommit,
   type ProjectionId,
-  type ProjectionKind,
   type ProjectionModel,
   type ProjectionStorage,
   type RecordedEvent,
@@ -86,54 +83,6 @@ export class ReadModels extends Versions implements ProjectionStorage {
     const unknown = found.filter(({ kept }) => kept === undefined).map(({ id }) => id);
     const unsettled = known.filter(isUnsettled).map(({ id }) => id);
     return { ...leaseAll(known, request, this.now()), unknown, unsettled };
-  }
-
-  /** Takes a projection from workers, for good; undefined where there is none. */
-  makeInline(id: ProjectionId): { readonly leases: readonly Lease[]; readonly parkedKeys: number } | undefined {
-    const kept = this.find(id);
-    if (kept === undefined) return undefined;
-    kept.isInline = true;
-    const leases = kept.partitions.map((partition): Lease => {
-      Object.assign(partition, { epoch: partition.epoch + 1, owner: undefined, state: 'working', error: undefined });
-      partition.holdAt = undefined;
-      const { from, to, epoch, position } = partition;
-      return { ...kept.id, partition: { from, to }, epoch, position, holdAt: undefined };
-    });
-    return { leases, parkedKeys: kept.parked.size };
-  }
-
-  /** Gives a projection back to workers, who go on after a position; undefined leaves it where it was. */
-  makeAsync(id: ProjectionId, position: number | undefined): void {
-    const kept = this.find(id);
-    if (kept?.isInline !== true) return;
-    kept.isInline = false;
-    for (const partition of kept.partitions) {
-      Object.assign(partition, { epoch: partition.epoch + 1, position: position ?? partition.position });
-    }
-  }
-
-  /** Rows of inline projections, as an append finds them. */
-  inlineRows(keys: readonly InlineKey[]): InlineRows {
-    const rows = new InlineRows();
-    for (const projection of new Set(keys.map((wanted) => wanted.projection))) {
-      const stored = this.find(projection)?.rows;
-      const own = keys.filter((wanted) => wanted.projection === projection);
-      rows.load(
-        projection,
-        own.flatMap(({ key }) => stored?.get(key) ?? []),
-      );
-    }
-    return rows;
-  }
-
-  writeInlineRows(rows: InlineRows): void {
-    for (const [projection, writes] of rows.writes()) {
-      const stored = this.find(projection)?.rows;
-      for (const { key, row, position } of writes) {
-        if (row === null) stored?.delete(key);
-        else stored?.set(key, { key, row, position, isStale: stored.get(key)?.isStale ?? false });
-      }
-    }
   }
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {

@@ -49,7 +49,7 @@ export abstract class Versions implements VersionStorage {
   /** The same over a copy of what is kept. */
   protected abstract over(kept: KeptReadModels): ProjectionStorage;
 
-  protected find(id: ProjectionId): KeptProjection | undefined {
+  find(id: ProjectionId): KeptProjection | undefined {
     return this.kept.all.get(keyOf(id));
   }
 

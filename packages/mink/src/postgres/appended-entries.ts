@@ -1,4 +1,4 @@
-import type { AppendCommand, AppendedEntry, RecordedEvent } from '../core/index.ts';
+import type { AppendCommand, AppendedEntry, AppendOutcome, RecordedEvent } from '../core/index.ts';
 import type { AppendAnswer } from './queries/encode-command.ts';
 
 /** The events of a command as they are stored, by the answer that it got. */
@@ -24,4 +24,16 @@ export function toAppendedEntries(
     next += events.length;
     return { streamVersion: before + events.length, events: recorded };
   });
+}
+
+/** Names the first stream that holds ids of this append, and those ids. */
+export function toMismatch({ entries }: AppendCommand, { positions }: AppendAnswer): AppendOutcome {
+  let next = 0;
+  for (const { streamName, events } of entries) {
+    const first = next;
+    next += events.length;
+    const known = events.filter((_, index) => (positions[first + index] ?? 0) > 0);
+    if (known.length > 0) return { status: 'mismatch', streamName, eventIds: known.map(({ id }) => id) };
+  }
+  return { status: 'mismatch', streamName: entries[0]?.streamName ?? '', eventIds: [] };
 }

@@ -129,13 +129,19 @@ export function takesBundles<T extends object>(client: T): client is T & Bundlin
 function toWire(value: unknown): WireValue {
   if (value === null || value === undefined) return null;
   if (Buffer.isBuffer(value)) return value;
-  return Array.isArray(value) ? arrayText(value) : String(value);
+  return Array.isArray(value) ? arrayText(value) : scalarText(value);
 }
 
 function arrayText(values: readonly unknown[]): string {
   const elements = values.map((value) => {
     if (value === null || value === undefined) return 'NULL';
-    return typeof value === 'string' ? `"${value.replaceAll(/["\\]/gu, String.raw`\$&`)}"` : String(value);
+    return typeof value === 'string' ? `"${value.replaceAll(/["\\]/gu, String.raw`\$&`)}"` : scalarText(value);
   });
   return `{${elements.join(',')}}`;
+}
+
+function scalarText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new TypeError(`a bundle sends no ${typeof value}`);
 }

@@ -5,7 +5,6 @@ import {
   InvalidArgumentError,
   StoreClosedError,
   type OpenTransaction,
-  type TransactionQuery,
   type TransactionResult,
   typed,
   untilAborted,

@@ -29,7 +29,7 @@ import { checkCompatible, checkMigrated, migrate, schemaStatus } from './migrate
 import { Notifier } from './notifier.ts';
 import { AppendPump, outcomeUnknown, type AppendPumpSettings } from './append-pump.ts';
 import { AppendSender, toInlineChanged } from './append-sender.ts';
-import { toAppendedEntries } from './appended-entries.ts';
+import { toAppendedEntries, toMismatch } from './appended-entries.ts';
 import type { AppendAnswer } from './queries/encode-command.ts';
 import { toEventOf, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
@@ -439,16 +439,4 @@ export class PostgresStorage extends SideTables implements EventStorage {
       throw outcomeUnknown(command, error);
     }
   }
-}
-
-/** Names the first stream that holds ids of this append, and those ids. */
-function toMismatch({ entries }: AppendCommand, { positions }: AppendAnswer): AppendOutcome {
-  let next = 0;
-  for (const { streamName, events } of entries) {
-    const first = next;
-    next += events.length;
-    const known = events.filter((_, index) => (positions[first + index] ?? 0) > 0);
-    if (known.length > 0) return { status: 'mismatch', streamName, eventIds: known.map(({ id }) => id) };
-  }
-  return { status: 'mismatch', streamName: entries[0]?.streamName ?? '', eventIds: [] };
 }

@@ -396,7 +396,13 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
   test('refuses options that cannot be', async () => {
     const lines = { columns: { sku: column.text() }, key: 'sku' };
     const sql = { events: categories, tables: { lines }, apply: async () => undefined };
-    for (const options of [{ inline: [cartSummary, cartSummary] }, { inline: both, inlineTimeout: 0 }]) {
+    // As code without types might.
+    const untyped = typed<typeof cartSummary>(defineSqlProjection({ name: 'sql', ...sql }));
+    for (const options of [
+      { inline: [cartSummary, cartSummary] },
+      { inline: both, inlineTimeout: 0 },
+      { inline: [untyped] },
+    ]) {
       await rejects(open(options), InvalidArgumentError);
     }
   });

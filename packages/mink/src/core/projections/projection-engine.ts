@@ -162,7 +162,7 @@ export class ProjectionEngine implements AsyncDisposable {
   async pause(projection: ProjectionId): Promise<void> {
     // Between two looks: what is let go would be taken again before it is paused.
     await this.#inTurn(async () => {
-      for (const { lease } of [...this.#running.values()]) {
+      for (const { lease } of Array.from(this.#running.values())) {
         if (isSame(lease, projection)) await this.#letGo(lease);
       }
       await this.#stored.pause(projection);

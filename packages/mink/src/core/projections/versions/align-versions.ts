@@ -105,7 +105,12 @@ async function bring(
   await scratch.setPartitions(side, pieces, epoch);
   for (const { from, to, position, target: upTo } of behind) {
     const lease = { name, version, partition: { from, to }, epoch, position, holdAt: undefined };
-    const end = await new ProjectionWorker(context, side.code, { lease, signal, upTo, leasedUntil: () => Infinity }).run();
+    const end = await new ProjectionWorker(context, side.code, {
+      lease,
+      signal,
+      upTo,
+      leasedUntil: () => Infinity,
+    }).run();
     signal.throwIfAborted();
     if (end === 'stopped') continue;
     const reason = (await reasonOf(scratch.readModels, side)) ?? 'its checkpoint was moved';
