@@ -120,7 +120,8 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
     const readModels = readModelsOf(use());
     if (await work(readModels, { name, version })) return;
     const known = (await readModels.listProjections()).find((it) => it.name === name && it.version === version);
-    if (known === undefined) throw unknownProjection({ name, version });
+    // It may have been made since: then there was none.
+    if (known?.state !== 'inline') throw unknownProjection({ name, version });
     throw new InvalidArgumentError('projection', `every append applies "${name}" version ${version}`);
   };
   const checkKind = async ({ name, version }: ProjectionId, wanted: ProjectionKind): Promise<void> => {
