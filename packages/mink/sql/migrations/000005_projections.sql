@@ -18,7 +18,8 @@ $do$;
 
 create table :schema.projections (
   name text collate "C" not null check (name ~ '^[a-z][a-z0-9_-]{0,39}$'),
-  version int not null check (version > 0),
+  -- Below zero: a shadow, which is filled for a while and never live.
+  version int not null check (version <> 0),
   -- A projection keeps a read model, a subscription has effects elsewhere.
   kind text not null default 'projection' check (kind in ('projection', 'subscription')),
   -- Where it began: from there it begins anew when somebody has removed its checkpoint.
@@ -29,7 +30,13 @@ create table :schema.projections (
   -- In how many partitions it is to run: there are more until those that are to be merged are equally far.
   wanted_partitions int not null default 1 check (wanted_partitions between 1 and 64),
   created_at timestamptz not null default pg_catalog.clock_timestamp(),
-  primary key (name, version)
+  -- Of a shadow: the version that it is made from, and what for.
+  shadow_of int,
+  shadow_for text check (shadow_for in ('rebuild', 'what_if')),
+  -- What was dropped for good stays known: a process with old code must not make it anew.
+  retired_at timestamptz,
+  primary key (name, version),
+  check ((version < 0) = (shadow_of is not null and shadow_for is not null))
 );
 
 -- Which version a name stands for.
@@ -37,7 +44,9 @@ create table :schema.read_models (
   name text collate "C" primary key,
   -- As it is written in SQL, where "-" is no letter: two names must not mean one view.
   sql_name text collate "C" not null unique,
-  live_version int not null,
+  live_version int not null check (live_version > 0),
+  -- What it stood for before: where a rollback leads.
+  previous_version int,
   switched_at timestamptz not null default pg_catalog.clock_timestamp(),
   foreign key (name, live_version) references :schema.projections (name, version)
 );

@@ -3,14 +3,51 @@ import * as commandErrors from './command-errors.ts';
 import * as otherErrors from './errors.ts';
 import { MinkError } from './errors.ts';
 import * as projectionErrors from './projection-errors.ts';
+import * as versionErrors from './projection-version-errors.ts';
 
-const errors = { ...otherErrors, ...commandErrors, ...projectionErrors };
+const errors = { ...otherErrors, ...commandErrors, ...projectionErrors, ...versionErrors };
 
 const cause = new Error('socket hang up');
 const stored = { globalPosition: 9, streamName: 'Order-1', streamVersion: 3 };
 
 /** One of each, with the code that must never change and what its message must say. */
 const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
+  [new errors.ProjectionRetiredError('sum', 1), 'PROJECTION_RETIRED', ['"sum" version 1 is retired', 'live version']],
+  [
+    new errors.LiveVersionError('sum', 2, ', and not 1.'),
+    'LIVE_VERSION',
+    ['Version 2 of projection "sum" is live, and not 1.', 'mink projections list'],
+  ],
+  [
+    new errors.ProjectionVersionUnknownError('sum', 2),
+    'PROJECTION_VERSION_UNKNOWN',
+    ['Version 2 of projection "sum" was never built', 'Build it first'],
+  ],
+  [
+    new errors.ProjectionVersionBehindError('sum', { version: 2, position: 7, wanted: 9, events: 1 }),
+    'PROJECTION_VERSION_BEHIND',
+    ['version 2 of projection "sum"', '1 events behind', 'at position 7 of 9', 'Build it'],
+  ],
+  [
+    new errors.ProjectionParkedError('sum', -1, { keys: 3, error: 'no x' }),
+    'PROJECTION_PARKED',
+    ['3 keys of the shadow of projection "sum"', 'no x', 'Retry or discard'],
+  ],
+  [
+    new errors.ProjectionBuildError('sum', { version: 2, position: 7, reason: 'it is paused. Resume it.' }),
+    'PROJECTION_BUILD',
+    ['version 2 of projection "sum"', 'position 7', 'Resume it'],
+  ],
+  [
+    new errors.ProjectionInUseError('sum', 1, 'host/1/a'),
+    'PROJECTION_IN_USE',
+    ['Version 1 of projection "sum"', 'host/1/a', 'force it'],
+  ],
+  [
+    new errors.CompareTimeoutError('sum', 300, { cause }),
+    'COMPARE_TIMEOUT',
+    ['"sum"', '300 ms', 'Build the new version first'],
+  ],
   [
     new errors.InvalidArgumentError('pageSize', '0 is not a whole number from 1'),
     'INVALID_ARGUMENT',

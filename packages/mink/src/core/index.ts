@@ -58,6 +58,7 @@ export { deepFreeze } from './deep-freeze.ts';
 export * from './command-errors.ts';
 export * from './errors.ts';
 export * from './projection-errors.ts';
+export * from './projection-version-errors.ts';
 export { codec, payload } from './events/event-schema.ts';
 export type { DataOf, EventSchema, PayloadCodec, PayloadMarker } from './events/event-schema.ts';
 export { dropped, renamedTo, splitInto, upcastFrom } from './events/upcasting.ts';
@@ -139,6 +140,15 @@ export type { InlineChanges, InlineWrite } from './projections/inline-rows.ts';
 export type * from './projections/inline-storage.ts';
 export type { SlowInline } from './projections/inline-work.ts';
 export type * from './projections/projection-storage.ts';
+export type * from './projections/versions/version-storage.ts';
+export { createProjectionVersions, ProjectionVersions } from './projections/versions/projection-versions.ts';
+export type { WhatIfOptions } from './projections/versions/projection-versions.ts';
+export type { BuildOptions, BuildProgress, BuiltVersion } from './projections/versions/build-version.ts';
+export type { ComparedVersions, CompareOptions } from './projections/versions/compare-versions.ts';
+export type { ComparedTable, FirstEvent, RowDifference } from './projections/versions/compared-table.ts';
+export type { VersionPlan } from './projections/versions/plan-version.ts';
+export type { RebuildAllOptions, RebuildOptions, RebuiltVersion } from './projections/versions/rebuild-version.ts';
+export type { SwitchedVersion, SwitchOptions } from './projections/versions/switch-version.ts';
 export type {
   Condition,
   FieldFilter,

@@ -1,5 +1,5 @@
 import type { Lease, LeaseAnswer, LeaseRequest } from '../core/index.ts';
-import type { KeptPartition, KeptProjection } from './read-models.ts';
+import type { KeptPartition, KeptProjection } from './kept-projection.ts';
 
 /** Renews what a process holds of some projections, and takes what nobody holds, up to a fair share. */
 export function leaseAll(

@@ -1,10 +1,8 @@
 import {
   InlineRows,
   arrangePartitions,
-  equalRanges,
   ofPartitions,
   type AppliedState,
-  type ArrangedPartition,
   ProjectionNameTakenError,
   type BatchState,
   type Beginning,
@@ -12,7 +10,6 @@ import {
   type Condition,
   type Digest,
   type InlineKey,
-  type KeyedPosition,
   type Lag,
   type LagQuery,
   type Lease,
@@ -23,7 +20,6 @@ import {
   type NewDeadLetter,
   type ParkedKey,
   type ParkedStep,
-  type Partition,
   type Partitioning,
   type ProjectionCommit,
   type ProjectionId,
@@ -39,107 +35,63 @@ import {
   type WorkerState,
 } from '../core/index.ts';
 import { findRows, matches } from './find-rows.ts';
+import {
+  anew,
+  keyOf,
+  newProjection,
+  newPartition,
+  type KeptPartition,
+  type KeptProjection,
+} from './kept-projection.ts';
 import { leaseAll, leave, release } from './leases.ts';
 import { compareCodePoints } from './log-index.ts';
-
-/** How far the keys of some slots are. */
-export interface KeptPartition extends Partition {
-  position: number;
-  epoch: number;
-  events: number;
-  owner: string | undefined;
-  expiresAt: number;
-  state: WorkerState;
-  error: string | undefined;
-  attempts: number;
-  movedAt: number;
-  holdAt: number | undefined;
-  /** Who has failed here since it last moved. */
-  faultedBy: readonly string[];
-}
-
-/** A projection in memory. */
-export interface KeptProjection {
-  readonly id: ProjectionId;
-  readonly kind: ProjectionKind;
-  /** The position that it begins behind. */
-  readonly from: number;
-  isPaused: boolean;
-  /** Every append applies it, and no worker may. */
-  isInline: boolean;
-  wantedPartitions: number;
-  partitions: KeptPartition[];
-  readonly rows: Map<string, StoredRow>;
-  readonly parked: Map<string, Parked>;
-  readonly discarded: KeyedPosition[];
-  readonly digests: Map<number, { count: number; low: number; high: number }>;
-  /** Processes that have code for it, and until when they are known to live. */
-  readonly workers: Map<string, number>;
-}
-
-interface Parked {
-  error: string;
-  attempts: number;
-  readonly firstFailedAt: number;
-  lastFailedAt: number;
-  positions: readonly number[];
-  /** Who retries it. */
-  claim?: { readonly owner: string; readonly until: number };
-}
+import { Versions, type KeptReadModels } from './versions.ts';
 
 const LANE = 0x1_0000_0000;
 
 /** Read models in memory. One process has them, but the rules are those of many: leases run out, and epochs rise. */
-export class ReadModels implements ProjectionStorage {
-  readonly #now: () => number;
+export class ReadModels extends Versions implements ProjectionStorage {
   readonly #readLog: (query: LogPageQuery) => Promise<{ readonly events: readonly RecordedEvent[] }>;
-  readonly #all = new Map<string, KeptProjection>();
-  readonly #live = new Map<string, number>();
   #retrying: Promise<unknown> = Promise.resolve();
 
   constructor(
     now: () => number,
     readLog: (query: LogPageQuery) => Promise<{ readonly events: readonly RecordedEvent[] }>,
+    kept: KeptReadModels = { all: new Map(), live: new Map(), retired: new Map() },
   ) {
-    this.#now = now;
+    super(kept, now);
     this.#readLog = readLog;
   }
 
+  protected over(kept: KeptReadModels): ProjectionStorage {
+    return new ReadModels(this.now, this.#readLog, kept);
+  }
+
   async prepareProjection(
-    { name, version, partitions = 1 }: ProjectionModel,
-    { kind, from }: Beginning = { kind: 'projection', from: 0 },
+    projection: ProjectionModel,
+    beginning: Beginning = { kind: 'projection', from: 0 },
   ): Promise<void> {
-    const other = [...this.#all.values()].find((kept) => kept.id.name === name && kept.kind !== kind);
+    const { name, version } = projection;
+    const { kind } = beginning;
+    const other = [...this.kept.all.values()].find((kept) => kept.id.name === name && kept.kind !== kind);
     if (other !== undefined) throw new ProjectionNameTakenError(name, `it is a ${other.kind} already`);
-    if (this.#find({ name, version }) !== undefined) return;
-    this.#all.set(keyOf({ name, version }), {
-      id: { name, version },
-      kind,
-      from,
-      isPaused: false,
-      isInline: false,
-      wantedPartitions: partitions,
-      partitions: equalRanges(partitions).map((range) => newPartition(range, { position: from, movedAt: this.#now() })),
-      rows: new Map(),
-      parked: new Map(),
-      discarded: [],
-      digests: new Map(),
-      workers: new Map(),
-    });
-    if (!this.#live.has(name)) this.#live.set(name, version);
+    this.checkNotRetired(projection);
+    if (this.find(projection) !== undefined) return;
+    this.kept.all.set(keyOf(projection), newProjection(projection, { ...beginning, now: this.now() }));
+    if (!this.kept.live.has(name)) this.kept.live.set(name, { version, previous: undefined });
   }
 
   async leaseProjections(request: LeaseRequest): Promise<LeaseAnswer> {
-    const found = request.projections.map((id) => ({ id, kept: this.#find(id) }));
+    const found = request.projections.map((id) => ({ id, kept: this.find(id) }));
     const known = found.flatMap(({ kept }) => kept ?? []);
     const unknown = found.filter(({ kept }) => kept === undefined).map(({ id }) => id);
     const unsettled = known.filter(isUnsettled).map(({ id }) => id);
-    return { ...leaseAll(known, request, this.#now()), unknown, unsettled };
+    return { ...leaseAll(known, request, this.now()), unknown, unsettled };
   }
 
   /** Takes a projection from workers, for good; undefined where there is none. */
   makeInline(id: ProjectionId): { readonly leases: readonly Lease[]; readonly parkedKeys: number } | undefined {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined) return undefined;
     kept.isInline = true;
     const leases = kept.partitions.map((partition): Lease => {
@@ -153,7 +105,7 @@ export class ReadModels implements ProjectionStorage {
 
   /** Gives a projection back to workers, who go on after a position; undefined leaves it where it was. */
   makeAsync(id: ProjectionId, position: number | undefined): void {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept?.isInline !== true) return;
     kept.isInline = false;
     for (const partition of kept.partitions) {
@@ -165,7 +117,7 @@ export class ReadModels implements ProjectionStorage {
   inlineRows(keys: readonly InlineKey[]): InlineRows {
     const rows = new InlineRows();
     for (const projection of new Set(keys.map((wanted) => wanted.projection))) {
-      const stored = this.#find(projection)?.rows;
+      const stored = this.find(projection)?.rows;
       const own = keys.filter((wanted) => wanted.projection === projection);
       rows.load(
         projection,
@@ -177,7 +129,7 @@ export class ReadModels implements ProjectionStorage {
 
   writeInlineRows(rows: InlineRows): void {
     for (const [projection, writes] of rows.writes()) {
-      const stored = this.#find(projection)?.rows;
+      const stored = this.find(projection)?.rows;
       for (const { key, row, position } of writes) {
         if (row === null) stored?.delete(key);
         else stored?.set(key, { key, row, position, isStale: stored.get(key)?.isStale ?? false });
@@ -186,15 +138,15 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
-    for (const lease of leases) release(this.#find(lease), owner, lease);
+    for (const lease of leases) release(this.find(lease), owner, lease);
   }
 
   async leaveProjections(owner: string): Promise<void> {
-    for (const kept of this.#all.values()) leave(kept, owner);
+    for (const kept of this.kept.all.values()) leave(kept, owner);
   }
 
   async partitionProjection(id: ProjectionId, wanted?: number): Promise<Partitioning | undefined> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined) return undefined;
     kept.wantedPartitions = wanted ?? kept.wantedPartitions;
     const arranged = arrangePartitions(kept.partitions, kept.wantedPartitions);
@@ -203,7 +155,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async readApplied(id: ProjectionId): Promise<AppliedState | undefined> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined) return undefined;
     return {
       partitions: kept.partitions.map(({ from, to, position }) => ({ from, to, position })),
@@ -214,7 +166,8 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async readRows(id: ProjectionId, keys: readonly string[]): Promise<readonly StoredRow[]> {
-    const rows = this.#find(id)?.rows;
+    this.checkNotRetired(id);
+    const rows = this.find(id)?.rows;
     return keys.flatMap((key) => rows?.get(key) ?? []);
   }
 
@@ -222,7 +175,8 @@ export class ReadModels implements ProjectionStorage {
     id: ProjectionId,
     { after, limit }: { readonly after: string | undefined; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    const all = [...(this.#find(id)?.rows.values() ?? [])];
+    this.checkNotRetired(id);
+    const all = [...(this.find(id)?.rows.values() ?? [])];
     return all
       .filter(({ key }) => after === undefined || compareCodePoints(key, after) > 0)
       .toSorted((left, right) => compareCodePoints(left.key, right.key))
@@ -230,16 +184,18 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async findRows(id: ProjectionId, query: RowQuery): Promise<readonly StoredRow[]> {
-    return findRows(this.#find(id)?.rows.values() ?? [], query);
+    this.checkNotRetired(id);
+    return findRows(this.find(id)?.rows.values() ?? [], query);
   }
 
   async countRows(id: ProjectionId, where: readonly Condition[]): Promise<number> {
-    const rows = [...(this.#find(id)?.rows.values() ?? [])];
+    this.checkNotRetired(id);
+    const rows = [...(this.find(id)?.rows.values() ?? [])];
     return rows.filter((row) => matches(row, where)).length;
   }
 
   async readBatch(id: ProjectionId, keys: readonly string[]): Promise<BatchState> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     // Both of one moment: nothing is waited for between them.
     return {
       rows: keys.flatMap((key) => kept?.rows.get(key) ?? []),
@@ -249,14 +205,14 @@ export class ReadModels implements ProjectionStorage {
 
   async commitProjection(commit: ProjectionCommit): Promise<CommitOutcome> {
     const { lease, to, events, writes, deadLetters, duration, digests } = commit;
-    const kept = this.#find(lease);
+    const kept = this.find(lease);
     const partition = kept?.partitions.find(
       ({ from, to: end }) => from === lease.partition.from && end === lease.partition.to,
     );
     if (kept === undefined || partition?.epoch !== lease.epoch || partition.position !== lease.position) return 'lost';
     const parkedNow = new Set(deadLetters.filter(({ error }) => error !== undefined).map(({ key }) => key));
     if (deadLetters.some(({ key }) => !parkedNow.has(key) && !kept.parked.has(key))) return 'unparked';
-    const now = this.#now();
+    const now = this.now();
     Object.assign(partition, {
       position: to,
       events: partition.events + events,
@@ -267,9 +223,9 @@ export class ReadModels implements ProjectionStorage {
       error: undefined,
       attempts: 0,
     });
-    for (const { key, row } of writes) {
+    for (const { key, row, position } of writes) {
       if (row === null) kept.rows.delete(key);
-      else kept.rows.set(key, { key, row, position: to, isStale: wasDiscarded(kept, key) });
+      else kept.rows.set(key, { key, row, position, isStale: wasDiscarded(kept, key) });
     }
     for (const letter of deadLetters) park(kept, letter, now);
     addDigests(kept, digests);
@@ -277,7 +233,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async listParked({ name, version, key: only, after, limit }: ListParkedQuery): Promise<readonly ParkedKey[]> {
-    return [...this.#all.values()]
+    return [...this.kept.all.values()]
       .flatMap(({ id, parked }) =>
         Array.from(parked, ([key, { positions, claim: _claim, ...rest }]) => {
           return { ...id, key, ...rest, events: positions.length, position: positions[0] ?? 0 };
@@ -295,7 +251,7 @@ export class ReadModels implements ProjectionStorage {
     key: string,
     { after, limit }: { readonly after: number; readonly limit: number },
   ): Promise<readonly number[]> {
-    const positions = this.#find(id)?.parked.get(key)?.positions ?? [];
+    const positions = this.find(id)?.parked.get(key)?.positions ?? [];
     return positions.filter((position) => position > after).slice(0, limit);
   }
 
@@ -303,7 +259,7 @@ export class ReadModels implements ProjectionStorage {
     id: ProjectionId,
     { after, upTo }: { readonly after: number; readonly upTo: number },
   ): Promise<readonly { readonly key: string; readonly position: number }[]> {
-    return Array.from(this.#find(id)?.parked ?? []).flatMap(([key, { positions }]) => {
+    return Array.from(this.find(id)?.parked ?? []).flatMap(([key, { positions }]) => {
       const position = positions.find((it) => it > after && it <= upTo);
       return position === undefined ? [] : [{ key, position }];
     });
@@ -324,7 +280,7 @@ export class ReadModels implements ProjectionStorage {
     { key, limit }: { readonly key: string; readonly limit: number },
     work: (step: ParkedStep) => Promise<RetriedStep>,
   ): Promise<{ readonly applied: number; readonly left: number } | undefined> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     const parked = kept?.parked.get(key);
     if (kept === undefined || parked === undefined) return undefined;
     const positions = parked.positions.slice(0, limit);
@@ -342,7 +298,7 @@ export class ReadModels implements ProjectionStorage {
     if (left === 0) kept.parked.delete(key);
     else if (step.error !== undefined) {
       const attempts = step.applied > 0 ? 1 : parked.attempts + 1;
-      Object.assign(parked, { error: step.error, attempts, lastFailedAt: this.#now() });
+      Object.assign(parked, { error: step.error, attempts, lastFailedAt: this.now() });
     }
     return { applied: step.applied, left };
   }
@@ -351,16 +307,16 @@ export class ReadModels implements ProjectionStorage {
     id: ProjectionId,
     { key, owner, duration }: { readonly key: string; readonly owner: string; readonly duration: number },
   ): Promise<'claimed' | 'busy' | 'none'> {
-    const parked = this.#find(id)?.parked.get(key);
+    const parked = this.find(id)?.parked.get(key);
     if (parked === undefined) return 'none';
     const { claim } = parked;
-    if (claim !== undefined && claim.owner !== owner && claim.until > this.#now()) return 'busy';
-    parked.claim = { owner, until: this.#now() + duration };
+    if (claim !== undefined && claim.owner !== owner && claim.until > this.now()) return 'busy';
+    parked.claim = { owner, until: this.now() + duration };
     return 'claimed';
   }
 
   async discardParked(id: ProjectionId, { key }: { readonly key: string; readonly reason: string }): Promise<number> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     const positions = kept?.parked.get(key)?.positions ?? [];
     kept?.discarded.push(...positions.map((position) => ({ key, position })));
     kept?.parked.delete(key);
@@ -371,14 +327,14 @@ export class ReadModels implements ProjectionStorage {
     lease: Lease,
     report: Pick<StoredPartition, 'error' | 'attempts'> & { readonly state: WorkerState },
   ): Promise<void> {
-    const partition = this.#find(lease)?.partitions.find(({ from }) => from === lease.partition.from);
+    const partition = this.find(lease)?.partitions.find(({ from }) => from === lease.partition.from);
     if (partition?.epoch !== lease.epoch) return;
     Object.assign(partition, report);
     if (report.state === 'faulted') partition.faultedBy = [...partition.faultedBy, partition.owner ?? ''];
   }
 
   async pauseProjection(id: ProjectionId, isPaused: boolean): Promise<boolean> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined || kept.isInline) return false;
     if (!isPaused) for (const partition of kept.partitions) partition.faultedBy = [];
     if (kept.isPaused === isPaused) return true;
@@ -389,10 +345,10 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async resetProjection(id: ProjectionId): Promise<boolean> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined || kept.isInline) return false;
     kept.partitions = kept.partitions.map(({ epoch, ...range }) => {
-      return { ...newPartition(range, { position: 0, movedAt: this.#now() }), epoch: epoch + 1 };
+      return { ...newPartition(range, { position: 0, movedAt: this.now() }), epoch: epoch + 1 };
     });
     kept.discarded.length = 0;
     kept.rows.clear();
@@ -402,10 +358,10 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async replaySubscription(id: ProjectionId, position: number): Promise<boolean> {
-    const kept = this.#find(id);
+    const kept = this.find(id);
     if (kept === undefined) return false;
     kept.partitions = kept.partitions.map(({ from, to, epoch, events }) => {
-      return { ...newPartition({ from, to }, { position, movedAt: this.#now() }), epoch: epoch + 1, events };
+      return { ...newPartition({ from, to }, { position, movedAt: this.now() }), epoch: epoch + 1, events };
     });
     for (const [key, parked] of kept.parked) {
       parked.positions = parked.positions.filter((it) => it <= position);
@@ -415,44 +371,40 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async listProjections(): Promise<readonly StoredProjection[]> {
-    const now = this.#now();
-    return [...this.#all.values()]
-      .toSorted((left, right) => compareCodePoints(left.id.name, right.id.name) || left.id.version - right.id.version)
-      .map((kept) => {
-        const partitions = kept.partitions.map((partition) => toStoredPartition(partition, kept, now));
-        return {
-          ...kept.id,
-          kind: kept.kind,
-          ...ofPartitions(partitions),
-          parkedKeys: kept.parked.size,
-          isLive: this.#live.get(kept.id.name) === kept.id.version,
-          wantedPartitions: kept.wantedPartitions,
-          partitions,
-        };
-      });
+    const now = this.now();
+    const all = [...this.kept.all.values()].map((kept) => {
+      const partitions = kept.partitions.map((partition) => toStoredPartition(partition, kept, now));
+      const isLive = this.kept.live.get(kept.id.name)?.version === kept.id.version;
+      return {
+        ...kept.id,
+        kind: kept.kind,
+        ...ofPartitions(partitions),
+        parkedKeys: kept.parked.size,
+        isLive,
+        wantedPartitions: kept.wantedPartitions,
+        partitions,
+      };
+    });
+    const retired = Array.from(this.kept.retired.values(), (id) => {
+      return {
+        ...id,
+        kind: 'projection' as const,
+        ...ofPartitions([]),
+        parkedKeys: 0,
+        isLive: false,
+        wantedPartitions: 0,
+        partitions: [],
+      };
+    });
+    return [...all, ...retired].toSorted((left, right) => {
+      return compareCodePoints(left.name, right.name) || left.version - right.version;
+    });
   }
 
   async measureLag({ after, upTo, filter, limit }: LagQuery): Promise<Lag> {
     const { events } = await this.#readLog({ after, upTo, filter, limit, direction: 'forwards' });
     return { events: events.length, oldest: events[0]?.recordedAt };
   }
-
-  #find(id: ProjectionId): KeptProjection | undefined {
-    return this.#all.get(keyOf(id));
-  }
-}
-
-function newPartition(
-  { from, to }: Partition,
-  { position, movedAt }: { readonly position: number; readonly movedAt: number },
-): KeptPartition {
-  return anew({ from, to, position, epoch: 0, events: 0, movedAt, holdAt: undefined });
-}
-
-/** A partition that nobody works on yet. */
-function anew({ from, to, position, epoch, events, movedAt, holdAt }: ArrangedPartition): KeptPartition {
-  const nobody = { owner: undefined, expiresAt: 0, state: 'working' as const, error: undefined, attempts: 0 };
-  return { from, to, position, epoch, events, movedAt, holdAt, ...nobody, faultedBy: [] };
 }
 
 /** Where partitions have still to be merged. */
@@ -499,10 +451,6 @@ function toStoredPartition(
   const worked = isLeft ? 'stopped' : state;
   const shown = isInline ? 'inline' : isPaused ? 'paused' : worked;
   return { from, to, position, epoch, events, state: shown, owner, error, attempts, movedAt, holdAt };
-}
-
-function keyOf({ name, version }: ProjectionId): string {
-  return `${name} ${version}`;
 }
 
 type ParkedId = Pick<ParkedKey, 'name' | 'version' | 'key'>;

@@ -1,10 +1,10 @@
 import {
-  DatabaseError,
   ProjectionNameTakenError,
   arrangePartitions,
+  DatabaseError,
+  ProjectionRetiredError,
   ReadModelChangedError,
   type AppliedState,
-  typed,
   type BatchState,
   type Beginning,
   type CommitOutcome,
@@ -16,6 +16,7 @@ import {
   type LeaseRequest,
   type ListParkedQuery,
   type ProjectionKind,
+  type LiveVersion,
   type OpenTransaction,
   type ParkedKey,
   type ParkedStep,
@@ -25,12 +26,17 @@ import {
   type ProjectionModel,
   type ProjectionStorage,
   type ProjectionTransaction,
+  type RetireOutcome,
   type RetriedStep,
+  type Scratch,
+  type Shadow,
+  type ShadowPurpose,
   type RowQuery,
   type SqlBatch,
   type StoredPartition,
   type StoredProjection,
   type StoredRow,
+  type SwitchRequest,
   type TableSpec,
 } from '../core/index.ts';
 import type { Database, Row, Statement } from './connection.ts';
@@ -51,6 +57,7 @@ import {
   leaseProjectionsQuery,
   leaveProjectionsQuery,
   releaseProjectionsQuery,
+  toLease,
   toLeaseAnswer,
 } from './queries/projection-leases.ts';
 import {
@@ -79,14 +86,27 @@ import {
   resetProjectionQueries,
   toStoredProjections,
 } from './queries/projection-state.ts';
+import { liveVersionQuery, measureSizeQuery, seizeQuery, toLiveVersion } from './queries/projection-versions.ts';
 import {
   nameHolderQuery,
   preparedTablesQuery,
   prepareProjectionScript,
   restoreTablesScript,
 } from './queries/read-model-tables.ts';
+import { withScratch } from './scratch.ts';
 import { runSqlBatch, transactionOf } from './sql-batch.ts';
 import type { SchemaName } from './schema-name.ts';
+import {
+  adoptShadow,
+  createShadow,
+  dropShadow,
+  listShadows,
+  readTables,
+  retireProjection,
+  switchProjection,
+} from './versions.ts';
+
+const UNDEFINED_TABLE = '42P01';
 
 /** What read models are kept with. */
 export interface ReadModelSettings {
@@ -116,6 +136,7 @@ export class ReadModels implements ProjectionStorage {
     const { kind } = beginning;
     await this.#checkName(projection, kind);
     const [known] = await this.#run(preparedTablesQuery(schema, projection));
+    if (known?.[2] === 't') throw new ProjectionRetiredError(projection.name, projection.version);
     if (known !== undefined) checkSame(projection, known[0] ?? '');
     if (known?.[1] === 't') return;
     try {
@@ -127,6 +148,58 @@ export class ReadModels implements ProjectionStorage {
     }
     // Somebody may have started something else of this name at the same moment.
     await this.#checkName(projection, kind);
+  }
+
+  async readLiveVersion(name: string): Promise<LiveVersion | undefined> {
+    const [row] = await this.#run(liveVersionQuery(this.#schema, name));
+    return row === undefined ? undefined : toLiveVersion(row);
+  }
+
+  async readTables(projection: ProjectionId): Promise<readonly TableSpec[] | undefined> {
+    return readTables(this.#settings, projection, this.#settings.run);
+  }
+
+  async measureSize(projection: ProjectionModel): Promise<number> {
+    const [row] = await this.#run(measureSizeQuery(this.#schema, projection));
+    return Number(row?.[0] ?? 0);
+  }
+
+  async seizeProjection(
+    projection: ProjectionId,
+    by: { readonly owner: string; readonly duration: number },
+  ): Promise<readonly Lease[]> {
+    return (await this.#run(seizeQuery(this.#schema, projection, by))).map(toLease);
+  }
+
+  async switchProjection(request: SwitchRequest): Promise<void> {
+    await switchProjection(this.#settings, request);
+  }
+
+  async retireProjection(
+    projection: ProjectionId,
+    { isForced }: { readonly isForced: boolean },
+  ): Promise<RetireOutcome> {
+    return retireProjection(this.#settings, projection, { isForced, seize: () => this.#seizeForGood(projection) });
+  }
+
+  async createShadow(of: ProjectionModel, purpose: ShadowPurpose): Promise<ProjectionId> {
+    return createShadow(this.#settings, of, purpose);
+  }
+
+  async listShadows(name?: string): Promise<readonly Shadow[]> {
+    return listShadows(this.#settings, name, this.#settings.run);
+  }
+
+  async dropShadow(shadow: ProjectionId): Promise<void> {
+    await dropShadow(this.#settings, shadow, () => this.#seizeForGood(shadow));
+  }
+
+  async adoptShadow(shadow: ProjectionId, leases: readonly Lease[]): Promise<boolean> {
+    return adoptShadow(this.#settings, shadow, leases);
+  }
+
+  async withScratch<T>(options: { readonly timeout: number }, work: (scratch: Scratch) => Promise<T>): Promise<T> {
+    return withScratch(this.#settings, options, work);
   }
 
   async leaseProjections(request: LeaseRequest): Promise<LeaseAnswer> {
@@ -163,7 +236,7 @@ export class ReadModels implements ProjectionStorage {
   async readRows(projection: ProjectionModel, keys: readonly string[]): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#run(readRowsQuery(this.#schema, projection, { table, keys }));
+    const rows = await this.#read(projection, readRowsQuery(this.#schema, projection, { table, keys }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
@@ -173,26 +246,26 @@ export class ReadModels implements ProjectionStorage {
   ): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#run(listRowsQuery(this.#schema, projection, { table, ...page }));
+    const rows = await this.#read(projection, listRowsQuery(this.#schema, projection, { table, ...page }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
   async findRows(projection: ProjectionModel, query: RowQuery): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#run(findRowsQuery(this.#schema, projection, { table, query }));
+    const rows = await this.#read(projection, findRowsQuery(this.#schema, projection, { table, query }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
   async countRows(projection: ProjectionModel, where: readonly Condition[]): Promise<number> {
     const table = rowTable(projection);
     if (table === undefined) return 0;
-    const [row] = await this.#run(countRowsQuery(this.#schema, projection, { table, where }));
+    const [row] = await this.#read(projection, countRowsQuery(this.#schema, projection, { table, where }));
     return Number(row?.[0]);
   }
 
   async readBatch(projection: ProjectionModel, keys: readonly string[]): Promise<BatchState> {
-    return toBatchState(projection, await this.#run(readBatchQuery(this.#schema, projection, keys)));
+    return toBatchState(projection, await this.#read(projection, readBatchQuery(this.#schema, projection, keys)));
   }
 
   async commitProjection(commit: ProjectionCommit): Promise<CommitOutcome> {
@@ -288,9 +361,8 @@ export class ReadModels implements ProjectionStorage {
 
   async resetProjection({ name, version }: ProjectionId): Promise<boolean> {
     const { database, schema } = this.#settings;
-    const [known] = await this.#run(preparedTablesQuery(schema, { name, version }));
-    if (known === undefined) return false;
-    const tables = parseTables(known[0] ?? '');
+    const tables = await this.readTables({ name, version });
+    if (tables === undefined) return false;
     if (tables.length > 0) {
       const restore = restoreTablesScript(schema, { name, version, tables });
       await database.withSession((session) => session.runScript(restore));
@@ -326,17 +398,30 @@ export class ReadModels implements ProjectionStorage {
     if (holder !== undefined) throw new ProjectionNameTakenError(name, holder[0] ?? '');
   }
 
+  /** From what is dropped next. */
+  #seizeForGood(projection: ProjectionId): Promise<readonly Lease[]> {
+    return this.seizeProjection(projection, { owner: 'nobody: it is dropped', duration: 10_000 });
+  }
+
   get #schema(): SchemaName {
     return this.#settings.schema;
+  }
+
+  /** Reads the rows of a version. */
+  async #read(projection: ProjectionId, statement: Statement): Promise<readonly Row[]> {
+    try {
+      return await this.#run(statement);
+    } catch (error) {
+      const isGone = error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
+      if (!isGone) throw error;
+      const [known] = await this.#run(preparedTablesQuery(this.#schema, projection));
+      throw known?.[2] === 't' ? new ProjectionRetiredError(projection.name, projection.version) : error;
+    }
   }
 
   #run(statement: Statement): Promise<readonly Row[]> {
     return this.#settings.run(statement);
   }
-}
-
-function parseTables(text: string): readonly TableSpec[] {
-  return typed<readonly TableSpec[]>(JSON.parse(text));
 }
 
 /** The code of a version that is there already must want the same tables. */

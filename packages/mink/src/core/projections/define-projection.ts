@@ -82,10 +82,10 @@ export interface ProjectionDefinition<Name extends string, C extends Categories,
 }
 
 const NAME = /^[a-z][a-z0-9_-]{0,39}$/u;
-/** As in the tables of a version: a projection of such a name could want those of another one. */
-const VERSIONED = /[-_]v\d+(?:$|[-_])/u;
-/** PostgreSQL cuts off names behind 63 bytes. */
-const MAX_IDENTIFIER = 63;
+/** As in the tables of a version or a shadow: a projection of such a name could want those of another one. */
+const VERSIONED = /[-_](?:v|shadow_)\d+(?:$|[-_])/u;
+/** PostgreSQL cuts off names behind 63 bytes, and a shadow of a version has six more in those of its tables. */
+const MAX_IDENTIFIER = 57;
 
 /**
  * Defines a read model: for each event what is kept under a key before and after it. Handlers are pure; what they get is frozen,
@@ -140,7 +140,7 @@ export function projectionBase<Name extends string, C extends Categories>(
   if (VERSIONED.test(name)) {
     throw new InvalidArgumentError(
       'name',
-      `"${name}" reads as the table of a version does: leave out "v" and the number`,
+      `"${name}" reads as the table of a version does: leave out "v" or "shadow_" and the number`,
     );
   }
   checkWhole('version', version, 1);

@@ -111,6 +111,8 @@ export class BatchLog {
 interface BatchRow {
   row: JsonObject | null;
   isChanged: boolean;
+  /** Of the last event of the batch that has changed it. */
+  position: number;
 }
 
 /** The rows of one batch, as they were and as they are to be, and the events that are parked. */
@@ -122,7 +124,7 @@ export class ProjectionBatch {
   constructor(projection: Projection, { rows, parkedKeys }: BatchState) {
     this.#projection = projection;
     this.log = new BatchLog(parkedKeys);
-    for (const { key, row } of rows) this.#rows.set(key, { row: freezeRow(row), isChanged: false });
+    for (const { key, row } of rows) this.#rows.set(key, { row: freezeRow(row), isChanged: false, position: 0 });
   }
 
   /**
@@ -154,6 +156,7 @@ export class ProjectionBatch {
     for (const { key, of, after } of applied) {
       of.row = after;
       of.isChanged = true;
+      of.position = position;
       this.log.applied(event, key);
     }
     for (const { key, error } of failed) this.log.park(key, position, error, park?.attempts ?? 1);
@@ -163,15 +166,15 @@ export class ProjectionBatch {
   #rowOf(key: string): BatchRow {
     const known = this.#rows.get(key);
     if (known !== undefined) return known;
-    const missing: BatchRow = { row: null, isChanged: false };
+    const missing: BatchRow = { row: null, isChanged: false, position: 0 };
     this.#rows.set(key, missing);
     return missing;
   }
 
   writes(): readonly RowWrite[] {
     const writes: RowWrite[] = [];
-    for (const [key, { row, isChanged }] of this.#rows) {
-      if (isChanged) writes.push({ key, row });
+    for (const [key, { row, isChanged, position }] of this.#rows) {
+      if (isChanged) writes.push({ key, row, position });
     }
     return writes;
   }

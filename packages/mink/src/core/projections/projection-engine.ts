@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
+import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import type { LoadContext } from '../store/load.ts';
 import { checkWhole } from '../store/read-options.ts';
@@ -70,6 +71,11 @@ export interface ProjectionEngineOptions {
    * @defaultValue 30_000
    */
   readonly stalledAfter?: number | undefined;
+  /**
+   * Events that each projection applies in a second, at most: so that catching up leaves the database to others.
+   * @defaultValue as many as can be
+   */
+  readonly rate?: number | undefined;
 }
 
 /** Whom to wait for, and how long. */
@@ -120,36 +126,26 @@ export class ProjectionEngine implements AsyncDisposable {
   readonly #running = new Map<string, Running>();
   /** Until when leases last that are not renewed, by `performance.now()`. */
   #leasedUntil = 0;
+  /** Versions that were dropped for good. */
+  readonly #retired = new Set<AnyProjection>();
   #ticking: Promise<void> | undefined;
   #lastLook: Promise<void> = Promise.resolve();
   /** Keys whose events could not be applied. They can be looked at and retried without starting the engine. */
   readonly deadLetters: DeadLetters;
 
   constructor(store: StoreOfEngine, projections: readonly AnyProjection[], options: ProjectionEngineOptions = {}) {
+    if (projections.length === 0) throw new InvalidArgumentError('projections', 'is empty');
     const context = contextOf(store, projections);
-    const { storage, registry } = context;
     this.#projections = projections;
-    this.#context = {
-      storage,
-      readModels: readModelsOf(context),
-      registry,
-      batchSize: checkWhole('batchSize', options.batchSize ?? 500, 1),
-      leaseDuration: checkWhole('leaseDuration', options.leaseDuration ?? 15_000, 100),
-      tries: checkWhole('tries', options.tries ?? 3, 1),
-      classify: (error) => options.classify?.(error) ?? classifyError(error),
-      maxParkedKeys: checkWhole('maxParkedKeys', options.maxParkedKeys ?? 1_000, 0),
-      maxDeadLetters: checkWhole('maxDeadLetters', options.maxDeadLetters ?? 100_000, 0),
-      backoff: checkWhole('backoff', options.backoff ?? 100, 0),
-      handlerTimeout: checkWhole('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
-    };
+    this.#context = workerContext(context, options);
     this.#stalledAfter = checkWhole('stalledAfter', options.stalledAfter ?? 30_000, 1);
     this.#stored = storeProjections(() => context);
     this.deadLetters = deadLettersOf(this.#context, this.#projections);
   }
 
   /**
-   * Makes the read models that are not there, and begins. Resolves when it has begun; from then on it does not give up, and keeps
-   * the process alive until it is closed.
+   * Makes the read models that are not there, and begins; a version that was retired is left alone. Resolves when it has begun;
+   * from then on it does not give up, and keeps the process alive until it is closed.
    */
   async start(): Promise<void> {
     if (this.#closing.signal.aborted) throw new InvalidArgumentError('engine', 'is closed');
@@ -264,10 +260,6 @@ export class ProjectionEngine implements AsyncDisposable {
     return this.#context.readModels;
   }
 
-  async #prepare(projection: AnyProjection): Promise<void> {
-    await this.#readModels.prepareProjection(projection, await beginningOf(this.#context.storage, projection));
-  }
-
   /** Where it runs, it need not wait for the next look. */
   async #tickSoon(): Promise<void> {
     if (this.#ticking !== undefined) await this.#tick();
@@ -297,7 +289,7 @@ export class ProjectionEngine implements AsyncDisposable {
   /** Renews what is held, takes what nobody holds, and lets go what others could work on. */
   async #look(): Promise<void> {
     if (this.#closing.signal.aborted) return;
-    const projections = this.#projections;
+    const projections = this.#projections.filter((it) => !this.#retired.has(it));
     const held = Array.from(this.#running.values(), ({ lease }) => lease);
     const request = { owner: this.#owner, duration: this.#context.leaseDuration, projections, held };
     const askedAt = performance.now();
@@ -325,6 +317,16 @@ export class ProjectionEngine implements AsyncDisposable {
     }
     // Whoever was to take the next step may have died before it. Last, because it waits for batches under way.
     for (const id of unsettled) await this.#readModels.partitionProjection(id);
+  }
+
+  /** What was retired is left alone: others may go on, and a process with old code does not bring it back. */
+  async #prepare(projection: AnyProjection): Promise<void> {
+    try {
+      await this.#readModels.prepareProjection(projection, await beginningOf(this.#context.storage, projection));
+    } catch (error) {
+      if (!(error instanceof ProjectionRetiredError)) throw error;
+      this.#retired.add(projection);
+    }
   }
 
   #definitionOf({ name, version }: ProjectionId): AnyProjection | undefined {
@@ -386,8 +388,27 @@ function keyOf({ name, version, partition }: Lease): string {
 export function contextOf(store: StoreOfEngine, projections: readonly AnyProjection[]): AppendContext & LoadContext {
   if (!isOpenStore(store)) throw new InvalidArgumentError('store', 'is no event store');
   const context = store[internals];
-  checkProjections(context, 'projections', projections);
+  // What is done with versions may need no code.
+  if (projections.length > 0) checkProjections(context, 'projections', projections);
   return context;
+}
+
+/** What workers work with, from the options of an engine. */
+export function workerContext(context: AppendContext & LoadContext, options: ProjectionEngineOptions): WorkerContext {
+  return {
+    storage: context.storage,
+    readModels: readModelsOf(context),
+    registry: context.registry,
+    batchSize: checkWhole('batchSize', options.batchSize ?? 500, 1),
+    leaseDuration: checkWhole('leaseDuration', options.leaseDuration ?? 15_000, 100),
+    tries: checkWhole('tries', options.tries ?? 3, 1),
+    classify: (error) => options.classify?.(error) ?? classifyError(error),
+    maxParkedKeys: checkWhole('maxParkedKeys', options.maxParkedKeys ?? 1_000, 0),
+    maxDeadLetters: checkWhole('maxDeadLetters', options.maxDeadLetters ?? 100_000, 0),
+    backoff: checkWhole('backoff', options.backoff ?? 100, 0),
+    handlerTimeout: checkWhole('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
+    rate: options.rate === undefined ? undefined : checkWhole('rate', options.rate, 1),
+  };
 }
 
 /** An engine over the projections of a store. It holds nothing until it is started; close it before the store. */

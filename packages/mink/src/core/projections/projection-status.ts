@@ -14,6 +14,7 @@ import { filterOf, WHOLE, type WorkerContext } from './projection-worker.ts';
  * - `faulted`: something fails for good, and it stands still
  * - `rebuilding`: it is behind, and not the version that its name stands for
  * - `inline`: every append applies it
+ * - `retired`: it was dropped for good
  */
 export type ProjectionCondition =
   | 'stopped'
@@ -24,7 +25,8 @@ export type ProjectionCondition =
   | 'paused'
   | 'faulted'
   | 'rebuilding'
-  | 'inline';
+  | 'inline'
+  | 'retired';
 
 /** How a projection is doing. */
 export interface ProjectionStatus {
@@ -57,7 +59,7 @@ export interface ProjectionStatus {
 }
 
 /** A longer lag is not counted to its end. */
-const MAX_LAG = 10_000;
+export const MAX_LAG = 10_000;
 
 /** How projections are doing, with a real lag: against what each of them reads. */
 export async function statusOf(
@@ -118,11 +120,11 @@ interface PartitionLag extends Lag {
 
 const NO_LAG: PartitionLag = { events: 0, oldest: undefined, movedAt: 0 };
 
-/** What each partition has not applied: at most 10,000 events, and when the first of them was recorded. */
+/** What each partition has not applied: at most `limit` events, and when the first of them was recorded. */
 function lagsOf(
   { readModels, registry }: Pick<WorkerContext, 'readModels' | 'registry'>,
   projection: AnyProjection,
-  { known, upTo }: { readonly known: StoredProjection | undefined; readonly upTo: number },
+  { known, upTo, limit = MAX_LAG }: LagOptions,
 ): Promise<readonly PartitionLag[]> {
   const partitions: readonly (Partition & Pick<StoredPartition, 'position' | 'movedAt'>)[] = known?.partitions ?? [
     { ...WHOLE, position: 0, movedAt: 0 },
@@ -130,15 +132,33 @@ function lagsOf(
   return Promise.all(
     partitions.map(async ({ position: after, movedAt, from, to }) => {
       const filter = filterOf(registry, projection, { from, to });
-      return { ...(await readModels.measureLag({ after, upTo, filter, limit: MAX_LAG })), movedAt };
+      return { ...(await readModels.measureLag({ after, upTo, filter, limit })), movedAt };
     }),
   );
 }
 
-function totalOf({ hasOwnKeys }: AnyProjection, lags: readonly Lag[]): Lag {
+/** Up to where what is missing is counted, and to how many events. */
+interface LagOptions {
+  /** Undefined for one that was never started. */
+  readonly known: StoredProjection | undefined;
+  readonly upTo: number;
+  /** @defaultValue 10_000 */
+  readonly limit?: number | undefined;
+}
+
+/** Events that a projection has not applied, and when the first of them was recorded. */
+export async function lagOf(
+  context: Pick<WorkerContext, 'readModels' | 'registry'>,
+  projection: AnyProjection,
+  options: LagOptions,
+): Promise<Lag> {
+  return totalOf(projection, await lagsOf(context, projection, options), options.limit);
+}
+
+function totalOf({ hasOwnKeys }: AnyProjection, lags: readonly Lag[], limit = MAX_LAG): Lag {
   const events = lags.map((lag) => lag.events);
   const oldest = lags.flatMap((lag) => lag.oldest ?? []);
   // Where only the projection can tell whose an event is, each partition sees them all.
-  const all = hasOwnKeys ? Math.max(...events) : events.reduce((sum, count) => sum + count, 0);
-  return { events: Math.min(MAX_LAG, all), oldest: oldest.length === 0 ? undefined : Math.min(...oldest) };
+  const all = hasOwnKeys ? Math.max(0, ...events) : events.reduce((sum, count) => sum + count, 0);
+  return { events: Math.min(limit, all), oldest: oldest.length === 0 ? undefined : Math.min(...oldest) };
 }

@@ -3,6 +3,7 @@ import type { LogFilter } from '../storage/event-storage.ts';
 import type { ProjectionTransaction } from './define-sql-projection.ts';
 import type { Digest } from './digest.ts';
 import type { TableSpec } from './read-model.ts';
+import type { VersionStorage } from './versions/version-storage.ts';
 import type { Condition, RowQuery } from './row-query.ts';
 
 /** Which version of which projection. */
@@ -39,9 +40,10 @@ export interface Partition {
 
 /**
  * What a worker has done with a projection, and is doing. `working`: somebody has it, and nothing is wrong; whether it is behind
- * only its code can tell. `stopped`: nobody works on it; `inline`: every append applies it, and no worker may.
+ * only its code can tell. `stopped`: nobody works on it; `inline`: every append applies it, and no worker may; `retired`: it
+ * was dropped for good.
  */
-export type ProjectionState = 'inline' | 'stopped' | 'working' | 'retrying' | 'faulted' | 'paused';
+export type ProjectionState = 'inline' | 'stopped' | 'working' | 'retrying' | 'faulted' | 'paused' | 'retired';
 
 /** What a worker tells of itself. */
 export type WorkerState = Extract<ProjectionState, 'working' | 'retrying' | 'faulted'>;
@@ -127,6 +129,8 @@ export interface LeaseAnswer {
 export interface RowWrite {
   readonly key: string;
   readonly row: JsonObject | null;
+  /** Of the last event that has changed it. */
+  readonly position: number;
 }
 
 /** An event that is not applied to one of its keys, but kept for later. */
@@ -231,10 +235,10 @@ export interface RetriedStep {
  * What a database must do to keep read models. Guarantees: a batch and its checkpoint are stored together or not at all; a
  * batch whose lease is not the last one, or that does not begin where the last one ended, changes nothing.
  */
-export interface ProjectionStorage {
+export interface ProjectionStorage extends VersionStorage {
   /**
    * Makes what a projection needs, unless it is there. The first version of a name is the live one. `ProjectionNameTakenError`
-   * where another one has what it would need. Without a beginning, it is a projection, and begins at the start.
+   * where another one has what it would need, `ProjectionRetiredError` for a version that was dropped for good. Without a beginning, it is a projection, and begins at the start.
    */
   prepareProjection(projection: ProjectionModel, beginning?: Beginning): Promise<void>;
   /**
@@ -327,7 +331,7 @@ export interface ProjectionStorage {
    * again. False where there is none.
    */
   replaySubscription(subscription: ProjectionId, from: number): Promise<boolean>;
-  /** All projections and subscriptions, by name and version. */
+  /** All projections and subscriptions, by name and version; shadows and retired versions, too. */
   listProjections(): Promise<readonly StoredProjection[]>;
   /** Events after one position and up to another that a filter matches: how many, at most `limit`, and when the first was recorded. */
   measureLag(range: LagQuery): Promise<Lag>;

@@ -39,6 +39,8 @@ export interface WorkerContext {
   readonly maxDeadLetters: number;
   /** Milliseconds that a handler with statements of its own may take for a batch. */
   readonly handlerTimeout: number;
+  /** Events of a second, at most; undefined for as many as can be. */
+  readonly rate?: number | undefined;
 }
 
 /** Why a worker has ended. `held`: it is where it waits for the partitions that it is merged with. */
@@ -148,10 +150,12 @@ export class ProjectionWorker {
 
   async #follow(): Promise<WorkerEnd> {
     for await (const page of this.#pages()) {
+      const begun = performance.now();
       if ((await this.#applyPage(page)) === 'lost') return 'lost';
       // A part of the page may be left.
       if (this.#signal.aborted) return 'stopped';
       this.#recovered();
+      await this.#throttle(page.length, begun);
     }
     const holdAt = this.#holdAt();
     return holdAt === undefined ? 'stopped' : this.#hold(holdAt);
@@ -174,7 +178,9 @@ export class ProjectionWorker {
 
   #pages(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
     const { storage, registry, batchSize } = this.#context;
-    const pageSize = this.#projection.kind === 'subscription' ? this.#projection.batchSize : batchSize;
+    const largest = this.#projection.kind === 'subscription' ? this.#projection.batchSize : batchSize;
+    // So that it never waits for longer than a second at a time.
+    const pageSize = Math.min(largest, Math.max(1, Math.ceil(this.#rate ?? largest)));
     const { position: after, partition } = this.#lease;
     const filter = filterOf(registry, this.#projection, partition);
     const signal = this.#signal;
@@ -185,6 +191,20 @@ export class ProjectionWorker {
     }
     const query = { after, upTo: this.#upTo, untilTime: undefined, filter, direction: 'forwards' as const };
     return boundedLogPages(storage, query, { limit: undefined, pageSize, signal });
+  }
+
+  /** Its share of the rate of the projection, as it has a share of the slots. */
+  get #rate(): number | undefined {
+    const { from, to } = this.#lease.partition;
+    const { rate } = this.#context;
+    return rate === undefined ? undefined : (rate * (to - from)) / PARTITIONS;
+  }
+
+  /** Where only so many events a second are wanted: waits until the time of a page is over. */
+  async #throttle(events: number, begun: number): Promise<void> {
+    const rate = this.#rate;
+    const left = rate === undefined ? 0 : (events / rate) * 1_000 - (performance.now() - begun);
+    if (left > 0) await sleep(left, undefined, { signal: this.#signal }).catch(() => undefined);
   }
 
   /** After an `unparked` in the middle of a page, its beginning may be stored: what is left is applied again. */

@@ -20,6 +20,8 @@ import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
 import { verifyApplied, type Verification, type VerifyOptions } from './verify-applied.ts';
 import type { SubscriptionStart } from '../subscriptions/define-subscription.ts';
 import { startPosition } from '../subscriptions/subscription-start.ts';
+import { isShadow } from './versions/shadow.ts';
+import { liveOf } from './versions/live-of.ts';
 
 /** The projections of a store, and its durable subscriptions, whoever works on them. */
 export interface StoreProjections {
@@ -49,8 +51,19 @@ export interface StoreProjections {
     projection: Projection<string, Categories, Document>,
     options: ProjectUntilOptions,
   ): Promise<ProjectedUntil<Document>>;
-  /** All that were ever started, by name and version. */
+  /** All that were ever started and are not retired, by name and version. */
   list(): Promise<readonly StoredProjection[]>;
+  /** The version that a name stands for; undefined where nothing of that name was ever started. */
+  liveVersion(name: string): Promise<number | undefined>;
+  /**
+   * Which of these versions of one projection is live, for code that reads what it understands while versions are switched.
+   * Throws `LiveVersionError` where none of them is.
+   *
+   * @example
+   * const live = await store.projections.live([cartSummaryV1, cartSummaryV2]);
+   * const cart = await store.projections.documents(live).get('Cart-1'); // of either type
+   */
+  live<const P extends ProjectionId>(versions: readonly P[]): Promise<P>;
   /** Stops a projection, in whatever process it runs, until it is resumed; restarts change nothing about that. */
   pause(projection: ProjectionId): Promise<void>;
   /** Lets a paused projection go on: some process takes it within a third of its lease. */
@@ -121,7 +134,12 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
     documents: (projection) => documentReader(use, projection),
     waitFor: async (write, options) => waitForWrite(waitContext(use()), write, options),
     projectUntil: async (projection, options) => projectUntil(use(), projection, options),
-    list: async () => readModelsOf(use()).listProjections(),
+    list: async () => {
+      const all = await readModelsOf(use()).listProjections();
+      return all.filter(({ version, state }) => !isShadow(version) && state !== 'retired');
+    },
+    liveVersion: async (name) => (await readModelsOf(use()).readLiveVersion(name))?.version,
+    live: async (versions) => liveOf(readModelsOf(use()), versions),
     pause: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, true)),
     resume: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, false)),
     reset: async (projection) => {

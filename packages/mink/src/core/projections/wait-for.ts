@@ -4,6 +4,7 @@ import type { EventStorage, RecordedEvent } from '../storage/event-storage.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { partitionKey } from '../stream-name.ts';
+import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { newsOf } from './projection-news.ts';
 import { looksOf } from './shared-looks.ts';
@@ -152,6 +153,7 @@ function concerned(
   // What is in the log is in its rows.
   if (known?.state === 'inline') return [];
   const partitions = known?.partitions ?? [{ ...WHOLE, position: 0 }];
+  if (known?.state === 'retired') throw new ProjectionRetiredError(projection.name, projection.version);
   // Where keys are not streams, the token does not say whose its events are.
   const isOfWrite = ({ from, to }: Partition): boolean =>
     projection.hasOwnKeys || slots === undefined || [...slots].some((slot) => slot >= from && slot < to);

@@ -63,7 +63,7 @@ export function commitProjectionQuery(schema: SchemaName, batch: BatchEnd, rows:
       returning p.from_slot
     )`,
     ...digestPart(values, id, batch),
-    ...(rows === undefined ? [] : rowParts(values, lease, { ...rows, batch, position, id })),
+    ...(rows === undefined ? [] : rowParts(values, lease, { ...rows, batch, id })),
     ...letterParts(values, id, batch),
   ];
   const sql = `
@@ -111,27 +111,29 @@ function digestPart(values: Values, { name, version }: Placeholders, { digests }
 function rowParts(
   values: Values,
   projection: ProjectionId,
-  of: TableWrites & { readonly batch: BatchEnd; readonly position: string; readonly id: Placeholders },
+  of: TableWrites & { readonly batch: BatchEnd; readonly id: Placeholders },
 ): readonly string[] {
-  const { table, writes, batch, position, id } = of;
+  const { table, writes, batch, id } = of;
   const name = tableOf(projection, table);
   const key = keyColumn(table);
-  const kept = writes.flatMap(({ row }) => (row === null ? [] : [row]));
+  const kept = writes.flatMap(({ row, position }) => (row === null ? [] : [{ row, position }]));
+  const rows = kept.map(({ row }) => row);
   const removed = writes.filter(({ row }) => row === null).map((write) => write.key);
   const failed = failedKeys(batch);
   const parts: string[] = [];
   if (kept.length > 0) {
     const columns = table.columns.map((column) => quoted(column.name));
     const arrays = table.columns.map((column) => {
-      return `pg_catalog.unnest(${values.add(columnValues(column, kept))}::${arrayType(column.type)})`;
+      return `pg_catalog.unnest(${values.add(columnValues(column, rows))}::${arrayType(column.type)})`;
     });
+    arrays.push(`pg_catalog.unnest(${values.add(kept.map((write) => write.position))}::bigint[])`);
     const set = [...columns.filter((column) => column !== key), 'mink_position', 'mink_is_stale'];
     const hasFailed = failed.length === 0 ? '' : `w.${key} = any (${values.add(failed)}::text[]) or `;
     const isStale = `${hasFailed}${wasDiscarded(id, `w.${key}`)}`;
     parts.push(`written as (
       insert into ${name} (${columns.join(', ')}, mink_position, mink_is_stale)
-      select ${columns.map((column) => `w.${column}`).join(', ')}, ${position}, ${isStale}
-      from moved, rows from (${arrays.join(', ')}) w (${columns.join(', ')})
+      select ${columns.map((column) => `w.${column}`).join(', ')}, w.mink_position, ${isStale}
+      from moved, rows from (${arrays.join(', ')}) w (${columns.join(', ')}, mink_position)
       on conflict (${key}) do update
       set ${set.map((column) => `${column} = excluded.${column}`).join(', ')}
     )`);

@@ -25,11 +25,17 @@ export function keyColumn({ primaryKey }: TableSpec): string {
 
 /** The columns of a row, after its key, its position, and whether it is stale. */
 export function selectRow(table: TableSpec): string {
-  return [`t.${keyColumn(table)}`, 't.mink_position', 't.mink_is_stale', ...table.columns.map(columnText)].join(', ');
+  return [
+    `t.${keyColumn(table)}`,
+    't.mink_position',
+    't.mink_is_stale',
+    ...table.columns.map((column) => columnText(column)),
+  ].join(', ');
 }
 
-function columnText({ name, type }: ColumnSpec): string {
-  const column = `t.${quoted(name)}`;
+/** A column as text that {@link parseColumn} reads. */
+export function columnText({ name, type }: ColumnSpec, table = 't'): string {
+  const column = `${table}.${quoted(name)}`;
   // However the session writes times.
   if (type === 'timestamp') return `pg_catalog.to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
   return type === 'json' || type === 'document' ? `${column}::text` : column;
@@ -42,7 +48,7 @@ export function toStoredRow(table: TableSpec, [key, position, isStale, ...values
   return { key: key ?? '', row, position: Number(position), isStale: isStale === 't' };
 }
 
-function parseColumn({ type }: ColumnSpec, text: string | null): JsonValue {
+export function parseColumn({ type }: ColumnSpec, text: string | null): JsonValue {
   if (text === null) return null;
   switch (type) {
     case 'integer':

@@ -69,7 +69,7 @@ export function pauseProjectionQuery(
         -- A row can be changed once.
         and not exists (select from changed)
     )
-    select 1 from :schema.projections p where p.name = $1 and p.version = $2 and not p.is_inline`;
+    select 1 from :schema.projections p where p.name = $1 and p.version = $2 and not p.is_inline and p.retired_at is null`;
   return { ...inSchema(schema, 'pause_projection', sql), values: [name, version, isPaused] };
 }
 
@@ -163,6 +163,7 @@ export function listProjectionsQuery(schema: SchemaName): Statement {
       case when p.expires_at > pg_catalog.clock_timestamp() then p.owner end,
       case
         when j.is_inline then 'inline'
+        when j.retired_at is not null then 'retired'
         when j.is_paused then 'paused'
         -- What waits to be merged waits for others that work.
         when p.state <> 'faulted'
@@ -177,8 +178,9 @@ export function listProjectionsQuery(schema: SchemaName): Statement {
       p.hold_at,
       j.kind
     from :schema.projections j
-      join :schema.projection_partitions p on p.name = j.name and p.version = j.version
+      left join :schema.projection_partitions p on p.name = j.name and p.version = j.version
       left join :schema.read_models m on m.name = j.name
+    where p.name is not null or j.retired_at is not null
     order by j.name, j.version, p.from_slot`;
   return { ...inSchema(schema, 'list_projections', sql), values: [] };
 }
@@ -194,7 +196,8 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
   return Array.from(all.values(), (own) => {
     const [name, version] = own[0] ?? [];
     const [parkedKeys, isLive, wantedPartitions, , kind] = (own[0] ?? []).slice(12);
-    const partitions = own.map(toStoredPartition);
+    // What is retired has none any more.
+    const partitions = own.filter(([, , from]) => from !== null).map(toStoredPartition);
     return {
       name: name ?? '',
       version: Number(version),
@@ -233,6 +236,7 @@ function toState(state: string | null | undefined): ProjectionState {
     case 'retrying':
     case 'faulted':
     case 'paused':
+    case 'retired':
       return state;
     default:
       return 'stopped';

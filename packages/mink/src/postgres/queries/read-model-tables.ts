@@ -6,6 +6,7 @@ import {
   type ProjectionKind,
   type ProjectionId,
   type ProjectionModel,
+  type Shadow,
   type TableSpec,
 } from '../../core/index.ts';
 import type { Statement } from '../connection.ts';
@@ -17,12 +18,18 @@ function sqlName(name: string): string {
 }
 
 /** The table of a version, in the schema of read models and quoted. */
-export function tableOf({ name, version }: ProjectionId, table: Pick<TableSpec, 'name'>): string {
-  return `:read_schema."${sqlName(name)}_v${version}${suffixOf(table)}"`;
+export function tableOf(projection: ProjectionId, table: Pick<TableSpec, 'name'>): string {
+  return `:read_schema.${tableNameOf(projection, table)}`;
+}
+
+/** The same, without its schema. */
+export function tableNameOf({ name, version }: ProjectionId, table: Pick<TableSpec, 'name'>): string {
+  const suffix = version < 0 ? `_shadow_${-version}` : `_v${version}`;
+  return `"${sqlName(name)}${suffix}${suffixOf(table)}"`;
 }
 
 /** The view of the version that is live. */
-function viewOf({ name }: Pick<ProjectionId, 'name'>, table: Pick<TableSpec, 'name'>): string {
+export function viewOf({ name }: Pick<ProjectionId, 'name'>, table: Pick<TableSpec, 'name'>): string {
   return `:read_schema."${sqlName(name)}${suffixOf(table)}"`;
 }
 
@@ -73,12 +80,13 @@ function createTables(projection: ProjectionModel): string {
 
 /** Lets the name stand for a version. */
 function createViews(projection: ProjectionModel): string {
-  return projection.tables
-    .map((table) => {
-      const columns = table.columns.map(({ name }) => quoted(name)).join(', ');
-      return `create view ${viewOf(projection, table)} as select ${columns} from ${tableOf(projection, table)};`;
-    })
-    .join('\n');
+  return projection.tables.map((table) => `create view ${viewDefinition(projection, table)};`).join('\n');
+}
+
+/** What follows `create view`. */
+export function viewDefinition(projection: ProjectionId, table: TableSpec): string {
+  const columns = table.columns.map(({ name }) => quoted(name)).join(', ');
+  return `${viewOf(projection, table)} as select ${columns} from ${tableOf(projection, table)}`;
 }
 
 /** What is needed to run a script in the schemas of a store. */
@@ -87,7 +95,7 @@ export function script(schema: SchemaName, sql: string): string {
 }
 
 /** Keeps others from making, switching and dropping read models of the schema until the transaction ends. */
-function lockReadModels(schema: SchemaName): string {
+export function lockReadModels(schema: SchemaName): string {
   const lock = createHash('sha256').update(`read models of ${schema.name}`).digest().readInt32BE();
   return `select pg_catalog.pg_advisory_xact_lock(${lock});`;
 }
@@ -101,16 +109,23 @@ export function prepareProjectionScript(
   projection: ProjectionModel,
   { kind, from }: Beginning,
 ): string {
+  return script(schema, `begin; ${lockReadModels(schema)} ${prepareBlock(projection, { kind, from })}; commit`);
+}
+
+/** What a shadow is of, where it is none of a version. */
+type ShadowOf = Pick<Shadow, 'of' | 'purpose'>;
+
+/** Makes the tables of a projection and its checkpoint, in a transaction that holds the lock of read models. */
+export function prepareBlock(projection: ProjectionModel, { kind, from }: Beginning, shadow?: ShadowOf): string {
   const { name, version, tables, partitions = 1 } = projection;
   const ranges = equalRanges(partitions).map((range) => `(${range.from}, ${range.to})`);
   const id = `name = '${name}' and version = ${version}`;
-  return script(
-    schema,
-    `begin;
-    ${lockReadModels(schema)}
-    do $prepare$
+  const [of, purpose] = shadow === undefined ? ['null', 'null'] : [String(shadow.of), `'${shadow.purpose}'`];
+  return `do $prepare$
     begin
-      if exists (select from :schema.projection_partitions where ${id}) then
+      if exists (select from :schema.projection_partitions where ${id})
+        or exists (select from :schema.projections where ${id} and retired_at is not null)
+      then
         return;
       end if;
       if not exists (
@@ -121,8 +136,10 @@ export function prepareProjectionScript(
       end if;
       ${tables.map((table) => `drop table if exists ${tableOf(projection, table)} cascade;`).join('\n')}
       ${createTables(projection)}
-      insert into :schema.projections (name, version, tables, kind, from_position, wanted_partitions)
-      values ('${name}', ${version}, $json$${JSON.stringify(tables)}$json$, '${kind}', ${from}, ${partitions})
+      insert into :schema.projections (name, version, tables, kind, from_position, wanted_partitions, shadow_of, shadow_for)
+      values (
+        '${name}', ${version}, $json$${JSON.stringify(tables)}$json$, '${kind}', ${from}, ${partitions}, ${of}, ${purpose}
+      )
       on conflict do nothing;
       delete from :schema.parked_keys where ${id};
       delete from :schema.projection_digests where ${id};
@@ -134,11 +151,9 @@ export function prepareProjectionScript(
         pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint, p.from_position
       from :schema.projections p, (values ${ranges.join(', ')}) r (from_slot, to_slot)
       where p.name = '${name}' and p.version = ${version};
-      ${kind === 'projection' ? makeLive(projection) : ''}
+      ${kind === 'projection' && shadow === undefined ? makeLive(projection) : ''}
     end
-    $prepare$;
-    commit`,
-  );
+    $prepare$`;
 }
 
 /** The first version of a name is the one that it stands for. */
@@ -200,7 +215,10 @@ export function nameHolderQuery(schema: SchemaName, name: string, kind: Projecti
 /** The tables of a projection as it was made; no row where it was not. */
 export function preparedTablesQuery(schema: SchemaName, { name, version }: ProjectionId): Statement {
   const sql = `
-    select p.tables, exists (select from :schema.projection_partitions s where s.name = p.name and s.version = p.version)
+    select
+      p.tables,
+      exists (select from :schema.projection_partitions s where s.name = p.name and s.version = p.version),
+      p.retired_at is not null
     from :schema.projections p
     where p.name = $1 and p.version = $2`;
   return { ...inSchema(schema, 'prepared_tables', sql), values: [name, version] };
