@@ -187,6 +187,53 @@ export class AppliedWrongError extends MinkError {
   }
 }
 
+/** Two versions of a projection do not have the same rows. */
+export class VersionsDifferError extends MinkError {
+  readonly code = 'VERSIONS_DIFFER';
+  readonly projection: string;
+  readonly version: number;
+  readonly against: number;
+
+  constructor(projection: string, version: number, against: number) {
+    super(
+      `The rows of "${projection}" version ${version} are not those of version ${against}. If that is what you want, switch to it.`,
+    );
+    this.projection = projection;
+    this.version = version;
+    this.against = against;
+  }
+}
+
+/** A version was built, and events of some keys could not be applied. */
+export class KeysParkedError extends MinkError {
+  readonly code = 'KEYS_PARKED';
+  readonly projection: string;
+  readonly version: number;
+  readonly parkedKeys: number;
+
+  constructor(projection: string, version: number, parkedKeys: number) {
+    super(
+      `"${projection}" version ${version} has caught up, but ${parkedKeys} keys are parked. "mink deadletters list" says why; a switch to it needs --force.`,
+    );
+    this.projection = projection;
+    this.version = version;
+    this.parkedKeys = parkedKeys;
+  }
+}
+
+/** Projections that could not be rebuilt: they are as they were. */
+export class RebuildsFailedError extends MinkError {
+  readonly code = 'REBUILDS_FAILED';
+  readonly projections: readonly string[];
+
+  constructor(projections: readonly string[]) {
+    super(
+      `${projections.length} projections were not rebuilt, and are as they were: ${projections.join(', ')}. The output says why; the next run goes on with them.`,
+    );
+    this.projections = projections;
+  }
+}
+
 /** The development server ended on its own. */
 export class DevServerStoppedError extends MinkError {
   readonly code = 'DEV_SERVER_STOPPED';

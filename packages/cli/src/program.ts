@@ -6,6 +6,7 @@ import { addEventsCommand } from './commands/events.ts';
 import { addFeedCommand } from './commands/feed.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addProjectionsCommand } from './commands/projections.ts';
+import { addRebuildAllCommand } from './commands/rebuild-all-projections.ts';
 import { addSchemaCommand } from './commands/schema.ts';
 import { addSnapshotsCommand } from './commands/snapshots.ts';
 import { addStreamCommand } from './commands/stream.ts';
@@ -109,6 +110,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addEventsCommand(program, context);
   addFeedCommand(program, context);
   addProjectionsCommand(program, context);
+  addRebuildAllCommand(program, context);
   addDeadLettersCommand(program, context);
   addSubscriptionsCommand(program, context);
   addSchemaCommand(program, context);

@@ -63,7 +63,7 @@ describe('projections', () => {
     const { run, schema } = await carts();
     const list = await run(['projections', 'list']);
     expect(list.stdout).toMatch(
-      /^NAME +VERSION +STATE +POSITION +EVENTS +PARKED +OWNER +ERROR\nitem-count +1 +stopped +4 +4 +1\n$/u,
+      /^NAME +VERSION +LIVE +STATE +POSITION +EVENTS +PARKED +CODE +OWNER +ERROR\nitem-count +1 +live +stopped +4 +4 +1 +yes\n$/u,
     );
     const status = await run(['projections', 'status']);
     expect(status.stdout).toMatch(/^NAME.*\nitem-count +1 +stopped +1 +\d+\.\d +1\n$/u);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import {
   createProjectionEngine,
   type ProjectionKind,
+  type AnyProjection,
   type ProjectionStatus,
   type StoredProjection,
   type SubscriptionStart,
@@ -20,6 +21,8 @@ import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
 import { addProjectionsInlineCommands } from './projections-inline.ts';
 import { addProjectionsShowCommand } from './projections-show.ts';
+import { withVersions } from '../versions.ts';
+import { addVersionCommands, VERSIONS_HELP } from './projection-versions.ts';
 
 /** Options of what is done with one projection or subscription. */
 export interface VersionOptions extends GlobalOptions {
@@ -40,12 +43,12 @@ Examples:
   mink projections verify cart-summary  prove that every event was applied once; exit code 1 if not
 
 A projection is named with its version where it has more than one: --of 2.
-`;
+${VERSIONS_HELP}`;
 
 export function addProjectionsCommand(program: Command, context: Context): void {
   const group = program
     .command('projections')
-    .description('how read models are doing, and what they hold; pause, resume, reset, partition and verify them')
+    .description('how read models are doing, and what they hold; their versions: build, compare, switch, rebuild')
     .addHelpText('after', HELP);
   group
     .command('list')
@@ -83,47 +86,52 @@ export function addProjectionsCommand(program: Command, context: Context): void 
     .argument('<name>', 'name of the projection; needs "projections" of the config file')
     .option('--of <version>', 'its version, where it has more than one', wholeFrom(1))
     .action((name: string, _options, command: Command) => verify(context, command.optsWithGlobals(), name));
+  addVersionCommands(group, context);
 }
 
 /** All of a kind that were ever started. */
 export async function list(context: Context, options: GlobalOptions, kind: ProjectionKind): Promise<void> {
   const { stdout, stderr, signal } = context;
-  await withStore(context, options, async (store) => {
+  await withVersions(context, options, async ({ store, projections }) => {
     const stored = await interruptible(store.projections.list(), signal);
     const all = stored.filter((it) => it.kind === kind);
-    if (options.json === true) await stdout.write(all.map((it) => `${jsonText(shown(it))}\n`).join(''));
+    const listed = all.map((it) => ({ ...it, hasCode: hasCode(projections, it) }));
+    if (options.json === true) await stdout.write(listed.map((it) => `${jsonText(shown(it))}\n`).join(''));
     else if (all.length === 0) await stderr.line(`No ${kind}s.`);
-    else await stdout.write(tableOf(all));
+    else await stdout.write(tableOf(listed));
   });
 }
 
-function shown({ movedAt, ...projection }: StoredProjection): object {
+/** Undefined where it cannot be told: there is no config file, or it is that of another store. */
+function hasCode(projections: readonly AnyProjection[], { name, version }: StoredProjection): boolean | undefined {
+  if (projections.length === 0) return undefined;
+  return projections.some((it) => it.name === name && it.version === version);
+}
+
+type Listed = StoredProjection & { readonly hasCode: boolean | undefined };
+
+function shown({ movedAt, ...projection }: Listed): object {
   return { ...projection, movedAt: new Date(movedAt).toISOString() };
 }
 
-function tableOf(projections: readonly StoredProjection[]): string {
+function tableOf(projections: readonly Listed[]): string {
   const table = new Table([
     { title: 'NAME' },
     { title: 'VERSION', align: 'right' },
+    { title: 'LIVE' },
     { title: 'STATE' },
     { title: 'POSITION', align: 'right' },
     { title: 'EVENTS', align: 'right' },
     { title: 'PARKED', align: 'right' },
+    { title: 'CODE' },
     { title: 'OWNER' },
     { title: 'ERROR' },
   ]);
   return table.page(
-    projections.map(({ name, version, state, position, events, parkedKeys, owner, error }) => {
-      return [
-        name,
-        String(version),
-        state,
-        String(position),
-        String(events),
-        String(parkedKeys),
-        owner ?? '',
-        error ?? '',
-      ];
+    projections.map(({ name, version, isLive, state, position, events, parkedKeys, hasCode, owner, error }) => {
+      const code = hasCode === undefined ? '' : hasCode ? 'yes' : 'no';
+      const numbers = [position, events, parkedKeys].map(String);
+      return [name, String(version), isLive ? 'live' : '', state, ...numbers, code, owner ?? '', error ?? ''];
     }),
   );
 }

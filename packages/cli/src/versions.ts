@@ -1,0 +1,42 @@
+import { createProjectionVersions, type AnyProjection, type ProjectionVersions } from 'mink';
+import { loadConfig } from './config-file.ts';
+import type { Context, GlobalOptions } from './context.ts';
+import { withStore } from './database.ts';
+import { UsageError } from './errors.ts';
+import type { ReadableStore } from './readable-store.ts';
+
+/** What the commands about versions work with. */
+export interface VersionsOfConfig {
+  readonly store: ReadableStore;
+  readonly versions: ProjectionVersions;
+  /** The code that there is. */
+  readonly projections: readonly AnyProjection[];
+}
+
+/** Works with the versions of a store; their code is that of the config file, if the store is its. */
+export async function withVersions<T>(
+  context: Context,
+  options: GlobalOptions,
+  work: (of: VersionsOfConfig) => Promise<T>,
+): Promise<T> {
+  const isOther = options.url !== undefined || options.schema !== undefined;
+  const { projections } = isOther ? { projections: [] } : await loadConfig(context.cwd, options.config);
+  return withStore(context, options, (store) =>
+    work({ store, projections, versions: createProjectionVersions(store, projections) }),
+  );
+}
+
+/** The code of a projection: of the version that is asked for, or of the highest one. */
+export function chooseCode(
+  { projections }: VersionsOfConfig,
+  name: string,
+  version: number | undefined,
+): AnyProjection {
+  const own = projections.filter((it) => it.name === name && (version === undefined || it.version === version));
+  const [last] = own.toSorted((left, right) => right.version - left.version);
+  if (last !== undefined) return last;
+  const known = projections.map((it) => `${it.name} version ${it.version}`).join(', ');
+  throw new UsageError(
+    `The config file has no code for "${name}"${version === undefined ? '' : ` version ${version}`}, only for: ${known === '' ? 'none' : known}.`,
+  );
+}
