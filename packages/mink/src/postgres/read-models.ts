@@ -17,6 +17,7 @@ import {
   type ListParkedQuery,
   type LiveVersion,
   type ProjectionKind,
+  type LiveVersion,
   type OpenTransaction,
   type ParkedKey,
   type ParkedStep,
@@ -86,6 +87,7 @@ import {
   resetProjectionQueries,
   toStoredProjections,
 } from './queries/projection-state.ts';
+import { liveVersionQuery, measureSizeQuery, seizeQuery, toLiveVersion } from './queries/projection-versions.ts';
 import {
   nameHolderQuery,
   preparedTablesQuery,

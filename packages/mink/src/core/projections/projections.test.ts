@@ -282,8 +282,8 @@ describe('what is no projection', () => {
     const tables = { [`t${'b'.repeat(29)}`]: { columns: { id: column.text() }, key: 'id' } };
     const apply = async () => undefined;
     const define = (name: string) => () => defineSqlProjection({ name, events: { Cart: events }, tables, apply });
-    expect(define(`a${'b'.repeat(28)}`)).not.toThrow();
-    expect(define(`a${'b'.repeat(29)}`)).toThrow('longer than 63 bytes');
+    expect(define(`a${'b'.repeat(22)}`)).not.toThrow();
+    expect(define(`a${'b'.repeat(23)}`)).toThrow('longer than 57 bytes');
   });
 
   test('a handler that writes SQL with several keys for one event is refused: it would be applied for each of them', async () => {
