@@ -3,7 +3,6 @@ import {
   createProjectionEngine,
   type AnyProjection,
   type ProjectionKind,
-  type AnyProjection,
   type ProjectionStatus,
   type StoredProjection,
   type SubscriptionStart,
@@ -98,7 +97,7 @@ export async function list(context: Context, options: GlobalOptions, kind: Proje
     const all = stored.filter((it) => it.kind === kind).map((it) => ({ ...it, hasCode: hasCode(projections, it) }));
     if (options.json === true) await stdout.write(all.map((it) => `${jsonText(shown(it))}\n`).join(''));
     else if (all.length === 0) await stderr.line(`No ${kind}s.`);
-    else await stdout.write(tableOf(listed));
+    else await stdout.write(tableOf(all));
   });
 }
 

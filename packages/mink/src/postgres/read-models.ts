@@ -17,7 +17,6 @@ import {
   type ListParkedQuery,
   type LiveVersion,
   type ProjectionKind,
-  type LiveVersion,
   type OpenTransaction,
   type ParkedKey,
   type ParkedStep,
@@ -87,7 +86,6 @@ import {
   resetProjectionQueries,
   toStoredProjections,
 } from './queries/projection-state.ts';
-import { liveVersionQuery, measureSizeQuery, seizeQuery, toLiveVersion } from './queries/projection-versions.ts';
 import {
   nameHolderQuery,
   preparedTablesQuery,

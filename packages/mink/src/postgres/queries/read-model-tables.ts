@@ -119,14 +119,6 @@ export function prepareBlock(
     readonly shadow?: Pick<Shadow, 'of' | 'purpose'> | undefined;
   },
 ): string {
-  return script(schema, `begin; ${lockReadModels(schema)} ${prepareBlock(projection, { kind, from })}; commit`);
-}
-
-/** What a shadow is of, where it is none of a version. */
-type ShadowOf = Pick<Shadow, 'of' | 'purpose'>;
-
-/** Makes the tables of a projection and its checkpoint, in a transaction that holds the lock of read models. */
-export function prepareBlock(projection: ProjectionModel, { kind, from }: Beginning, shadow?: ShadowOf): string {
   const { name, version, tables, partitions = 1 } = projection;
   const ranges = equalRanges(partitions).map((range) => `(${range.from}, ${range.to})`);
   const id = `name = '${name}' and version = ${version}`;
