@@ -6,6 +6,7 @@ import {
   createProjectionVersions,
   defineEvents,
   defineProjection,
+  defineSubscription,
   documents,
   payload,
   type AnyProjection,
@@ -362,6 +363,27 @@ export function versionRules(open: () => Promise<Store>): void {
       await rejects(versions.retire(sumV1, { isForced: true }), refused);
       await store.projections.deactivateInline([sumV1]);
       strictEqual((await versions.switchTo(sumV2)).to, 2);
+    });
+
+    test('of a subscription is left alone: its effects would come again', async () => {
+      await using store = await carts();
+      const delivered: number[] = [];
+      const mails = defineSubscription({
+        name: 'mails',
+        events: { Cart: events },
+        handle: async ({ globalPosition }) => void delivered.push(globalPosition),
+      });
+      await runAll(store, [mails]);
+      const versions = createProjectionVersions(store, [sumV1, mails]);
+      const refused = { code: 'INVALID_ARGUMENT' };
+      for (const verb of ['plan', 'build', 'whatIf', 'rebuild', 'compare', 'retire'] as const) {
+        await rejects(versions[verb](mails), refused);
+      }
+      deepStrictEqual(
+        (await versions.rebuildAll()).map(({ name }) => name),
+        ['sum'],
+      );
+      deepStrictEqual(delivered, [1, 2, 3, 4, 5, 6, 7]);
     });
 
     test('is asked for by a name and a number that there are', async () => {

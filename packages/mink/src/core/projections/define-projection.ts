@@ -83,9 +83,9 @@ export interface ProjectionDefinition<Name extends string, C extends Categories,
 
 const NAME = /^[a-z][a-z0-9_-]{0,39}$/u;
 /** As in the tables of a version or a shadow: a projection of such a name could want those of another one. */
-const VERSIONED = /[-_](?:v|shadow[-_])\d+(?:$|[-_])/u;
-/** PostgreSQL cuts off names behind 63 bytes: there is room for a version, or a shadow, in between. */
-const MAX_TABLE_NAME = 48;
+const VERSIONED = /[-_](?:v|shadow_)\d+(?:$|[-_])/u;
+/** PostgreSQL cuts off names behind 63 bytes, and a shadow of a version has six more in those of its tables. */
+const MAX_IDENTIFIER = 57;
 
 /**
  * Defines a read model: for each event what is kept under a key before and after it. Handlers are pure; what they get is frozen,
@@ -140,14 +140,16 @@ export function projectionBase<Name extends string, C extends Categories>(
   if (VERSIONED.test(name)) {
     throw new InvalidArgumentError(
       'name',
-      `"${name}" reads as the table of a version or a shadow does: leave out "v" or "shadow" and the number`,
+      `"${name}" reads as the table of a version does: leave out "v" or "shadow_" and the number`,
     );
   }
-  const long = tables.find((table) => name.length + table.name.length > MAX_TABLE_NAME);
-  if (long !== undefined) {
-    throw new InvalidArgumentError('name', `"${name}" and its table "${long.name}" are longer than ${MAX_TABLE_NAME}`);
-  }
   checkWhole('version', version, 1);
+  for (const table of tables) {
+    const identifier = `${name}_v${version}_${table.name}`;
+    if (identifier.length > MAX_IDENTIFIER) {
+      throw new InvalidArgumentError('name', `"${identifier}" is longer than ${MAX_IDENTIFIER} bytes: shorten a name`);
+    }
+  }
   return {
     name,
     version,

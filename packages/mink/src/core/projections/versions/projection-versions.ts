@@ -115,7 +115,7 @@ export class ProjectionVersions {
     { isForced = false }: { readonly isForced?: boolean | undefined } = {},
   ): Promise<void> {
     const known = await findStored(this.#context, { name, version });
-    if (known?.state === 'inline') await storedOf(this.#context, known);
+    if (known?.state === 'inline' || known?.kind === 'subscription') await storedOf(this.#context, known);
     const result = await this.#context.readModels.retireProjection({ name, version }, { isForced });
     switch (result.outcome) {
       case 'retired':

@@ -13,7 +13,7 @@ import type { WorkerContext } from '../projection-worker.ts';
 /** What is worked with on versions of projections. */
 export interface VersionsContext extends WorkerContext {
   readonly store: StoreOfEngine;
-  /** The code that there is. */
+  /** The code that there is, of projections: to apply events to a subscription again would have effects. */
   readonly projections: readonly AnyProjection[];
   readonly options: ProjectionEngineOptions;
   /** Names this process, where it takes something for a while. */
@@ -70,5 +70,6 @@ export async function storedOf(
   if (stored === undefined) throw new ProjectionVersionUnknownError(id.name, id.version);
   if (stored.state === 'retired') throw new ProjectionRetiredError(id.name, id.version);
   if (stored.state === 'inline') throw inlineError(id);
+  if (stored.kind === 'subscription') throw new InvalidArgumentError('projection', `"${id.name}" is a subscription`);
   return stored;
 }
