@@ -371,6 +371,7 @@ export function versionRules(open: () => Promise<Store>): void {
       const mails = defineSubscription({
         name: 'mails',
         events: { Cart: events },
+        from: 'start',
         handle: async ({ globalPosition }) => void delivered.push(globalPosition),
       });
       await runAll(store, [mails]);
