@@ -63,6 +63,7 @@ export async function compareVersions(
   { name, version }: ProjectionId,
   options: CompareOptions,
 ): Promise<ComparedVersions> {
+  await storedOf(context, { name, version });
   const against = options.against ?? (await context.readModels.readLiveVersion(name))?.version;
   if (against === undefined) throw new ProjectionVersionUnknownError(name, undefined);
   const before = { name, version: against };
