@@ -43,7 +43,7 @@ async function mails() {
 
 test('subscriptions are listed apart from projections, with what they are behind', async () => {
   const mink = await mails();
-  expect((await mink('subscriptions', 'list')).stdout).toMatch(/\nmails +1 +stopped +2 +2 +1\n$/u);
+  expect((await mink('subscriptions', 'list')).stdout).toMatch(/\nmails +1 +live +stopped +2 +2 +1 +yes\n$/u);
   expect((await mink('subscriptions', 'status')).stdout).toMatch(/\nmails +1 +stopped +1 +\d+\.\d +1\n$/u);
   expect((await mink('projections', 'list')).stderr).toBe('No projections.\n');
   expect((await mink('projections', 'status')).stderr).toBe('No projections in the config file.\n');

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { Random } from '../random.ts';
 import { pause } from '../waiting.ts';
 import { applySabotage, type Sabotage } from './sabotage.ts';
+import { sendSignal } from './send-signal.ts';
 import { connect, disconnect, query, retrySql, runSql } from './sql.ts';
+import { killStragglers } from './stragglers.ts';
 
 export interface ClusterOptions {
   /** Where it keeps its data; it stays there when the cluster stops. */
@@ -122,6 +124,7 @@ export class Cluster {
     const deadline = performance.now() + 30_000;
     for (;;) {
       try {
+        await killStragglers(join(this.#options.directory, 'postgres', 'data'));
         this.#server = await startOn(this.#options, this.#port);
         this.#supervise(this.#server);
         return;
@@ -200,13 +203,4 @@ export class Cluster {
 
 function startOn({ directory, binDir }: ClusterOptions, port: number): Promise<RunningPostgres> {
   return startPostgres({ dataDir: join(directory, 'postgres'), binDir, port, settings: SETTINGS });
-}
-
-/** A process that is gone already is fine. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It ended by itself a moment ago.
-  }
 }

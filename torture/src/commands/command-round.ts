@@ -4,7 +4,7 @@ import { checkCommands } from '../check/check-commands.ts';
 import { checkHolders } from '../check/check-holders.ts';
 import { checkLog } from '../check/check-log.ts';
 import type { Finding } from '../check/finding.ts';
-import { sendSignal } from '../cluster/cluster.ts';
+import { sendSignal } from '../cluster/send-signal.ts';
 import { readLog } from '../cluster/read-log.ts';
 import { retrySql, runSql } from '../cluster/sql.ts';
 import type { PlacedFinding, Run } from '../feed/run.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { LAST_TYPE, RARE_TYPE } from '../actors/event-types.ts';
 import { MemoryReader } from '../actors/memory-reader.ts';
-import { sendSignal } from '../cluster/cluster.ts';
+import { sendSignal } from '../cluster/send-signal.ts';
 import { Child } from '../processes/child.ts';
 import { JournalReader } from '../processes/journal.ts';
 import { becomes, pause } from '../waiting.ts';

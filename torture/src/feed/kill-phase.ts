@@ -1,7 +1,7 @@
 import { LAST_TYPE, RARE_TYPE } from '../actors/event-types.ts';
 import { appendByHand } from '../actors/append-by-hand.ts';
 import { MemoryReader } from '../actors/memory-reader.ts';
-import { sendSignal } from '../cluster/cluster.ts';
+import { sendSignal } from '../cluster/send-signal.ts';
 import { connect, disconnect, query, retrySql } from '../cluster/sql.ts';
 import type { AttemptStart, Outcome } from '../history.ts';
 import { becomes, pause } from '../waiting.ts';

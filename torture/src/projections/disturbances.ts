@@ -1,4 +1,4 @@
-import { sendSignal } from '../cluster/cluster.ts';
+import { sendSignal } from '../cluster/send-signal.ts';
 import { retrySql } from '../cluster/sql.ts';
 import { becomes, pause } from '../waiting.ts';
 import type { Scene } from './projection-round.ts';

@@ -384,7 +384,10 @@ export function versionRules(open: () => Promise<Store>): void {
         (await versions.rebuildAll()).map(({ name }) => name),
         ['sum'],
       );
-      deepStrictEqual(delivered.toSorted((left, right) => left - right), [1, 2, 3, 4, 5, 6, 7]);
+      deepStrictEqual(
+        delivered.toSorted((left, right) => left - right),
+        [1, 2, 3, 4, 5, 6, 7],
+      );
     });
 
     test('is asked for by a name and a number that there are', async () => {
