@@ -93,8 +93,9 @@ export class Cluster {
     return url;
   }
 
+  /** Never throws: what is left goes with the cluster, and an error here would hide the one that has led to it. */
   async dropDatabase(name: string): Promise<void> {
-    await retrySql(this.url('postgres'), `drop database if exists ${name} with (force)`);
+    await retrySql(this.url('postgres'), `drop database if exists ${name} with (force)`).catch(() => undefined);
   }
 
   /** `kill -9` of the postmaster and of every process of it, found by a connection. */
