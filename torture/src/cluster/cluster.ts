@@ -33,6 +33,9 @@ const SETTINGS = {
   ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
 
+/** Milliseconds of one start, and of all that are tried. */
+const START_TIMEOUT = 25_000;
+const RESTART_TIMEOUT = 90_000;
 const LOG_LINES = 25;
 /** How often a server may end on its own before the run is given up. */
 const MOST_ENDS = 5;
@@ -122,7 +125,7 @@ export class Cluster {
   }
 
   async #restart(): Promise<void> {
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + RESTART_TIMEOUT;
     for (;;) {
       try {
         await killStragglers(join(this.#options.directory, 'postgres', 'data'));
@@ -203,5 +206,11 @@ export class Cluster {
 }
 
 function startOn({ directory, binDir }: ClusterOptions, port: number): Promise<RunningPostgres> {
-  return startPostgres({ dataDir: join(directory, 'postgres'), binDir, port, settings: SETTINGS });
+  return startPostgres({
+    dataDir: join(directory, 'postgres'),
+    binDir,
+    port,
+    settings: SETTINGS,
+    startTimeoutMs: START_TIMEOUT,
+  });
 }
