@@ -11,14 +11,13 @@ export function defineTotals(events, name = 'totals') {
       key: 'stream',
       columns: { stream: column.text(), events: column.integer(), items: column.integer(), total: column.number() },
     }),
-    on: {
-      ItemAdded: (row, { data: { quantity, price } }, stream) => ({
-        stream,
-        events: (row?.events ?? 0) + 1,
-        items: (row?.items ?? 0) + quantity,
-        total: (row?.total ?? 0) + quantity * price,
-      }),
-    },
+  }).on({
+    ItemAdded: (row, { data: { quantity, price } }, stream) => ({
+      stream,
+      events: (row?.events ?? 0) + 1,
+      items: (row?.items ?? 0) + quantity,
+      total: (row?.total ?? 0) + quantity * price,
+    }),
   });
 }
 

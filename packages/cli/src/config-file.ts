@@ -103,7 +103,7 @@ function foldsOf(path: string, exported: Readonly<Record<string, unknown>>, name
 function projectionsOf(path: string, exported: Readonly<Record<string, unknown>>): readonly AnyProjection[] {
   const list: unknown = exported['projections'] ?? [];
   if (Array.isArray(list) && list.every(isProjection)) return list;
-  const what = 'what defineProjection, defineSqlProjection and defineSubscription give';
+  const what = 'what defineProjection(…).on(…), defineSqlProjection and defineSubscription give';
   throw new ConfigInvalidError(path, `exports "projections" that are no array of ${what}.`);
 }
 

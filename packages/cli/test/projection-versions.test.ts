@@ -38,11 +38,10 @@ async function carts() {
       version,
       events: { Cart: events },
       readModel: documents(),
-      on: {
-        ItemAdded: (cart, { data }) => {
-          if (data.sku === failing) throw new Error('cannot count it');
-          return { items: (cart?.items ?? 0) + (data.sku === 'b' ? factor : 1) };
-        },
+    }).on({
+      ItemAdded: (cart, { data }) => {
+        if (data.sku === failing) throw new Error('cannot count it');
+        return { items: (cart?.items ?? 0) + (data.sku === 'b' ? factor : 1) };
       },
     }));
     export const projections = [...items, lines];`;

@@ -13,17 +13,18 @@ async function carts() {
   const mink = await import('mink');
   const { createPostgresStore } = await import('mink/postgres');
   const events = mink.defineEvents({ ItemAdded: mink.payload<{ sku: string }>() });
-  const counting = mink.defineProjection({
-    name: 'item-count',
-    events: { Cart: events },
-    readModel: mink.documents<{ items: number }>(),
-    on: {
+  const counting = mink
+    .defineProjection({
+      name: 'item-count',
+      events: { Cart: events },
+      readModel: mink.documents<{ items: number }>(),
+    })
+    .on({
       ItemAdded: (cart, event) => {
         if (event.data.sku === 'bad') throw new Error('cannot count it');
         return { items: (cart?.items ?? 0) + 1 };
       },
-    },
-  });
+    });
   const store = createPostgresStore({ url: database.url(), schema, categories: { Cart: events } });
   for (const sku of ['a', 'bad', 'b']) await store.append('Cart-1', [events.ItemAdded({ sku })]);
   await store.append('Cart-2', [events.ItemAdded({ sku: 'c' })]);
@@ -44,11 +45,10 @@ async function carts() {
         name: 'item-count',
         events: { Cart: events },
         readModel: documents(),
-        on: {
-          ItemAdded: (cart, { data }) => {
-            if (data.sku === 'bad' && ${!mended}) throw new Error('cannot count it');
-            return { items: (cart?.items ?? 0) + 1 };
-          },
+      }).on({
+        ItemAdded: (cart, { data }) => {
+          if (data.sku === 'bad' && ${!mended}) throw new Error('cannot count it');
+          return { items: (cart?.items ?? 0) + 1 };
         },
       }),
     ];`;

@@ -66,25 +66,23 @@ export function tallyProjections(troubles: Troubles) {
   const readModel = documents<Tally>();
   const byStream = add('by-stream');
   return [
-    defineProjection({ name: 'by-stream', events, readModel, on: { Counted: byStream, Rare: byStream } }),
+    defineProjection({ name: 'by-stream', events, readModel }).on({ Counted: byStream, Rare: byStream }),
     defineProjection({
       name: 'by-tag',
       events,
       readModel,
       key: ({ data }) => data.tags,
-      on: { Counted: add('by-tag') },
-    }),
-    defineProjection({ name: 'rare', events, readModel, on: { Rare: add('rare') } }),
+    }).on({ Counted: add('by-tag') }),
+    defineProjection({ name: 'rare', events, readModel }).on({ Rare: add('rare') }),
     defineProjection({
       name: 'open',
       events,
       readModel,
-      on: {
-        Counted: add('open'),
-        Closed: (_, { globalPosition: position, data }, key) => {
-          troubles.check('open', key, { data, position });
-          return null;
-        },
+    }).on({
+      Counted: add('open'),
+      Closed: (_, { globalPosition: position, data }, key) => {
+        troubles.check('open', key, { data, position });
+        return null;
       },
     }),
   ] as const;

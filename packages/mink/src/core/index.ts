@@ -90,6 +90,7 @@ export type {
   Projection,
   ProjectionDefinition,
   ProjectionHandlers,
+  ProjectionToHandle,
 } from './projections/define-projection.ts';
 export { defineSqlProjection } from './projections/define-sql-projection.ts';
 export type {

@@ -13,13 +13,12 @@ const cartSummary = defineProjection({
   name: 'cart-summary',
   events: { Cart: cartEvents },
   readModel: documents<{ skus: string; since?: string }>(),
-  on: {
-    ItemAdded: (cart, { data, recordedAt }) => {
-      if (data.sku === 'x') throw new NoSuchItem('no x');
-      return { skus: (cart?.skus ?? '') + data.sku, since: cart?.since ?? recordedAt.toISOString().slice(0, 10) };
-    },
-    Cleared: () => null,
+}).on({
+  ItemAdded: (cart, { data, recordedAt }) => {
+    if (data.sku === 'x') throw new NoSuchItem('no x');
+    return { skus: (cart?.skus ?? '') + data.sku, since: cart?.since ?? recordedAt.toISOString().slice(0, 10) };
   },
+  Cleared: () => null,
 });
 const add = (sku: string) => cartEvents.ItemAdded({ sku });
 const cart = (skus: string, since = '2026-01-01') => ({ skus, since });

@@ -146,8 +146,7 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
         name: 'bad',
         events: categories,
         readModel: documents<unknown>(),
-        on: { ItemAdded: () => ({ at: new Date(0) }), Noted: async () => ({}) },
-      });
+      }).on({ ItemAdded: () => ({ at: new Date(0) }), Noted: async () => ({}) });
       await using store = await open({ inline: [bad] });
       await rejects(store.append('Cart-1', [added('a')]), /at of the document .*Date/u);
       await rejects(store.append('Cart-1', [cartEvents.Noted(null)]), InlineProjectionError);
@@ -197,8 +196,7 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
       name: 'names',
       events: { User: events },
       readModel: documents<{ emails: readonly string[] }>(),
-      on: { Named: (user, { data }) => ({ emails: [...(user?.emails ?? []), data.email] }) },
-    });
+    }).on({ Named: (user, { data }) => ({ emails: [...(user?.emails ?? []), data.email] }) });
     const commands = defineCommands({ Name: payload<{ id: string; email: string }>() });
     await using store = createEventStore(await openStorage(), { categories: { User: events }, inline: [names] });
     const user = defineDecider({
@@ -232,14 +230,13 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
         key: 'cart',
         columns: { cart: column.text(), items: column.integer(), skus: column.json<readonly string[]>() },
       }),
-      on: {
-        ItemAdded: (cart, { data, streamName }) => ({
-          cart: streamName,
-          items: (cart?.items ?? 0) + data.quantity,
-          skus: [...(cart?.skus ?? []), data.sku],
-        }),
-        Cleared: () => null,
-      },
+    }).on({
+      ItemAdded: (cart, { data, streamName }) => ({
+        cart: streamName,
+        items: (cart?.items ?? 0) + data.quantity,
+        skus: [...(cart?.skus ?? []), data.sku],
+      }),
+      Cleared: () => null,
     });
     const storage = await openStorage();
     await using store = createEventStore(storage, { categories, inline: [lines] });
@@ -258,8 +255,7 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
       events: categories,
       readModel: documents<{ seen: boolean }>(),
       key: ({ globalPosition }) => String(globalPosition),
-      on: { ItemAdded: () => ({ seen: true }) },
-    });
+    }).on({ ItemAdded: () => ({ seen: true }) });
     await using store = await open({ inline: [byPosition] });
     await rejects(store.append('Cart-1', [added('a')]), (error) => {
       ok(error instanceof InlineProjectionError && error.key === undefined);
@@ -341,8 +337,7 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
         version: 2,
         events: categories,
         readModel: documents<{ events: number }>(),
-        on: { ItemAdded: (cart) => ({ events: (cart?.events ?? 0) + 1 }) },
-      });
+      }).on({ ItemAdded: (cart) => ({ events: (cart?.events ?? 0) + 1 }) });
       const [store, newer] = await openTwo({ inline: [cartSummary] }, { inline: [next] });
       await store.append('Cart-1', [added('a', 7)]);
       await rejects(newer.append('Cart-1', [added('a')]), InlineSetChangedError);

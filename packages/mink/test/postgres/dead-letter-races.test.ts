@@ -11,11 +11,10 @@ const fragile = defineProjection({
   name: 'fragile',
   events: { Cart: events },
   readModel: documents<{ skus: string }>(),
-  on: {
-    ItemAdded: (cart, event) => {
-      if (bad.has(event.data.sku)) throw new Error(`cannot take ${event.data.sku}`);
-      return { skus: (cart?.skus ?? '') + event.data.sku };
-    },
+}).on({
+  ItemAdded: (cart, event) => {
+    if (bad.has(event.data.sku)) throw new Error(`cannot take ${event.data.sku}`);
+    return { skus: (cart?.skus ?? '') + event.data.sku };
   },
 });
 const add = (sku: string) => events.ItemAdded({ sku });
@@ -155,12 +154,11 @@ describePostgres('a projection that stands still', (databases) => {
       name: 'moody',
       events: { Cart: events },
       readModel: documents<{ count: number }>(),
-      on: {
-        ItemAdded: (cart) => {
-          failures -= 1;
-          if (failures >= 0) throw new Error('not now');
-          return { count: (cart?.count ?? 0) + 1 };
-        },
+    }).on({
+      ItemAdded: (cart) => {
+        failures -= 1;
+        if (failures >= 0) throw new Error('not now');
+        return { count: (cart?.count ?? 0) + 1 };
       },
     });
     await store.append('Cart-1', [add('a')]);

@@ -43,8 +43,7 @@ const items = defineProjection({
     },
     indexes: [['count', 'id']],
   }),
-  on: { ItemSet: (_, { data }) => data },
-});
+}).on({ ItemSet: (_, { data }) => data });
 
 const few = fc.constantFrom('a', 'b', 'ab', 'B', 'ä', '😀', '￿', '', "o'k", '%_');
 const time = fc.integer({ min: 0, max: 5 }).map((n) => new Date(n * 86_400_000 + n).toISOString());
@@ -130,8 +129,7 @@ describePostgres('finding in a read model', (databases) => {
       name: 'named',
       events: { Item: events },
       readModel: documents<Item>({ fields: { name: column.text() } }),
-      on: { ItemSet: (_, { data }) => data },
-    });
+    }).on({ ItemSet: (_, { data }) => data });
     await store.append('Item-1', [
       events.ItemSet({ id: '1', name: 'a', count: 1, ratio: 1, isOld: false, at: '2026-01-01', note: null }),
     ]);

@@ -21,11 +21,10 @@ const numbers = defineProjection({
   name: 'numbers',
   events: { Cart: events },
   readModel: documents<{ numbers: readonly number[] }>(),
-  on: {
-    Numbered: (cart, { data }) => {
-      if (data.n < 0) throw new Error('is negative');
-      return { numbers: [...(cart?.numbers ?? []), data.n] };
-    },
+}).on({
+  Numbered: (cart, { data }) => {
+    if (data.n < 0) throw new Error('is negative');
+    return { numbers: [...(cart?.numbers ?? []), data.n] };
   },
 });
 const numbered = (n: number) => events.Numbered({ n });

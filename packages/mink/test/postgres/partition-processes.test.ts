@@ -20,8 +20,7 @@ const numbers = defineProjection({
   name: 'numbers',
   events: categories,
   readModel: documents<{ numbers: readonly number[] }>(),
-  on: { Numbered: (cart, { data }) => ({ numbers: [...(cart?.numbers ?? []), data.n] }) },
-});
+}).on({ Numbered: (cart, { data }) => ({ numbers: [...(cart?.numbers ?? []), data.n] }) });
 type Store = EventStore<typeof categories>;
 
 async function start(url: string): Promise<ChildProcess> {

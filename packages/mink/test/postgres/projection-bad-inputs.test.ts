@@ -22,8 +22,7 @@ const counting = (name = 'item-count') =>
     name,
     events: { Cart: events },
     readModel: documents<{ items: number }>(),
-    on: { ItemAdded: (cart) => ({ items: (cart?.items ?? 0) + 1 }) },
-  });
+  }).on({ ItemAdded: (cart) => ({ items: (cart?.items ?? 0) + 1 }) });
 const items = counting();
 const quick = { leaseDuration: 300, tries: 2, backoff: 1 };
 
@@ -175,8 +174,7 @@ describePostgres('what people do to projections', (databases) => {
         name: 'item-count',
         events: { Cart: events },
         readModel: table({ key: 'id', columns: { id: column.text(), ...columns } }),
-        on: { ItemAdded: (_, { streamName }) => ({ id: streamName }) },
-      });
+      }).on({ ItemAdded: (_, { streamName }) => ({ id: streamName }) });
     await using engine = createProjectionEngine(store, [withColumns({})], quick);
     await engine.start();
     await using other = createProjectionEngine(store, [withColumns({ more: column.nullable(column.integer()) })]);

@@ -60,16 +60,14 @@ const countV1 = defineProjection({
   name: 'cart-count',
   events: { Cart: cartEvents },
   readModel: documents<{ count: number }>(),
-  on: { Numbered: (cart) => ({ count: (cart?.count ?? 0) + 1 }) },
-});
+}).on({ Numbered: (cart) => ({ count: (cart?.count ?? 0) + 1 }) });
 const countV2 = defineProjection({
   name: 'cart-count',
   version: 2,
   events: { Cart: cartEvents },
   readModel: documents<{ count: number; total: number }>({ fields: { total: column.integer() } }),
-  on: {
-    Numbered: (cart, { data }) => ({ count: (cart?.count ?? 0) + 1, total: (cart?.total ?? 0) + data.n }),
-  },
+}).on({
+  Numbered: (cart, { data }) => ({ count: (cart?.count ?? 0) + 1, total: (cart?.total ?? 0) + data.n }),
 });
 
 describePostgres('versions of a projection', (databases) => {
@@ -389,8 +387,7 @@ describePostgres('versions of a projection', (databases) => {
         version,
         events: { Cart: events },
         readModel: documents<Record<string, unknown>>(),
-        on: { Added: (_, { data }) => document(data.n) },
-      });
+      }).on({ Added: (_, { data }) => document(data.n) });
     const text = '\ud800 a\u0000b \\u0000 \\\u0000 \u{1F600}';
     const one = define(1, (n) => ({ a: n, b: [1, 2], text }));
     const two = define(2, (n) => ({ text, b: [1, 2], a: n }));
@@ -412,16 +409,14 @@ describePostgres('versions of a projection', (databases) => {
       name: 'keyed',
       events: { Cart: events },
       readModel: table({ key: 'cart', columns: { cart: column.text(), n: column.integer() } }),
-      on: { Added: (_, { streamName, data }) => ({ cart: streamName, n: data.n }) },
-    });
+    }).on({ Added: (_, { streamName, data }) => ({ cart: streamName, n: data.n }) });
     const two = defineProjection({
       name: 'keyed',
       version: 2,
       events: { Cart: events },
       readModel: table({ key: 'id', columns: { id: column.text(), n: column.text() } }),
       key: (event) => (event.type === 'Added' ? String(event.data.n) : null),
-      on: { Added: (_row, _event, key) => ({ id: key, n: key }) },
-    });
+    }).on({ Added: (_row, _event, key) => ({ id: key, n: key }) });
     await store.append('Cart-1', [add(1), add(2)]);
     await runAll(store, [one, two]);
     expect((await createProjectionVersions(store, [one, two]).compare(two)).tables).toMatchObject([

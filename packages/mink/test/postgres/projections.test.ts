@@ -13,18 +13,16 @@ const cartSummary = defineProjection({
   name: 'cart-summary',
   events: { Cart: events },
   readModel: documents<{ items: number }>(),
-  on: {
-    ItemAdded: (cart, event) => ({ items: (cart?.items ?? 0) + event.data.quantity }),
-    Cleared: () => null,
-  },
+}).on({
+  ItemAdded: (cart, event) => ({ items: (cart?.items ?? 0) + event.data.quantity }),
+  Cleared: () => null,
 });
 const bySku = defineProjection({
   name: 'by-sku',
   events: { Cart: events },
   readModel: documents<{ carts: readonly string[] }>(),
   key: (event) => (event.type === 'ItemAdded' ? event.data.sku : null),
-  on: { ItemAdded: (sku, { streamName }) => ({ carts: [...(sku?.carts ?? []), streamName] }) },
-});
+}).on({ ItemAdded: (sku, { streamName }) => ({ carts: [...(sku?.carts ?? []), streamName] }) });
 
 describePostgres('projections', (databases) => {
   const open = (url: string) => createPostgresStore({ url, categories: { Cart: events } });
@@ -85,11 +83,10 @@ describePostgres('projections', (databases) => {
       name: 'failing',
       events: { Cart: events },
       readModel: documents<{ items: number }>(),
-      on: {
-        ItemAdded: (cart, event) => {
-          if (event.data.sku === 'bad' && isBroken) throw new Error('cannot');
-          return { items: (cart?.items ?? 0) + 1 };
-        },
+    }).on({
+      ItemAdded: (cart, event) => {
+        if (event.data.sku === 'bad' && isBroken) throw new Error('cannot');
+        return { items: (cart?.items ?? 0) + 1 };
       },
     });
     await store.append('Cart-1', [add('a'), add('b'), add('bad'), add('c')]);
@@ -121,11 +118,10 @@ describePostgres('dead letters', (databases) => {
     name: 'fragile',
     events: { Cart: events },
     readModel: documents<{ skus: string }>(),
-    on: {
-      ItemAdded: (cart, event) => {
-        if (bad.has(event.data.sku)) throw new Error(`cannot take ${event.data.sku}`);
-        return { skus: (cart?.skus ?? '') + event.data.sku };
-      },
+  }).on({
+    ItemAdded: (cart, event) => {
+      if (bad.has(event.data.sku)) throw new Error(`cannot take ${event.data.sku}`);
+      return { skus: (cart?.skus ?? '') + event.data.sku };
     },
   });
 

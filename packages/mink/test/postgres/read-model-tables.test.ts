@@ -36,24 +36,23 @@ const orders = defineProjection({
     },
     indexes: [['status', 'placedAt']],
   }),
-  on: {
-    OrderCreated: (_, { streamName, data }) => ({
-      orderId: streamName,
-      status: 'open' as const,
-      total: 0,
-      share: 0,
-      isBig: false,
-      placedAt: data.at,
-      skus: [],
-      note: null,
-    }),
-    ItemAdded: (order, { data }) => {
-      if (order === null) throw new Error('no order');
-      const total = order.total + data.cents;
-      return { ...order, total, share: total / 3, isBig: total > 1000, skus: [...order.skus, data.sku] };
-    },
-    OrderCancelled: (order) => (order === null ? null : { ...order, status: 'cancelled' as const, note: `a "note"` }),
+}).on({
+  OrderCreated: (_, { streamName, data }) => ({
+    orderId: streamName,
+    status: 'open',
+    total: 0,
+    share: 0,
+    isBig: false,
+    placedAt: data.at,
+    skus: [],
+    note: null,
+  }),
+  ItemAdded: (order, { data }) => {
+    if (order === null) throw new Error('no order');
+    const total = order.total + data.cents;
+    return { ...order, total, share: total / 3, isBig: total > 1000, skus: [...order.skus, data.sku] };
   },
+  OrderCancelled: (order) => (order === null ? null : { ...order, status: 'cancelled', note: `a "note"` }),
 });
 const lines = defineSqlProjection({
   name: 'order-lines',
@@ -140,12 +139,11 @@ describePostgres('a read model', (databases) => {
           more: column.nullable(column.json()),
         },
       }),
-      on: {
-        OrderCreated: (_, { streamName }) => ({
-          orderId: streamName,
-          ...(streamName === 'Order-1' ? values : nothing),
-        }),
-      },
+    }).on({
+      OrderCreated: (_, { streamName }) => ({
+        orderId: streamName,
+        ...(streamName === 'Order-1' ? values : nothing),
+      }),
     });
     for (const id of [1, 2]) await store.append(`Order-${id}`, [created()]);
     await using engine = createProjectionEngine(store, [nullables]);
@@ -197,8 +195,7 @@ describePostgres('a read model', (databases) => {
       name: 'moving',
       events: { Order: events },
       readModel: table({ key: 'id', columns: { id: column.text() } }),
-      on: { OrderCreated: () => ({ id: 'another' }) },
-    });
+    }).on({ OrderCreated: () => ({ id: 'another' }) });
     await store.append('Order-1', [created()]);
     await using engine = createProjectionEngine(store, [moving], { tries: 1 });
     await engine.start();
@@ -209,8 +206,7 @@ describePostgres('a read model', (databases) => {
       name: 'moving',
       events: { Order: events },
       readModel: table({ key: 'id', columns: { id: column.text(), more: column.integer() } }),
-      on: { OrderCreated: (_, { streamName }) => ({ id: streamName, more: 1 }) },
-    });
+    }).on({ OrderCreated: (_, { streamName }) => ({ id: streamName, more: 1 }) });
     await using other = createProjectionEngine(store, [changed]);
     await rejects(other.start(), { code: 'READ_MODEL_CHANGED', projection: 'moving', version: 1 });
   });
@@ -226,8 +222,7 @@ describePostgres('a read model', (databases) => {
         columns: { orderId: column.text(), sku: column.text() },
         indexes: [{ columns: ['sku'], isUnique: true }],
       }),
-      on: { ItemAdded: (_, { streamName, data }) => ({ orderId: streamName, sku: data.sku }) },
-    });
+    }).on({ ItemAdded: (_, { streamName, data }) => ({ orderId: streamName, sku: data.sku }) });
     for (let n = 1; n <= 20; n += 1) await store.append(`Order-${n}`, [item(n === 13 ? '7' : String(n))]);
     await using engine = createProjectionEngine(store, [byCustomer], { tries: 2, backoff: 1 });
     await engine.start();
@@ -248,10 +243,9 @@ describePostgres('a read model', (databases) => {
         fields: { customerId: column.text(), items: column.integer() },
         indexes: [['customerId', 'items']],
       }),
-      on: {
-        OrderCreated: (_, { data }) => ({ customerId: data.customerId, items: 0 }),
-        ItemAdded: (order) => (order === null ? null : { ...order, items: order.items + 1 }),
-      },
+    }).on({
+      OrderCreated: (_, { data }) => ({ customerId: data.customerId, items: 0 }),
+      ItemAdded: (order) => (order === null ? null : { ...order, items: order.items + 1 }),
     });
     await store.append('Order-1', [created(), item('a')]);
     await using engine = createProjectionEngine(store, [summary]);

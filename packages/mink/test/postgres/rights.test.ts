@@ -65,8 +65,7 @@ describePostgres('roles with the rights that the manual gives', (databases) => {
       name: 'names',
       events: { User: events },
       readModel: documents<{ email: string }>(),
-      on: { Named: (_, { data }) => ({ email: data.email }) },
-    });
+    }).on({ Named: (_, { data }) => ({ email: data.email }) });
     await using engine = createProjectionEngine(writer, [names]);
     await engine.start();
     await engine.waitFor(2);

@@ -46,12 +46,11 @@ const byStream = defineProjection({
   name: 'by-stream',
   events: { Thing: thingEvents },
   readModel: documents<Trace>(),
-  on: {
-    Happened: trace('by-stream'),
-    Ended: (_, event) => {
-      handling.check('by-stream', event.data.n);
-      return null;
-    },
+}).on({
+  Happened: trace('by-stream'),
+  Ended: (_, event) => {
+    handling.check('by-stream', event.data.n);
+    return null;
   },
 });
 
@@ -61,8 +60,7 @@ const byTag = defineProjection({
   events: { Thing: thingEvents },
   readModel: documents<Trace>(),
   key: (event) => event.data.tags,
-  on: { Happened: trace('by-tag') },
-});
+}).on({ Happened: trace('by-tag') });
 
 export const projections = [byStream, byTag] as const;
 

@@ -7,5 +7,4 @@ export const numbers = defineProjection({
   name: 'numbers',
   events: { Cart: cartEvents },
   readModel: documents(),
-  on: { Numbered: (cart, { data }) => ({ numbers: [...(cart?.numbers ?? []), data.n] }) },
-});
+}).on({ Numbered: (cart, { data }) => ({ numbers: [...(cart?.numbers ?? []), data.n] }) });

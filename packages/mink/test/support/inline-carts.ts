@@ -23,21 +23,20 @@ export const cartSummary = defineProjection({
   name: 'cart-summary',
   events: { Cart: cartEvents },
   readModel: documents<{ items: number; versions: readonly number[] }>(),
-  on: {
-    ItemAdded: (cart, { data, streamVersion }) => ({
-      items: (cart?.items ?? 0) + data.quantity,
-      versions: [...(cart?.versions ?? []), streamVersion],
-    }),
-    Broken: () => {
-      throw new Error('it is broken');
-    },
-    Slow: (cart, { data }) => {
-      const end = performance.now() + data.milliseconds;
-      while (performance.now() < end);
-      return cart;
-    },
-    Cleared: () => null,
+}).on({
+  ItemAdded: (cart, { data, streamVersion }) => ({
+    items: (cart?.items ?? 0) + data.quantity,
+    versions: [...(cart?.versions ?? []), streamVersion],
+  }),
+  Broken: () => {
+    throw new Error('it is broken');
   },
+  Slow: (cart, { data }) => {
+    const end = performance.now() + data.milliseconds;
+    while (performance.now() < end);
+    return cart;
+  },
+  Cleared: () => null,
 });
 
 /** In which carts a product is, by the positions of their events: an order over streams. */
@@ -47,12 +46,11 @@ export const bySku = defineProjection({
   events: { Cart: cartEvents },
   readModel: documents<{ positions: readonly number[]; carts: readonly string[] }>(),
   key: (event) => (event.type === 'ItemAdded' ? event.data.sku : null),
-  on: {
-    ItemAdded: (sku, { globalPosition, streamName }) => ({
-      positions: [...(sku?.positions ?? []), globalPosition],
-      carts: [...(sku?.carts ?? []), streamName],
-    }),
-  },
+}).on({
+  ItemAdded: (sku, { globalPosition, streamName }) => ({
+    positions: [...(sku?.positions ?? []), globalPosition],
+    carts: [...(sku?.carts ?? []), streamName],
+  }),
 });
 
 export type CartCategories = Readonly<Record<'Cart', typeof cartEvents>>;

@@ -37,8 +37,7 @@ export const byCart = defineProjection({
   name: 'by-cart',
   events: categories,
   readModel: documents<{ skus: readonly string[] }>(),
-  on: { Added: (cart, { data }) => ({ skus: put(cart?.skus ?? [], data.sku) }) },
-});
+}).on({ Added: (cart, { data }) => ({ skus: put(cart?.skus ?? [], data.sku) }) });
 
 /** Kept under each letter of what is put into a cart: keys of which several belong to one event. */
 export const byLetter = defineProjection({
@@ -46,8 +45,7 @@ export const byLetter = defineProjection({
   events: categories,
   readModel: documents<{ skus: readonly string[] }>(),
   key: (event) => (event.type === 'Added' ? Array.from(event.data.sku) : null),
-  on: { Added: (letter, { data }) => ({ skus: put(letter?.skus ?? [], data.sku) }) },
-});
+}).on({ Added: (letter, { data }) => ({ skus: put(letter?.skus ?? [], data.sku) }) });
 
 export function openCarts(storage: EventStorage): CartStore {
   return createEventStore(storage, { categories });

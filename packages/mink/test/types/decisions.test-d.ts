@@ -138,6 +138,13 @@ defineDecider({
 defineDecider({
   category: 'Order',
   events: orderEvents,
+  initialState: (): Record<string, number> => ({}),
+  evolve: (counts, event) => ({ ...counts, [event.type]: (counts[event.type] ?? 0) + 1 }),
+  decide,
+});
+defineDecider({
+  category: 'Order',
+  events: orderEvents,
   initialState: (): { kind: 'empty' } | { kind: 'full'; list: string[] } => ({ kind: 'empty' }),
   evolve: (state, event) => {
     if (event.type !== 'ItemAdded') return { kind: 'empty' };

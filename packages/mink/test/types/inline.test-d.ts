@@ -16,15 +16,13 @@ const perKey = defineProjection({
   name: 'per-key',
   events: { Cart: events },
   readModel: documents<{ items: number }>(),
-  on: { Added: (cart) => ({ items: (cart?.items ?? 0) + 1 }) },
-});
+}).on({ Added: (cart) => ({ items: (cart?.items ?? 0) + 1 }) });
 const rows = defineProjection({
   name: 'rows',
   events: { Cart: events },
   readModel: table({ key: 'sku', columns: { sku: column.text() } }),
   key: (event) => event.data.sku,
-  on: { Added: (_, { data }) => ({ sku: data.sku }) },
-});
+}).on({ Added: (_, { data }) => ({ sku: data.sku }) });
 const sql = defineSqlProjection({
   name: 'sql',
   events: { Cart: events },

@@ -21,10 +21,9 @@ export const sumV1 = defineProjection({
   name: 'sum',
   events: { Cart: events },
   readModel: documents<{ sum: number }>(),
-  on: {
-    Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) + data.n }),
-    Cleared: () => null,
-  },
+}).on({
+  Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) + data.n }),
+  Cleared: () => null,
 });
 /** The same, but one more from 5 on; and a column beside it. */
 export const sumV2 = defineProjection({
@@ -32,10 +31,9 @@ export const sumV2 = defineProjection({
   version: 2,
   events: { Cart: events },
   readModel: documents<{ sum: number; last: number }>({ fields: { last: column.integer() } }),
-  on: {
-    Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) + data.n + (data.n >= 5 ? 1 : 0), last: data.n }),
-    Cleared: () => null,
-  },
+}).on({
+  Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) + data.n + (data.n >= 5 ? 1 : 0), last: data.n }),
+  Cleared: () => null,
 });
 /** The same as the first, under another version. */
 export const sameV3 = defineProjection({
@@ -43,10 +41,9 @@ export const sameV3 = defineProjection({
   version: 3,
   events: { Cart: events },
   readModel: documents<{ sum: number }>(),
-  on: {
-    Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) + data.n }),
-    Cleared: () => null,
-  },
+}).on({
+  Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) + data.n }),
+  Cleared: () => null,
 });
 export const add = (n: number) => events.Added({ n });
 
@@ -161,11 +158,10 @@ export function versionRules(open: () => Promise<Store>): void {
         version: 2,
         events: { Cart: events },
         readModel: documents<{ sum: number }>(),
-        on: {
-          Added: (cart, { data }) => {
-            if (data.n === 6) throw new Error('no six');
-            return data.n === 2 ? null : { sum: (cart?.sum ?? 0) + data.n };
-          },
+      }).on({
+        Added: (cart, { data }) => {
+          if (data.n === 6) throw new Error('no six');
+          return data.n === 2 ? null : { sum: (cart?.sum ?? 0) + data.n };
         },
       });
       const versions = createProjectionVersions(store, [sumV1, other], { tries: 1 });
@@ -196,10 +192,9 @@ export function versionRules(open: () => Promise<Store>): void {
         name: 'sum',
         events: { Cart: events },
         readModel: documents<{ sum: number }>(),
-        on: {
-          Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) + data.n * (data.n === 4 ? 10 : 1) }),
-          Cleared: () => null,
-        },
+      }).on({
+        Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) + data.n * (data.n === 4 ? 10 : 1) }),
+        Cleared: () => null,
       });
       const compared = await createProjectionVersions(store, [changed]).whatIf(changed);
       expect(compared).toMatchObject({ version: 1, against: 1, isSame: false, position: 7 });
@@ -282,8 +277,7 @@ export function versionRules(open: () => Promise<Store>): void {
         name: 'sum',
         events: { Cart: events },
         readModel: documents<{ sum: number }>(),
-        on: { Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) - data.n }), Cleared: () => null },
-      });
+      }).on({ Added: (cart, { data }) => ({ sum: (cart?.sum ?? 0) - data.n }), Cleared: () => null });
       await using engine = createProjectionEngine(store, [mended], { leaseDuration: 300 });
       await engine.start();
       const rebuilt = await createProjectionVersions(store, [mended]).rebuild(mended);
@@ -304,11 +298,10 @@ export function versionRules(open: () => Promise<Store>): void {
         name: 'sum',
         events: { Cart: events },
         readModel: documents<{ sum: number }>(),
-        on: {
-          Added: (_, { data }) => {
-            if (data.n === 4) throw new Error('no four');
-            return { sum: 0 };
-          },
+      }).on({
+        Added: (_, { data }) => {
+          if (data.n === 4) throw new Error('no four');
+          return { sum: 0 };
         },
       });
       const versions = createProjectionVersions(store, [failing], { tries: 1 });
@@ -344,8 +337,7 @@ export function versionRules(open: () => Promise<Store>): void {
         events: { Cart: events },
         readModel: documents<null>(),
         key: () => '',
-        on: { Added: () => null },
-      });
+      }).on({ Added: () => null });
       const failing = createProjectionVersions(store, [keyless], { tries: 1 }).build(keyless);
       await rejects(failing, { code: 'PROJECTION_BUILD', position: 0, message: /key/u });
     });

@@ -28,5 +28,5 @@ export type ReturnsState<Next, State> = [Next] extends [State]
     : { readonly evolve: 'returns a property that the state does not have' }
   : { readonly evolve: (...parameters: never) => State };
 
-/** The property names of any member of a union; of objects only. */
-type KeysOf<T> = T extends readonly unknown[] ? never : T extends object ? keyof T : never;
+/** The property names of any member of a union; of objects only. Only text: an inferred index signature has numbers, too. */
+export type KeysOf<T> = T extends readonly unknown[] ? never : T extends object ? keyof T & string : never;

@@ -2,13 +2,17 @@ import { InvalidArgumentError } from '../errors.ts';
 import { checkBelongs, type LoadContext } from '../store/load.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 
-/** Refuses no projections, one that comes twice, and one over other events than the store has. */
+/** Refuses no projections, one that lacks its handlers, one that comes twice, and one over other events than the store has. */
 export function checkProjections(
   context: Pick<LoadContext, 'categories'>,
   argument: string,
   projections: readonly AnyProjection[],
 ): void {
   if (projections.length === 0) throw new InvalidArgumentError(argument, 'is empty');
+  // Where the compiler was not asked, the second step of a definition is easily forgotten.
+  if (!projections.every((it) => 'kind' in it)) {
+    throw new InvalidArgumentError(argument, 'has a projection without handlers: write defineProjection(…).on(…)');
+  }
   const names = new Set<string>();
   for (const { name, version, events } of projections) {
     if (names.has(`${name} ${version}`)) {

@@ -1,3 +1,4 @@
+import type { KeysOf } from '../deciders/evolve-type.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { codecsOf, type AnyEvents, type EventMapOf } from '../events/define-events.ts';
 import type { Categories, StoredEvent } from '../store/categories.ts';
@@ -25,6 +26,22 @@ export type ProjectionHandlers<C extends Categories, Model> = {
     key: string,
   ) => Model | null;
 };
+
+/** Refuses handlers of unknown types, and what they return with properties that the read model does not have. */
+type NothingElse<Handlers, C extends Categories, Model> = {
+  readonly [T in keyof Handlers]: T extends TypeOf<C> ? WithoutExcess<Excess<Handlers[T], Model>> : never;
+};
+
+/** The properties of what a handler returns that the read model does not have; none where the read model has no fixed ones. */
+type Excess<Handler, Model> = [KeysOf<Model>] extends [never]
+  ? never
+  : Handler extends (...parameters: never) => infer Next
+    ? Exclude<KeysOf<Next>, KeysOf<Model>>
+    : never;
+
+type WithoutExcess<Key extends PropertyKey> = [Key] extends [never]
+  ? unknown
+  : (...parameters: never) => { readonly [K in Key]?: never } | null;
 
 /** What every projection has. */
 export interface ProjectionBase<Name extends string = string, C extends Categories = Categories> {
@@ -72,7 +89,6 @@ export interface ProjectionDefinition<Name extends string, C extends Categories,
    * @defaultValue the stream name
    */
   readonly key?: ((event: ProjectedEvent<C>) => string | readonly string[] | null) | undefined;
-  readonly on: ProjectionHandlers<C, Model>;
   /**
    * In how many partitions it begins, from 1 to 64: each is worked on apart, in one process or in several, with the events of its
    * keys in their order. Later, `store.projections.partition` changes it.
@@ -87,33 +103,51 @@ const VERSIONED = /[-_](?:v|shadow_)\d+(?:$|[-_])/u;
 /** PostgreSQL cuts off names behind 63 bytes, and a shadow of a version has six more in those of its tables. */
 const MAX_IDENTIFIER = 57;
 
+/** A projection that lacks its handlers yet. */
+export interface ProjectionToHandle<Name extends string, C extends Categories, Model> {
+  /**
+   * Completes it: for each type of event what is kept under a key after it, of what was kept before. Handlers are pure; what they get
+   * is frozen, and they return something new, or null for nothing. Throws `InvalidArgumentError` where there is no handler, or one
+   * of a type that `events` does not have.
+   */
+  on<Handlers extends ProjectionHandlers<C, Model>>(
+    handlers: Handlers & NothingElse<Handlers, C, Model>,
+  ): Projection<Name, C, Model>;
+}
+
 /**
- * Defines a read model: for each event what is kept under a key before and after it. Handlers are pure; what they get is frozen,
- * and they return something new, or null for nothing.
+ * Defines a read model, and with `on` how it follows from events. Two steps, so that TypeScript knows the read model when it comes to
+ * the handlers: what they return is checked against it, and a literal stays one (`status: 'open'`).
  *
  * @example
  * const cartSummary = defineProjection({
  *   name: 'cart-summary',
  *   events: { Cart: cartEvents },
  *   readModel: documents<{ items: number }>(),
- *   on: {
- *     ItemAdded: (cart, event) => ({ items: (cart?.items ?? 0) + event.data.quantity }),
- *     Cleared: () => null,
- *   },
+ * }).on({
+ *   ItemAdded: (cart, event) => ({ items: (cart?.items ?? 0) + event.data.quantity }),
+ *   Cleared: () => null,
  * });
  */
 export function defineProjection<const Name extends string, C extends Readonly<Record<string, AnyEvents>>, Model>(
   definition: ProjectionDefinition<Name, C, Model>,
-): Projection<Name, C, Model> {
-  const { readModel } = definition;
-  const on = checkHandlers(definition.name, definition.events, definition.on);
+): ProjectionToHandle<Name, C, Model> {
+  const { events, readModel } = definition;
+  const known = typesOf(events);
+  const base = projectionBase<Name, C>({ ...definition, tables: [readModel.spec] });
   return Object.freeze({
-    ...projectionBase<Name, C>({ ...definition, types: [...on.keys()], tables: [readModel.spec] }),
-    kind: 'rows',
-    readModel,
-    evolve: (model: Model | null, event: StoredEvent, key: string): Model | null => {
-      const handle = on.get(event.type);
-      return handle === undefined ? model : typed<Model | null>(handle(model, event, key));
+    on: (handlers: Readonly<Record<string, unknown>>): Projection<Name, C, Model> => {
+      const on = checkHandlers(base, known, handlers);
+      return Object.freeze({
+        ...base,
+        kind: 'rows',
+        types: Object.freeze([...on.keys()]),
+        readModel,
+        evolve: (model: Model | null, event: StoredEvent, key: string): Model | null => {
+          const handle = on.get(event.type);
+          return handle === undefined ? model : typed<Model | null>(handle(model, event, key));
+        },
+      });
     },
   });
 }
@@ -123,17 +157,16 @@ export interface BaseDefinition<Name extends string, C extends Categories> {
   readonly name: Name;
   readonly version?: number | undefined;
   readonly events: C;
-  readonly types: readonly string[];
   readonly tables: readonly TableSpec[];
   readonly key?: ((event: ProjectedEvent<C>) => string | readonly string[] | null) | undefined;
   readonly partitions?: number | undefined;
 }
 
-/** What every projection has, checked. */
+/** What every projection has, checked; but for the types that it handles. */
 export function projectionBase<Name extends string, C extends Categories>(
   definition: BaseDefinition<Name, C>,
-): ProjectionBase<Name, C> {
-  const { name, version = 1, events, types, tables, key, partitions = 1 } = definition;
+): Omit<ProjectionBase<Name, C>, 'types'> {
+  const { name, version = 1, events, tables, key, partitions = 1 } = definition;
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new InvalidArgumentError('name', `${JSON.stringify(name)} does not match ${NAME.source}`);
   }
@@ -154,7 +187,6 @@ export function projectionBase<Name extends string, C extends Categories>(
     name,
     version,
     events,
-    types: Object.freeze([...types]),
     tables: Object.freeze([...tables]),
     partitions: checkPartitions(partitions),
     hasOwnKeys: key !== undefined,
@@ -173,7 +205,7 @@ export function checkTypes(name: string, events: Categories, types: readonly str
     throw new InvalidArgumentError('types', `has "${unknown}", which is no event of ${Object.keys(events).join(', ')}`);
   }
   if (wanted.length === 0) throw new InvalidArgumentError('types', `of "${name}" is empty`);
-  return wanted;
+  return Object.freeze([...wanted]);
 }
 
 /** The types that some categories have, checked. */
@@ -189,11 +221,10 @@ function typesOf(events: Categories): ReadonlySet<string> {
 type AnyHandler = (model: unknown, event: unknown, key: string) => unknown;
 
 function checkHandlers(
-  name: string,
-  events: Categories,
+  { name, events }: Pick<ProjectionBase, 'name' | 'events'>,
+  known: ReadonlySet<string>,
   handlers: Readonly<Record<string, unknown>>,
 ): ReadonlyMap<string, AnyHandler> {
-  const known = typesOf(events);
   const all = new Map<string, AnyHandler>();
   for (const [type, handler] of Object.entries(handlers)) {
     if (handler === undefined) continue;

@@ -122,10 +122,11 @@ export function defineSqlProjection<
     },
   );
   if (tables.length === 0) throw new InvalidArgumentError('tables', `of projection "${name}" is empty`);
-  const base = projectionBase<Name, C>({ ...definition, types, tables });
+  const base = projectionBase<Name, C>({ ...definition, tables });
   return Object.freeze({
     ...base,
     kind: 'sql',
+    types,
     keysOf: (event: StoredEvent) => oneKey(name, event, base.keysOf(event)),
     apply: typed<SqlProjection['apply']>(apply),
   });

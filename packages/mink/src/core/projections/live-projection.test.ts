@@ -14,13 +14,12 @@ const skus = defineProjection({
   name: 'skus',
   events: { Cart: cartEvents },
   readModel: documents<{ skus: string }>(),
-  on: {
-    ItemAdded: (cart, { data }) => {
-      if (data.sku === 'x') throw new Error('no x');
-      return { skus: (cart?.skus ?? '') + data.sku };
-    },
-    Cleared: () => null,
+}).on({
+  ItemAdded: (cart, { data }) => {
+    if (data.sku === 'x') throw new Error('no x');
+    return { skus: (cart?.skus ?? '') + data.sku };
   },
+  Cleared: () => null,
 });
 const categories = { Cart: cartEvents };
 

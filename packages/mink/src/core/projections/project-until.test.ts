@@ -25,21 +25,19 @@ const skus = defineProjection({
   name: 'skus',
   events: { Cart: cartEvents },
   readModel: documents<{ skus: string }>(),
-  on: {
-    ItemAdded: (cart, { data }) => {
-      if (data.sku === 'x') throw new Error('no x');
-      return { skus: (cart?.skus ?? '') + data.sku };
-    },
-    Cleared: () => null,
+}).on({
+  ItemAdded: (cart, { data }) => {
+    if (data.sku === 'x') throw new Error('no x');
+    return { skus: (cart?.skus ?? '') + data.sku };
   },
+  Cleared: () => null,
 });
 const bySku = defineProjection({
   name: 'by-sku',
   events: { Cart: cartEvents },
   readModel: documents<{ carts: number }>(),
   key: (event) => (event.type === 'ItemAdded' ? event.data.sku : null),
-  on: { ItemAdded: (sku) => ({ carts: (sku?.carts ?? 0) + 1 }) },
-});
+}).on({ ItemAdded: (sku) => ({ carts: (sku?.carts ?? 0) + 1 }) });
 
 const untilIn =
   ({ projections }: StoreOfEngine): StoreProjections['projectUntil'] =>

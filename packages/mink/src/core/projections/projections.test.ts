@@ -32,13 +32,12 @@ const skus = defineProjection({
   name: 'skus',
   events: { Cart: events },
   readModel: documents<{ skus: string }>(),
-  on: {
-    ItemAdded: (cart, event) => {
-      if (event.data.sku === 'x') throw new Error('no x');
-      return { skus: (cart?.skus ?? '') + event.data.sku };
-    },
-    Cleared: () => null,
+}).on({
+  ItemAdded: (cart, event) => {
+    if (event.data.sku === 'x') throw new Error('no x');
+    return { skus: (cart?.skus ?? '') + event.data.sku };
   },
+  Cleared: () => null,
 });
 
 describe('a projection', () => {
@@ -63,20 +62,18 @@ describe('a projection', () => {
       name: 'changing',
       events: { Cart: events },
       readModel: documents<{ skus: string[] }>(),
-      on: {
-        ItemAdded: (cart, { data }) => {
-          if (cart === null) return { skus: [data.sku] };
-          cart.skus.push(data.sku);
-          return cart;
-        },
+    }).on({
+      ItemAdded: (cart, { data }) => {
+        if (cart === null) return { skus: [data.sku] };
+        cart.skus.push(data.sku);
+        return cart;
       },
     });
     const dated = defineProjection({
       name: 'dated',
       events: { Cart: events },
       readModel: documents<{ at: Date }>(),
-      on: { ItemAdded: (_, event) => ({ at: event.recordedAt }) },
-    });
+    }).on({ ItemAdded: (_, event) => ({ at: event.recordedAt }) });
     await store.append('Cart-1', [add('a'), add('b')]);
     await using engine = createProjectionEngine(store, [changing, dated], { tries: 1 });
     await engine.start();
@@ -95,13 +92,12 @@ describe('a projection', () => {
       events: { Cart: events },
       readModel: documents<{ count: number }>(),
       key: (event) => (event.type === 'ItemAdded' ? Array.from(event.data.sku) : null),
-      on: {
-        ItemAdded: (letter, _event, key) => {
-          if (key === 'x') throw new Error('no x');
-          return { count: (letter?.count ?? 0) + 1 };
-        },
-        Cleared: () => null,
+    }).on({
+      ItemAdded: (letter, _event, key) => {
+        if (key === 'x') throw new Error('no x');
+        return { count: (letter?.count ?? 0) + 1 };
       },
+      Cleared: () => null,
     });
     await store.append('Cart-1', [add('ab'), add('bxb'), events.Cleared(null), add('x')]);
     await using engine = createProjectionEngine(store, [byLetter], { tries: 1 });
@@ -128,8 +124,7 @@ describe('a projection', () => {
         asked.push(event.type);
         return event.streamName;
       },
-      on: { Cleared: () => ({ cleared: 1 }) },
-    });
+    }).on({ Cleared: () => ({ cleared: 1 }) });
     await store.append('Cart-1', [add('b'), events.Cleared(null)]);
     await using engine = createProjectionEngine(store, [clearing]);
     await engine.start();
@@ -144,8 +139,7 @@ describe('a projection', () => {
       events: { Cart: events },
       readModel: documents<null>(),
       key: () => key,
-      on: { ItemAdded: () => null },
-    });
+    }).on({ ItemAdded: () => null });
     await store.append('Cart-1', [add('a')]);
     await using engine = createProjectionEngine(store, [wrong], { tries: 1 });
     await engine.start();
@@ -159,8 +153,7 @@ describe('a projection', () => {
       events: { Cart: events },
       readModel: documents<null>(),
       key: () => '',
-      on: { ItemAdded: () => null },
-    });
+    }).on({ ItemAdded: () => null });
     await store.append('Cart-1', [add('a')]);
     await using engine = createProjectionEngine(store, [keyless], { tries: 1 });
     await engine.start();
@@ -180,13 +173,12 @@ describe('a projection', () => {
       name: 'failing',
       events: { Cart: events },
       readModel: documents<{ n: number }>(),
-      on: {
-        ItemAdded: (_, { data }) => {
-          tries += 1;
-          if (data.sku === 'later' && tries < 5) throw new Error('wait');
-          if (data.sku === 'never') throw new Error('never');
-          return { n: tries };
-        },
+    }).on({
+      ItemAdded: (_, { data }) => {
+        tries += 1;
+        if (data.sku === 'later' && tries < 5) throw new Error('wait');
+        if (data.sku === 'never') throw new Error('never');
+        return { n: tries };
       },
     });
     const classify = (error: unknown) =>
@@ -239,13 +231,12 @@ describe('an event that fails', () => {
       name: 'failing',
       events: { Cart: events },
       readModel: documents<{ skus: string }>(),
-      on: {
-        ItemAdded: (cart, { data: { sku } }) => {
-          const failures = left.get(sku) ?? 0;
-          left.set(sku, failures - 1);
-          if (failures > 0) throw new Error(sku);
-          return { skus: `${cart?.skus ?? ''}${sku} ` };
-        },
+    }).on({
+      ItemAdded: (cart, { data: { sku } }) => {
+        const failures = left.get(sku) ?? 0;
+        left.set(sku, failures - 1);
+        if (failures > 0) throw new Error(sku);
+        return { skus: `${cart?.skus ?? ''}${sku} ` };
       },
     });
     const classify = (error: unknown) =>
@@ -265,7 +256,7 @@ describe('an event that fails', () => {
 });
 
 describe('what is no projection', () => {
-  const definition = { events: { Cart: events }, readModel: documents<null>(), on: { ItemAdded: () => null } };
+  const definition = { events: { Cart: events }, readModel: documents<null>() };
 
   test.each([
     ['name', { ...definition, name: 'Not A Name' }],
@@ -273,7 +264,6 @@ describe('what is no projection', () => {
     ['name', { ...definition, name: 'a-v2' }],
     ['name', { ...definition, name: 'a_v1_b' }],
     ['version', { ...definition, name: 'a', version: 0 }],
-    ['on', { ...definition, name: 'a', on: {} }],
   ])('%s is refused', (argument, wrong) => {
     expect(() => defineProjection(wrong)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', argument }));
   });
@@ -312,12 +302,18 @@ describe('what is no projection', () => {
     );
   });
 
-  test('a type that is not defined, and two of one name, are refused', () => {
-    const on: object = { Nope: () => null };
-    expect(() => defineProjection({ ...definition, name: 'a', on })).toThrow('on.Nope');
+  test('a handler of an unknown type, one that is no function, no handler, and two of one name, are refused', () => {
+    const orders = defineProjection({ ...definition, name: 'a' });
+    const unknown: object = { Nope: () => null };
+    const wrong: object = { ItemAdded: null };
+    expect(() => orders.on(unknown)).toThrow('on.Nope');
+    expect(() => orders.on(wrong)).toThrow('on.ItemAdded');
+    expect(() => orders.on({})).toThrow('handles no event');
     const store = createMemoryStore({ categories: { Cart: events } });
     expect(() => createProjectionEngine(store, [skus, skus])).toThrow('twice');
     expect(() => createProjectionEngine(store, [])).toThrow('empty');
+    // @ts-expect-error: no handlers
+    expect(() => createProjectionEngine(store, [orders])).toThrow('without handlers');
     expect(() => createProjectionEngine(store, [skus], { tries: 0 })).toThrow('tries');
     const other = createMemoryStore({ categories: { Cart: defineEvents({ ItemAdded: payload<null>() }) } });
     expect(() => createProjectionEngine(other, [skus])).toThrow('other events');

@@ -16,11 +16,10 @@ const skus = defineProjection({
   name: 'skus',
   events: { Cart: cartEvents },
   readModel: documents<{ skus: string }>(),
-  on: {
-    ItemAdded: (cart, { data }) => {
-      if (data.sku === 'x') throw new Error('no x');
-      return { skus: (cart?.skus ?? '') + data.sku };
-    },
+}).on({
+  ItemAdded: (cart, { data }) => {
+    if (data.sku === 'x') throw new Error('no x');
+    return { skus: (cart?.skus ?? '') + data.sku };
   },
 });
 const openStore = () => createMemoryStore({ categories: { Cart: cartEvents } });

@@ -115,12 +115,12 @@ export function defineSubscription<
     ...projectionBase<Name, C>({
       name,
       events,
-      types,
       partitions: definition.partitions,
       tables: [],
       key: typed<((event: ProjectedEvent<C>) => string | null) | undefined>(key),
     }),
     kind: 'subscription',
+    types,
     from: checkStart(from),
     concurrency: checkWhole('concurrency', definition.concurrency ?? 8, 1),
     timeout: checkWhole('timeout', definition.timeout ?? 30_000, 1),

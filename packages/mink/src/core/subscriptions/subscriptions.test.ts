@@ -335,14 +335,13 @@ describe('a subscription', () => {
       name: 'carts',
       events: { Cart: events },
       readModel: documents<null>(),
-      on: { Sent: () => null },
-    });
+    }).on({ Sent: () => null });
     await using engine = createProjectionEngine(store, [subscription, projection]);
     await engine.start();
     await expect(engine.reset(subscription)).rejects.toThrow('"mails" is a subscription: replay it');
     await expect(engine.replay(projection, { from: 'start' })).rejects.toThrow('"carts" is a projection: reset it');
     await expect(engine.replay(subscription, { from: 9 })).rejects.toThrow('beyond the end of the log');
-    const same = defineProjection({ ...projection, name: 'mails', on: { Sent: () => null } });
+    const same = defineProjection({ ...projection, name: 'mails' }).on({ Sent: () => null });
     await using other = createProjectionEngine(store, [same]);
     await expect(other.start()).rejects.toMatchObject({ code: 'PROJECTION_NAME_TAKEN', projection: 'mails' });
   });
