@@ -15,7 +15,7 @@ export function inlineStore({ url, events }) {
     },
     /** Counts the rows: there is one for each append. */
     async close() {
-      const rows = await store.projections.documents(totals).count();
+      const rows = await store.projections.readModel(totals).count();
       await store.close();
       return { checked: appended, lost: Math.max(0, appended - rows), repeated: Math.max(0, rows - appended) };
     },

@@ -50,7 +50,7 @@ export async function minkProjector({ store, events, query, copies = 1, partitio
     /** Waits as a request would that reads what it has written. */
     async look(streamId, position) {
       await engine.waitFor(position, { timeout: 60_000 });
-      return (await store.projections.documents(totals).get(`${CATEGORY}-${streamId}`)) !== undefined;
+      return (await store.projections.readModel(totals).get(`${CATEGORY}-${streamId}`)) !== undefined;
     },
     stop: () => engine.close(),
   };

@@ -22,52 +22,48 @@ const found = (changed: Partial<FoundTallies>): FoundTallies => ({
   name: 'by-stream',
   rule: TALLY_RULES['by-stream'],
   log,
-  documents: [{ key: 'Thing-1', document: tallyOf(1, 3, 4, 5), isStale: false }],
+  models: [{ key: 'Thing-1', model: tallyOf(1, 3, 4, 5), isStale: false }],
   waiting: new Map(),
   discarded: new Map(),
   ...changed,
 });
-const document = (tally: Tally, isStale = false): Pick<FoundTallies, 'documents'> => ({
-  documents: [{ key: 'Thing-1', document: tally, isStale }],
+const kept = (tally: Tally, isStale = false): Pick<FoundTallies, 'models'> => ({
+  models: [{ key: 'Thing-1', model: tally, isStale }],
 });
 
 test('finds nothing in a read model that is what the log says', () => {
   expect(checkTallies(found({}))).toEqual([]);
   const waiting = new Map([['Thing-1', [4, 5]]]);
-  expect(checkTallies(found({ ...document(tallyOf(1, 3), true), waiting }))).toEqual([]);
+  expect(checkTallies(found({ ...kept(tallyOf(1, 3), true), waiting }))).toEqual([]);
   const discarded = new Map([['Thing-1', new Set([3])]]);
-  expect(checkTallies(found({ ...document(tallyOf(1, 4, 5), true), discarded }))).toEqual([]);
+  expect(checkTallies(found({ ...kept(tallyOf(1, 4, 5), true), discarded }))).toEqual([]);
   const closed = [...log, fact(6, 'Closed')];
-  expect(checkTallies(found({ name: 'open', rule: TALLY_RULES.open, log: closed, documents: [] }))).toEqual([]);
+  expect(checkTallies(found({ name: 'open', rule: TALLY_RULES.open, log: closed, models: [] }))).toEqual([]);
 });
 
 test.each([
-  ['an event that is missing', 'lost', document(tallyOf(1, 3, 5))],
-  ['an event that is in it twice', 'repeated', document(tallyOf(1, 3, 3, 4, 5))],
-  ['another order', 'order', document(tallyOf(1, 4, 3, 5))],
-  ['a document that is missing', 'lost', { documents: [] }],
+  ['an event that is missing', 'lost', kept(tallyOf(1, 3, 5))],
+  ['an event that is in it twice', 'repeated', kept(tallyOf(1, 3, 3, 4, 5))],
+  ['another order', 'order', kept(tallyOf(1, 4, 3, 5))],
+  ['a document that is missing', 'lost', { models: [] }],
   ['a document of no event', 'repeated', { log: [] }],
-  ['one that is called stale', 'answer', document(tallyOf(1, 3, 4, 5), true)],
+  ['one that is called stale', 'answer', kept(tallyOf(1, 3, 4, 5), true)],
   [
     'one that waits and is not called stale',
     'answer',
-    { ...document(tallyOf(1, 3, 4)), waiting: new Map([['Thing-1', [5]]]) },
+    { ...kept(tallyOf(1, 3, 4)), waiting: new Map([['Thing-1', [5]]]) },
   ],
   [
     'an event that was applied though one before it waits',
     'lost',
-    { ...document(tallyOf(1, 3, 5), true), waiting: new Map([['Thing-1', [4]]]) },
+    { ...kept(tallyOf(1, 3, 5), true), waiting: new Map([['Thing-1', [4]]]) },
   ],
-  ['a letter of no event', 'phantom', { ...document(tallyOf(1, 3, 4), true), waiting: new Map([['Thing-1', [5, 6]]]) }],
-  [
-    'letters in another order',
-    'order',
-    { ...document(tallyOf(1, 3), true), waiting: new Map([['Thing-1', [4, 5, 4]]]) },
-  ],
+  ['a letter of no event', 'phantom', { ...kept(tallyOf(1, 3, 4), true), waiting: new Map([['Thing-1', [5, 6]]]) }],
+  ['letters in another order', 'order', { ...kept(tallyOf(1, 3), true), waiting: new Map([['Thing-1', [4, 5, 4]]]) }],
   [
     'an event that was given up and applied',
     'repeated',
-    { ...document(tallyOf(1, 3, 4, 5), true), discarded: new Map([['Thing-1', new Set([3])]]) },
+    { ...kept(tallyOf(1, 3, 4, 5), true), discarded: new Map([['Thing-1', new Set([3])]]) },
   ],
 ] as const)('finds %s', (_what, kind, changed) => {
   expect(checkTallies(found(changed)).map((finding) => finding.kind)).toContain(kind);

@@ -91,22 +91,22 @@ describe('projections', () => {
   test('are shown, now and as they were', async () => {
     const { run } = await carts();
     expect((await run(['projections', 'show', 'item-count'])).stdout).toBe(
-      'KEY     STALE  DOCUMENT\nCart-1  yes    {"items":1}\nCart-2         {"items":1}\n',
+      'KEY     STALE  MODEL\nCart-1  yes    {"items":1}\nCart-2         {"items":1}\n',
     );
     const one = await run(['projections', 'show', 'item-count', 'Cart-2', '--json']);
-    expect(jsonLines(one.stdout)).toEqual([{ key: 'Cart-2', document: { items: 1 } }]);
+    expect(jsonLines(one.stdout)).toEqual([{ key: 'Cart-2', model: { items: 1 } }]);
     const then = await run(['projections', 'show', 'item-count', '--at-position', '5']);
     expect(then.stderr).toBe('Made of 5 events, up to position 5.\n');
     expect(then.stdout).toMatch(
-      /^KEY     DOCUMENT     ERROR\nCart-1  \{"items":1\}  Projection .*cannot count it\nCart-2  \{"items":2\}\n$/u,
+      /^KEY     MODEL        ERROR\nCart-1  \{"items":1\}  Projection .*cannot count it\nCart-2  \{"items":2\}\n$/u,
     );
     const mended = await run(['projections', 'show', 'item-count', 'Cart-1', '--at-position', '3', '--json'], {
       mended: true,
     });
-    expect(jsonLines(mended.stdout)).toEqual([{ key: 'Cart-1', document: { items: 3 } }]);
+    expect(jsonLines(mended.stdout)).toEqual([{ key: 'Cart-1', model: { items: 3 } }]);
     const before = ['projections', 'show', 'item-count', '--at-time', '2020-01-01T00:00:00Z'];
     expect(await run(before)).toMatchObject({ exitCode: 0, stdout: '', stderr: expect.stringContaining('0 events') });
-    expect((await run(['projections', 'show', 'item-count', 'Cart-9'])).stderr).toBe('No documents.\n');
+    expect((await run(['projections', 'show', 'item-count', 'Cart-9'])).stderr).toBe('Nothing found.\n');
     expect(await run([...before, '--at-position', '1'])).toMatchObject({ exitCode: 2 });
     expect(await run(['projections', 'show', 'nosuch'])).toMatchObject({
       exitCode: 2,

@@ -9,7 +9,7 @@ export interface FoundTallies {
   readonly rule: TallyRule;
   /** The whole log. */
   readonly log: readonly ProjectedFact[];
-  readonly documents: readonly { readonly key: string; readonly document: Tally; readonly isStale: boolean }[];
+  readonly models: readonly { readonly key: string; readonly model: Tally; readonly isStale: boolean }[];
   /** Positions of the events that wait, by key, in the order in which they are kept. */
   readonly waiting: ReadonlyMap<string, readonly number[]>;
   /** Positions of those that were given up, by key. */
@@ -21,14 +21,14 @@ export interface FoundTallies {
  * or was given up; and nothing else is there.
  */
 export function checkTallies(found: FoundTallies): readonly Finding[] {
-  const { rule, log, documents, waiting } = found;
+  const { rule, log, models, waiting } = found;
   const facts = log.filter(({ type }) => rule.types.includes(type));
   const byKey = groupBy(
     facts.flatMap((event) => rule.keysOf(event).map((key) => ({ key, event }))),
     ({ key }) => key,
   );
-  const keys = new Set([...byKey.keys(), ...documents.map(({ key }) => key), ...waiting.keys()]);
-  const stored = new Map(documents.map((document) => [document.key, document]));
+  const keys = new Set([...byKey.keys(), ...models.map(({ key }) => key), ...waiting.keys()]);
+  const stored = new Map(models.map((it) => [it.key, it]));
   return [...keys].flatMap((key) => {
     const events = (byKey.get(key) ?? []).map(({ event }) => event);
     return [...checkWaiting(found, key, events), ...checkDocument(found, key, { events, stored: stored.get(key) })];
@@ -66,7 +66,7 @@ function checkDocument(
   {
     events,
     stored,
-  }: { readonly events: readonly ProjectedFact[]; readonly stored: FoundTallies['documents'][number] | undefined },
+  }: { readonly events: readonly ProjectedFact[]; readonly stored: FoundTallies['models'][number] | undefined },
 ): readonly Finding[] {
   const letters = new Set(waiting.get(key));
   const given = discarded.get(key);
@@ -75,7 +75,7 @@ function checkDocument(
   for (const event of applied) {
     expected = rule.ends(event) ? null : addTo(expected, { position: event.position, amount: event.data.amount });
   }
-  const actual = stored?.document ?? null;
+  const actual = stored?.model ?? null;
   const facts = { reader: name, streamName: key, position: actual?.last ?? 0 };
   const isStale = letters.size > 0 || (given?.size ?? 0) > 0;
   if (JSON.stringify(sorted(actual)) !== JSON.stringify(sorted(expected))) {

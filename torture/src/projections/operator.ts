@@ -14,7 +14,7 @@ import type { Random } from '../random.ts';
 import { happenings } from './happenings.ts';
 import { TALLY_RULES, tallyProjections, Troubles, type ProjectedFact } from './tally-projections.ts';
 
-/** Somebody who looks after the projections from outside: what the command line does, and who reads the documents. */
+/** Somebody who looks after the projections from outside: what the command line does, and who reads the read models. */
 export class Operator {
   readonly #url: string;
   readonly #troubles = new Troubles(0);
@@ -98,9 +98,9 @@ export class Operator {
           events.map(({ globalPosition }) => globalPosition),
         );
       }
-      const documents = await this.#store.projections.documents(projection).list().toArray();
+      const models = await this.#store.projections.readModel(projection).list().toArray();
       const discarded = await readDiscarded(this.#url, name);
-      found.push({ name, rule: TALLY_RULES[name], log, documents, waiting, discarded });
+      found.push({ name, rule: TALLY_RULES[name], log, models, waiting, discarded });
     }
     return found;
   }

@@ -213,7 +213,7 @@ async function keepEvidence(
   const files: Record<string, unknown> = {
     findings: scene.findings,
     log: found[0]?.log,
-    documents: found.map(({ name, documents }) => ({ name, documents })),
+    models: found.map(({ name, models }) => ({ name, models })),
   };
   for (const table of tables) files[table] = await retrySql(scene.url, `select row_to_json(t) from mink.${table} t`);
   for (const [file, content] of Object.entries(files)) {

@@ -150,7 +150,7 @@ const dryRun: KeyWork = async ({ stdout, signal }, options, engine, of) => {
   await stdout.line(`${of.key}: ${outcomeText('would be applied', result)}`);
   for (const { path, before, after } of result.changes) {
     await stdout.line(
-      `  ${path === '' ? 'document' : path}: ${jsonText(before ?? null)} -> ${jsonText(after ?? null)}`,
+      `  ${path === '' ? 'all of it' : path}: ${jsonText(before ?? null)} -> ${jsonText(after ?? null)}`,
     );
   }
 };

@@ -24,7 +24,7 @@ interface Shown {
 
 interface Entry {
   readonly key: string;
-  readonly document: unknown;
+  readonly model: unknown;
   readonly isStale?: boolean | undefined;
 }
 
@@ -80,22 +80,22 @@ async function showNow({ stdout, stderr }: Context, { json }: ShowOptions, shown
   const { store, projection, key } = shown;
   // Without its tables, there is nothing to read.
   await findProjection(store, projection.name, projection.version);
-  const reader = store.projections.documents(projection);
-  const table = new Table([{ title: 'KEY' }, { title: 'STALE' }, { title: 'DOCUMENT' }]);
+  const reader = store.projections.readModel(projection);
+  const table = new Table([{ title: 'KEY' }, { title: 'STALE' }, { title: 'MODEL' }]);
   let found = false;
   const write = async (page: readonly Entry[]): Promise<void> => {
     found ||= page.length > 0;
-    const rows = page.map((it) => [it.key, it.isStale === true ? 'yes' : '', jsonText(it.document)]);
+    const rows = page.map((it) => [it.key, it.isStale === true ? 'yes' : '', jsonText(it.model)]);
     if (json === true) await stdout.write(linesOf(page));
     else if (page.length > 0) await stdout.write(table.page(rows));
   };
   if (key === undefined) {
     for await (const page of reader.list().pages()) await write(page);
   } else {
-    const document = await reader.get(key);
-    await write(document === undefined ? [] : [{ key, document }]);
+    const model = await reader.get(key);
+    await write(model === undefined ? [] : [{ key, model }]);
   }
-  if (!found && json !== true) await stderr.line('No documents.');
+  if (!found && json !== true) await stderr.line('Nothing found.');
 }
 
 async function showThen(
@@ -105,16 +105,16 @@ async function showThen(
   until: ProjectUntilOptions,
 ): Promise<void> {
   const then = await store.projections.projectUntil(projection, { ...until, key, signal });
-  const { documents, failed, events, position } = then;
-  const keys = [...new Set([...documents.keys(), ...failed.keys()])].toSorted();
-  const all = keys.map((it) => ({ key: it, document: documents.get(it) ?? null, error: failed.get(it)?.message }));
+  const { models, failed, events, position } = then;
+  const keys = [...new Set([...models.keys(), ...failed.keys()])].toSorted();
+  const all = keys.map((it) => ({ key: it, model: models.get(it) ?? null, error: failed.get(it)?.message }));
   if (json === true) {
     await stdout.write(linesOf(all));
     return;
   }
   await stderr.line(`Made of ${events} events, up to position ${position}.`);
-  const table = new Table([{ title: 'KEY' }, { title: 'DOCUMENT' }, { title: 'ERROR' }]);
-  const rows = all.map((it) => [it.key, it.document === null ? '' : jsonText(it.document), it.error ?? '']);
+  const table = new Table([{ title: 'KEY' }, { title: 'MODEL' }, { title: 'ERROR' }]);
+  const rows = all.map((it) => [it.key, it.model === null ? '' : jsonText(it.model), it.error ?? '']);
   if (rows.length > 0) await stdout.write(table.page(rows));
 }
 

@@ -125,7 +125,7 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'KEY_PARKED',
     ['"carts"', 'position 9', '"Cart-1" is parked', 'mink deadletters show carts Cart-1'],
   ],
-  [new errors.ReadModelFullError('carts', 10), 'READ_MODEL_FULL', ['"carts"', '10 documents', 'maxKeys']],
+  [new errors.ReadModelFullError('carts', 10), 'READ_MODEL_FULL', ['"carts"', '10 keys', 'maxKeys']],
   [
     new errors.ReadModelChangedError('carts', 2),
     'READ_MODEL_CHANGED',

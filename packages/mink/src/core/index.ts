@@ -122,14 +122,14 @@ export type {
   TableSpec,
 } from './projections/read-model.ts';
 export type { DeadLetters, DeadLettersOf, DryRun, RetriedKey } from './projections/dead-letters.ts';
-export type { AfterWrite, DocumentReader, FoundPage, ReadDocument } from './projections/document-reader.ts';
+export type { AfterWrite, ReadModelReader, FoundPage, FoundModel } from './projections/read-model-reader.ts';
 export type { Classification } from './projections/projection-applier.ts';
 export { createProjectionEngine, ProjectionEngine } from './projections/projection-engine.ts';
 export type { ProjectionEngineOptions, WaitForOptions } from './projections/projection-engine.ts';
 export { createLiveProjection, LiveProjection } from './projections/live-projection.ts';
 export type { LiveChange, LiveProjectionOptions, LiveStatus } from './projections/live-projection.ts';
 export type { ProjectedUntil, ProjectUntilOptions } from './projections/project-until.ts';
-export { ProjectedDocuments } from './projections/projected-documents.ts';
+export { ProjectedModels } from './projections/projected-models.ts';
 export { parseToken } from './projections/token.ts';
 export type { WaitOptions, WriteToSee } from './projections/wait-for.ts';
 export type { StoreProjections } from './projections/store-projections.ts';

@@ -139,7 +139,7 @@ export class KeyParkedError extends MinkError {
   }
 }
 
-/** A read model in memory would hold more documents than it may. */
+/** A read model in memory would hold more keys than it may. */
 export class ReadModelFullError extends MinkError {
   readonly code = 'READ_MODEL_FULL';
   readonly projection: string;
@@ -147,7 +147,7 @@ export class ReadModelFullError extends MinkError {
 
   constructor(projection: string, maxKeys: number) {
     super(
-      `The read model of projection "${projection}" in memory has ${maxKeys} documents, which is the limit. Raise maxKeys, or run it in an engine, which keeps them in the database.`,
+      `The read model of projection "${projection}" in memory has ${maxKeys} keys, which is the limit. Raise maxKeys, or run it in an engine, which keeps them in the database.`,
     );
     this.projection = projection;
     this.maxKeys = maxKeys;

@@ -31,7 +31,7 @@ describe('given events, then a read model', () => {
     await given.then({ 'Cart-1': cart('abd') });
     await given.thenUnder('Cart-1', cart('abd'));
     await given.thenUnder('Cart-2', null);
-    await given.thenUnder('Cart-1', (document) => expect(document?.skus).toHaveLength(3));
+    await given.thenUnder('Cart-1', (cart) => expect(cart?.skus).toHaveLength(3));
     await givenProjection(cartSummary).thenNothing();
     await givenProjection(cartSummary).events({}).thenNothing();
   });

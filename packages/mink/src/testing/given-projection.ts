@@ -27,17 +27,17 @@ export interface OnceStoredIn extends OnceStored {
 }
 
 /** What a projection is given, and what it makes of it. Every chain needs an end, and that is awaited. */
-export interface GivenProjection<C extends Categories, Document> {
+export interface GivenProjection<C extends Categories, Model> {
   /** Then these events happened: stream by stream, in the order in which they are given. */
-  events(events: EventsByStream<C>): GivenProjection<C, Document>;
+  events(events: EventsByStream<C>): GivenProjection<C, Model>;
   /** Then these were in the log, as they were stored once: with the types and schema versions of their time. */
-  stored(events: readonly OnceStoredIn[]): GivenProjection<C, Document>;
+  stored(events: readonly OnceStoredIn[]): GivenProjection<C, Model>;
   /** The read model is exactly this, by key. */
-  then(expected: Readonly<Record<string, Document>>): Promise<void>;
+  then(expected: Readonly<Record<string, Model>>): Promise<void>;
   /** The read model is empty. */
   thenNothing(): Promise<void>;
   /** What is kept under a key is this, or passes this check. */
-  thenUnder(key: string, expected: Document | null | ((document: Document | null) => void)): Promise<void>;
+  thenUnder(key: string, expected: Model | null | ((model: Model | null) => void)): Promise<void>;
   /** A handler failed with this error, at this key if one is given. */
   thenThrows(expected: ExpectedError, options?: { readonly key?: string | undefined }): Promise<void>;
 }
@@ -50,7 +50,7 @@ type Step = (log: {
 }) => Promise<unknown>;
 
 interface Outcome {
-  readonly documents: ReadonlyMap<string, unknown>;
+  readonly models: ReadonlyMap<string, unknown>;
   readonly failed: ReadonlyMap<string, ProjectionFailedError>;
 }
 
@@ -65,15 +65,15 @@ const START = Date.parse('2026-01-01T00:00:00Z');
  *   .events({ 'Cart-1': [cartEvents.ItemAdded({ sku: 'SKU-1', quantity: 3 })] })
  *   .then({ 'Cart-1': { items: 3 } });
  */
-export function givenProjection<C extends Categories, Document>(
-  projection: Projection<string, C, Document>,
-): GivenProjection<C, Document> {
+export function givenProjection<C extends Categories, Model>(
+  projection: Projection<string, C, Model>,
+): GivenProjection<C, Model> {
   return typed(chain(projection, []));
 }
 
 function chain(projection: Projection, steps: readonly Step[]): GivenProjection<Categories, unknown> {
   const compare = async (expected: Readonly<Record<string, unknown>>): Promise<void> =>
-    deepStrictEqual(Object.fromEntries(soundDocuments(await run(projection, steps))), expected);
+    deepStrictEqual(Object.fromEntries(soundModels(await run(projection, steps))), expected);
   return {
     events: (events) => chain(projection, [...steps, appendAll(events)]),
     stored: (events) => chain(projection, [...steps, storeAll(events)]),
@@ -81,9 +81,9 @@ function chain(projection: Projection, steps: readonly Step[]): GivenProjection<
     then: (expected) => compare(checkExpected(expected)),
     thenNothing: () => compare({}),
     thenUnder: async (key, expected) => {
-      const document = soundDocuments(await run(projection, steps)).get(key) ?? null;
-      if (typeof expected === 'function') expected(document);
-      else deepStrictEqual(document, expected);
+      const model = soundModels(await run(projection, steps)).get(key) ?? null;
+      if (typeof expected === 'function') expected(model);
+      else deepStrictEqual(model, expected);
     },
     thenThrows: async (expected, { key } = {}) => {
       const { failed } = await run(projection, steps);
@@ -115,10 +115,10 @@ async function run(projection: Projection, steps: readonly Step[]): Promise<Outc
 }
 
 /** The read model; what a handler threw, where one did. */
-function soundDocuments({ documents, failed }: Outcome): ReadonlyMap<string, unknown> {
+function soundModels({ models, failed }: Outcome): ReadonlyMap<string, unknown> {
   const [failure] = failed.values();
   if (failure !== undefined) throw failure.cause;
-  return documents;
+  return models;
 }
 
 function appendAll(events: EventsByStream<Categories>): Step {

@@ -61,10 +61,10 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
       await using store = await open();
       await store.append('Cart-1', [added('a'), added('b', 2)]);
       await store.append('Cart-2', [added('a', 5), cartEvents.Noted(null)]);
-      deepStrictEqual(await store.projections.documents(cartSummary).get('Cart-1'), { items: 3, versions: [1, 2] });
+      deepStrictEqual(await store.projections.readModel(cartSummary).get('Cart-1'), { items: 3, versions: [1, 2] });
       await checkFold(store);
       await store.append('Cart-1', [cartEvents.Cleared(null)]);
-      strictEqual(await store.projections.documents(cartSummary).get('Cart-1'), undefined);
+      strictEqual(await store.projections.readModel(cartSummary).get('Cart-1'), undefined);
       await store.append('Cart-1', [added('a'), cartEvents.Cleared(null), added('c')]);
       await checkFold(store);
     });
@@ -212,9 +212,9 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
     await Promise.all([name('1', 'a', 'k1'), name('1', 'a', 'k1'), name('2', 'b', 'k2')]);
     await name('1', 'a', 'k1');
     await rejects(name('3', 'b', 'k3'), UniqueValueTakenError);
-    const all = await store.projections.documents(names).list().toArray();
+    const all = await store.projections.readModel(names).list().toArray();
     deepStrictEqual(
-      all.map(({ key, document }) => [key, document.emails]),
+      all.map(({ key, model }) => [key, model.emails]),
       [
         ['User-1', ['a']],
         ['User-2', ['b']],
@@ -344,8 +344,8 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
       await newer.projections.activateInline();
       await newer.append('Cart-1', [added('a')]);
       await rejects(store.append('Cart-1', [added('a')]), InlineSetChangedError);
-      deepStrictEqual(await newer.projections.documents(next).get('Cart-1'), { events: 2 });
-      deepStrictEqual((await newer.projections.documents(cartSummary).get('Cart-1'))?.items, 7);
+      deepStrictEqual(await newer.projections.readModel(next).get('Cart-1'), { events: 2 });
+      deepStrictEqual((await newer.projections.readModel(cartSummary).get('Cart-1'))?.items, 7);
       await store.close();
     });
 
@@ -358,7 +358,7 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
       const { globalPosition } = appended;
       await engine.waitFor(appended);
       await engine.catchUp(appended);
-      const reader = store.projections.documents(cartSummary);
+      const reader = store.projections.readModel(cartSummary);
       deepStrictEqual((await reader.get('Cart-1', { afterWrite: appended, timeout: 0 }))?.items, 2);
       const status = await engine.status();
       deepStrictEqual(

@@ -90,19 +90,19 @@ describePostgres('dead letters', (databases) => {
     expect(await retrying).toEqual({ applied: 0, left: 0, error: undefined });
   });
 
-  test('that were given up are missing for good: their document says so, until a reset', async () => {
+  test('that were given up are missing for good: their model says so, until a reset', async () => {
     const url = await databases.create();
     await using store = open(url);
     await using engine = createProjectionEngine(store, [fragile], { tries: 1, leaseDuration: 300 });
     const isStale = async () => {
       const { position } = await store.readBound();
       await engine.waitFor(position);
-      const list = await store.projections.documents(fragile).list().toArray();
-      return list.map(({ document, isStale: stale }) => [document.skus, stale]);
+      const list = await store.projections.readModel(fragile).list().toArray();
+      return list.map(({ model, isStale: stale }) => [model.skus, stale]);
     };
     bad.clear();
     bad.add('x').add('y');
-    // There is no document yet when the first one is given up.
+    // There is no model yet when the first one is given up.
     await store.append('Cart-1', [add('x')]);
     await engine.start();
     await engine.waitFor(1);
@@ -143,7 +143,7 @@ describePostgres('a projection that stands still', (databases) => {
     await elsewhere.projections[verb](fragile);
     await engine.waitFor(2, { timeout: 20_000 });
     expect((await engine.status())[0]).toMatchObject({ state: 'live', error: undefined, attempts: 0 });
-    deepStrictEqual(await store.projections.documents(fragile).get('Cart-1'), { skus: 'ax' });
+    deepStrictEqual(await store.projections.readModel(fragile).get('Cart-1'), { skus: 'ax' });
   });
 
   test('says that it is live as soon as a batch is stored', async () => {

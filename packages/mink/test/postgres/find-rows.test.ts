@@ -102,7 +102,7 @@ describePostgres('finding in a read model', (databases) => {
         fc.asyncProperty(where, orderBy, fc.integer({ min: 1, max: 30 }), async (conditions, order, limit) => {
           const [left = [], right = []] = await Promise.all(
             stores.map(async (store) => {
-              const reader = store.projections.documents(items);
+              const reader = store.projections.readModel(items);
               const found: string[] = [];
               for (let after: string | undefined; ;) {
                 const options: FindOptions<Item> = { where: conditions, orderBy: order, limit, after };
@@ -136,20 +136,20 @@ describePostgres('finding in a read model', (databases) => {
     await using engine = createProjectionEngine(store, [named]);
     await engine.start();
     await engine.waitFor(1);
-    const reader = store.projections.documents(named);
+    const reader = store.projections.readModel(named);
     const { items: found, next } = await reader.find({ where: { name: { startsWith: 'a' } } });
     deepStrictEqual([found.map(({ key }) => key), next], [['Item-1'], undefined]);
-    expectTypeOf(found[0]?.document).toEqualTypeOf<Item | undefined>();
+    expectTypeOf(found[0]?.model).toEqualTypeOf<Item | undefined>();
     // @ts-expect-error it has no such field
     await rejects(reader.find({ where: { nothing: 1 } }), { code: 'INVALID_ARGUMENT', argument: 'where' });
     // @ts-expect-error it is a number
-    await rejects(store.projections.documents(items).find({ where: { count: 'x' } }), { argument: 'where.count' });
+    await rejects(store.projections.readModel(items).find({ where: { count: 'x' } }), { argument: 'where.count' });
     await rejects(reader.find({ where: { count: 1 } }), /name it in "fields"/u);
     await rejects(reader.find({ orderBy: ['count'] }), { argument: 'orderBy' });
     await rejects(reader.find({ limit: 0 }), { argument: 'limit' });
     await rejects(reader.find({ after: 'x' }), { argument: 'after' });
     const { next: other } = await store.projections
-      .documents(items)
+      .readModel(items)
       .find({ orderBy: ['count'] })
       .catch(() => ({ next: '' }));
     await rejects(reader.find({ after: other ?? '' }), { argument: 'after' });

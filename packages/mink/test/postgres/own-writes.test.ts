@@ -42,7 +42,7 @@ describePostgres('reading what was just written', (databases) => {
     try {
       await once(child.stdout, 'data');
       const engine = createProjectionEngine(store, [numbers]);
-      const carts = store.projections.documents(numbers);
+      const carts = store.projections.readModel(numbers);
       const [{ epoch } = { epoch: 0 }] = await store.projections.list();
       for (let n = 1; n <= 30; n += 3) {
         const first = await store.append('Cart-1', [numbered(n)]);
@@ -182,7 +182,7 @@ describePostgres('reading what was just written', (databases) => {
     deepStrictEqual(await runSql(url, 'select 1 from mink.projection_workers'), []);
     await runSql(url, `update mink.projection_partitions set owner = null where from_slot = 512`);
     await engine.catchUp(held);
-    expect((await store.projections.documents(numbers).get(high))?.numbers).toContain(3);
+    expect((await store.projections.readModel(numbers).get(high))?.numbers).toContain(3);
   });
 });
 
@@ -196,11 +196,11 @@ describePostgres('a read model in memory', (databases) => {
     await live.ready();
     const changes = live.changes();
     await other.append('Cart-1', [numbered(2)]);
-    const change = { key: 'Cart-1', document: { numbers: [1, 2] }, error: undefined };
+    const change = { key: 'Cart-1', model: { numbers: [1, 2] }, error: undefined };
     deepStrictEqual((await changes.next()).value, change);
     const [recorded] = await runSql(url, 'select recorded_at from mink.events where global_position = 1');
     const then = await store.projections.projectUntil(numbers, { time: recorded?.['recorded_at'] as Date });
-    deepStrictEqual([...then.documents], [['Cart-1', { numbers: [1] }]]);
+    deepStrictEqual([...then.models], [['Cart-1', { numbers: [1] }]]);
     strictEqual((await runSql(url, 'select 1 from mink.projections')).length, 0);
   });
 });

@@ -70,9 +70,9 @@ describePostgres('partitions of a projection in several processes', (databases) 
           return { isRight, pairs };
         };
         await expect.poll(caughtUp, PATIENT).toEqual({ isRight: true, pairs: n });
-        const kept = await store.projections.documents(numbers).list().toArray();
+        const kept = await store.projections.readModel(numbers).list().toArray();
         const wanted = expected.map((own, cart) => [`Cart-${cart}`, own] as const).filter(([, own]) => own.length > 0);
-        deepStrictEqual(new Map(kept.map(({ key, document }) => [key, document.numbers])), new Map(wanted));
+        deepStrictEqual(new Map(kept.map(({ key, model }) => [key, model.numbers])), new Map(wanted));
       };
 
       const workers = [await start(url)];

@@ -29,7 +29,7 @@ const quick = { leaseDuration: 300, tries: 2, backoff: 1 };
 // Each test walks the way out that docs/projections.md gives under "When something is wrong".
 describePostgres('what people do to projections', (databases) => {
   const open = (url: string) => createPostgresStore({ url, categories: { Cart: events } });
-  const cart = (store: EventStore<{ Cart: typeof events }>) => store.projections.documents(items).get('Cart-1');
+  const cart = (store: EventStore<{ Cart: typeof events }>) => store.projections.readModel(items).get('Cart-1');
 
   test('a table that was dropped faults it; a reset makes the table and its view again', async () => {
     const url = await databases.create();

@@ -36,16 +36,16 @@ describePostgres('projections', (databases) => {
     await engine.start();
     const { globalPosition } = await store.append('Cart-2', [add('a', 5), events.Noted(null)]);
     await engine.waitFor(globalPosition);
-    deepStrictEqual(await store.projections.documents(cartSummary).get('Cart-1'), { items: 3 });
+    deepStrictEqual(await store.projections.readModel(cartSummary).get('Cart-1'), { items: 3 });
     deepStrictEqual(
-      (await store.projections.documents(bySku).list().toArray()).map(({ key, document }) => [key, document.carts]),
+      (await store.projections.readModel(bySku).list().toArray()).map(({ key, model }) => [key, model.carts]),
       [
         ['a', ['Cart-1', 'Cart-2']],
         ['b', ['Cart-1']],
       ],
     );
     await store.append('Cart-1', [events.Cleared(null)]).then((done) => engine.waitFor(done.globalPosition));
-    strictEqual(await store.projections.documents(cartSummary).get('Cart-1'), undefined);
+    strictEqual(await store.projections.readModel(cartSummary).get('Cart-1'), undefined);
     const [status] = await engine.status();
     ok(status?.state === 'live' && status.lagEvents === 0 && status.lagTime === 0 && status.events === 4);
   });
@@ -66,9 +66,9 @@ describePostgres('projections', (databases) => {
     await second?.waitFor(position);
     await first?.close();
     await stores[1]?.append('Cart-0', [add('a')]).then((done) => second?.waitFor(done.globalPosition));
-    const all = await store.projections.documents(cartSummary).list().toArray();
+    const all = await store.projections.readModel(cartSummary).list().toArray();
     strictEqual(
-      all.reduce((sum, { document }) => sum + document.items, 0),
+      all.reduce((sum, { model }) => sum + model.items, 0),
       31,
     );
     for (const engine of engines) await engine.close();
@@ -99,14 +99,14 @@ describePostgres('projections', (databases) => {
       lagEvents: 2,
       error: 'there are 0 parked keys already',
     });
-    deepStrictEqual(await store.projections.documents(failing).get('Cart-1'), { items: 2 });
+    deepStrictEqual(await store.projections.readModel(failing).get('Cart-1'), { items: 2 });
     await rejects(engine.waitFor(4, { timeout: 20 }), { code: 'PROJECTION_BEHIND', projection: 'failing', wanted: 4 });
     isBroken = false;
     await engine.close();
     await using again = createProjectionEngine(store, [failing]);
     await again.start();
     await again.waitFor(4);
-    deepStrictEqual(await store.projections.documents(failing).get('Cart-1'), { items: 4 });
+    deepStrictEqual(await store.projections.readModel(failing).get('Cart-1'), { items: 4 });
   });
 });
 
@@ -138,9 +138,9 @@ describePostgres('dead letters', (databases) => {
     const { globalPosition } = await store.append('Cart-2', [add('e')]);
     await engine.waitFor(globalPosition);
     const list = async () =>
-      (await store.projections.documents(fragile).list().toArray()).map(({ key, document, isStale }) => [
+      (await store.projections.readModel(fragile).list().toArray()).map(({ key, model, isStale }) => [
         key,
-        document.skus,
+        model.skus,
         isStale,
       ]);
     deepStrictEqual(await list(), [
@@ -174,7 +174,7 @@ describePostgres('dead letters', (databases) => {
     deepStrictEqual(await engine.deadLetters.list().toArray(), []);
   });
 
-  test('are given up with a reason, and the document says that it lacks them', async () => {
+  test('are given up with a reason, and the model says that it lacks them', async () => {
     const url = await databases.create();
     await using store = open(url);
     await using engine = createProjectionEngine(store, [fragile], { tries: 1 });
@@ -186,8 +186,8 @@ describePostgres('dead letters', (databases) => {
     const of = { projection: fragile, key: 'Cart-1' };
     strictEqual(await engine.deadLetters.discard(of, { reason: 'never existed' }), 1);
     await store.append('Cart-1', [add('b')]).then((done) => engine.waitFor(done.globalPosition));
-    const [found] = await store.projections.documents(fragile).list().toArray();
-    expect(found).toMatchObject({ document: { skus: 'ab' } });
+    const [found] = await store.projections.readModel(fragile).list().toArray();
+    expect(found).toMatchObject({ model: { skus: 'ab' } });
     const kept = await runSql(url, 'select position, error, reason from mink.discarded_letters');
     expect(kept).toEqual([{ position: '2', error: 'cannot take x', reason: 'never existed' }]);
   });
@@ -233,7 +233,7 @@ describePostgres('dead letters', (databases) => {
     const { position } = await store.readBound();
     await engine.waitFor(position);
     await engine.deadLetters.retry({ projection: fragile, key: 'Cart-1' });
-    deepStrictEqual(await store.projections.documents(fragile).get('Cart-1'), { skus: expected });
+    deepStrictEqual(await store.projections.readModel(fragile).get('Cart-1'), { skus: expected });
   });
 });
 
@@ -267,7 +267,7 @@ describePostgres('a projection', (databases) => {
       if (n % 10 === 5) await engine.reset(cartSummary);
     }
     await engine.waitFor(50);
-    deepStrictEqual(await store.projections.documents(cartSummary).get('Cart-1'), { items: 50 });
+    deepStrictEqual(await store.projections.readModel(cartSummary).get('Cart-1'), { items: 50 });
   });
 
   test('of rows that were deleted by hand goes on, and is right again after a reset', async () => {
@@ -278,13 +278,13 @@ describePostgres('a projection', (databases) => {
     await store.append('Cart-1', [add('a')]).then((done) => engine.waitFor(done.globalPosition));
     await runSql(url, 'truncate mink_read.cart_summary_v1');
     await store.append('Cart-1', [add('a')]).then((done) => engine.waitFor(done.globalPosition));
-    deepStrictEqual(await store.projections.documents(cartSummary).get('Cart-1'), { items: 1 });
+    deepStrictEqual(await store.projections.readModel(cartSummary).get('Cart-1'), { items: 1 });
     await runSql(url, 'delete from mink.projection_partitions');
     await engine.close();
     await using again = createProjectionEngine(store, [cartSummary]);
     await again.start();
     await again.reset(cartSummary);
     await again.waitFor(2);
-    deepStrictEqual(await store.projections.documents(cartSummary).get('Cart-1'), { items: 2 });
+    deepStrictEqual(await store.projections.readModel(cartSummary).get('Cart-1'), { items: 2 });
   });
 });

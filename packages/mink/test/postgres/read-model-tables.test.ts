@@ -99,7 +99,7 @@ describePostgres('a read model', (databases) => {
       skus: ['a', 'b'],
       note: null,
     };
-    deepStrictEqual(await store.projections.documents(orders).get('Order-1'), first);
+    deepStrictEqual(await store.projections.readModel(orders).get('Order-1'), first);
     const rows = await runSql(
       url,
       `select "orderId", total::int, note, "placedAt" from mink_read.order_list order by 1`,
@@ -149,9 +149,9 @@ describePostgres('a read model', (databases) => {
     await using engine = createProjectionEngine(store, [nullables]);
     await engine.start();
     await engine.waitFor(2);
-    const { items } = await store.projections.documents(nullables).find();
+    const { items } = await store.projections.readModel(nullables).find();
     deepStrictEqual(
-      items.map(({ document }) => document),
+      items.map(({ model }) => model),
       [
         { orderId: 'Order-1', ...values },
         { orderId: 'Order-2', ...nothing },
@@ -178,7 +178,7 @@ describePostgres('a read model', (databases) => {
       { key: 'Order-1', error: expect.stringContaining('column "placedAt" is a timestamp') },
       { key: 'Order-2', error: 'column "total" is of type integer, and 0.5 is not' },
     ]);
-    const all = await store.projections.documents(orders).list().toArray();
+    const all = await store.projections.readModel(orders).list().toArray();
     deepStrictEqual(
       all.map(({ key, isStale }) => [key, isStale]),
       [
@@ -230,7 +230,7 @@ describePostgres('a read model', (databases) => {
     const parked = await engine.deadLetters.list().toArray();
     expect(parked).toMatchObject([{ key: 'Order-13', events: 1, attempts: 2 }]);
     expect(parked[0]?.error).toContain('duplicate key');
-    deepStrictEqual((await store.projections.documents(byCustomer).list().toArray()).length, 19);
+    deepStrictEqual((await store.projections.readModel(byCustomer).list().toArray()).length, 19);
   });
 
   test('of documents has columns for the fields that it names', async () => {
@@ -252,7 +252,7 @@ describePostgres('a read model', (databases) => {
     await engine.start();
     await engine.waitFor(2);
     const rows = await runSql(url, `select key, "customerId", items::int, document from mink_read.summary`);
-    deepStrictEqual(rows, [{ key: 'Order-1', customerId: 'c', items: 1, document: { customerId: 'c', items: 1 } }]);
+    deepStrictEqual(rows, [{ key: 'Order-1', customerId: 'c', items: 1, model: { customerId: 'c', items: 1 } }]);
   });
 
   test('that writes SQL is stored with its checkpoint; one bad event costs none of the good ones', async () => {

@@ -72,7 +72,7 @@ describePostgres('roles with the rights that the manual gives', (databases) => {
     await engine.reset(names);
     await engine.waitFor(2);
     await engine.close();
-    expect(await writer.projections.documents(names).get('User-1')).toEqual({ email: 'b' });
+    expect(await writer.projections.readModel(names).get('User-1')).toEqual({ email: 'b' });
     expect((await reader.load(user, '1')).state).toEqual({ email: 'b' });
     expect(await reader.uniqueSets.holderOf('email', 'b')).toBe('User-1');
     expect(problems).toEqual([]);

@@ -127,7 +127,7 @@ export class SimulatedWorld {
           const partitions = stored.find((it) => it.name === name)?.partitions ?? [];
           return partitions.find(({ from, to }) => slot >= from && slot < to)?.position ?? 0;
         },
-        documents: await this.#store.projections.documents(projection).list().toArray(),
+        models: await this.#store.projections.readModel(projection).list().toArray(),
         waiting,
         discarded: this.#discarded.get(name) ?? new Map(),
       };

@@ -83,10 +83,10 @@ export async function folded(
 export async function kept(
   store: EventStore<CartCategories>,
 ): Promise<{ readonly carts: object; readonly skus: object }> {
-  const carts = await store.projections.documents(cartSummary).list().toArray();
-  const skus = await store.projections.documents(bySku).list().toArray();
+  const carts = await store.projections.readModel(cartSummary).list().toArray();
+  const skus = await store.projections.readModel(bySku).list().toArray();
   return {
-    carts: Object.fromEntries(carts.map(({ key, document }) => [key, document])),
-    skus: Object.fromEntries(skus.map(({ key, document }) => [key, document])),
+    carts: Object.fromEntries(carts.map(({ key, model }) => [key, model])),
+    skus: Object.fromEntries(skus.map(({ key, model }) => [key, model])),
   };
 }

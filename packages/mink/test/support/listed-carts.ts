@@ -53,8 +53,8 @@ export function openCarts(storage: EventStorage): CartStore {
 
 /** What a projection keeps, by key. */
 export async function kept(store: CartStore, projection: Lists = byCart): Promise<Readonly<Record<string, string>>> {
-  const all = await store.projections.documents(projection).list().toArray();
-  return Object.fromEntries(all.map(({ key, document }) => [key, document.skus.join(' ')]));
+  const all = await store.projections.readModel(projection).list().toArray();
+  return Object.fromEntries(all.map(({ key, model }) => [key, model.skus.join(' ')]));
 }
 
 /** What it has to keep, without the events at some positions. */

@@ -20,7 +20,7 @@ for (let n = 0; !over.signal.aborted; n += 1) {
   try {
     await store.append(name, [cartEvents.Numbered({ n: 1 })]);
     const live = code === 'old' ? countV1 : await store.projections.live(versions);
-    await store.projections.documents(live).get(name);
+    await store.projections.readModel(live).get(name);
     requests += 1;
   } catch (error) {
     failures.push(`${error.code}: ${error.message}`);

@@ -93,7 +93,7 @@ export function versionRules(open: () => Promise<Store>): void {
       expect(switched).toMatchObject({ name: 'sum', from: 1, to: 2, lagEvents: 0 });
       const live = await store.projections.live([sumV1, sumV2]);
       strictEqual(live, sumV2);
-      deepStrictEqual(await store.projections.documents(live).get('Cart-2'), { sum: 17, last: 6 });
+      deepStrictEqual(await store.projections.readModel(live).get('Cart-2'), { sum: 17, last: 6 });
       strictEqual((await versions.switchTo(sumV2)).from, 2);
     });
 
@@ -113,7 +113,7 @@ export function versionRules(open: () => Promise<Store>): void {
       expect(applied).toBeLessThan(7);
       const [, stored] = await store.projections.list();
       strictEqual(stored?.events, 7);
-      deepStrictEqual(await store.projections.documents(sumV2).get('Cart-1'), { sum: 3, last: 2 });
+      deepStrictEqual(await store.projections.readModel(sumV2).get('Cart-1'), { sum: 3, last: 2 });
     });
 
     test('is compared with the live one at the same position, whichever is behind', async () => {
@@ -137,7 +137,7 @@ export function versionRules(open: () => Promise<Store>): void {
       expect(two?.changes).toContainEqual({ path: 'sum', before: 15, after: 17 });
       expect(four).toMatchObject({ key: 'Cart-4', firstEvent: { globalPosition: 8 } });
       // What was applied for the comparison is not kept.
-      strictEqual(await store.projections.documents(sumV2).get('Cart-4'), undefined);
+      strictEqual(await store.projections.readModel(sumV2).get('Cart-4'), undefined);
       await versions.build(sumV2);
       await store.append('Cart-5', [add(1)]);
       await versions.build(sumV2);
@@ -207,7 +207,7 @@ export function versionRules(open: () => Promise<Store>): void {
         (await store.projections.list()).map((it) => [it.version, it.position]),
         [[1, 7]],
       );
-      deepStrictEqual(await store.projections.documents(sumV1).get('Cart-2'), { sum: 15 });
+      deepStrictEqual(await store.projections.readModel(sumV1).get('Cart-2'), { sum: 15 });
     });
 
     test('is switched back, after it has caught up', async () => {
@@ -220,7 +220,7 @@ export function versionRules(open: () => Promise<Store>): void {
       const back = await versions.rollback(sumV1);
       expect(back).toMatchObject({ from: 2, to: 1, lagEvents: 2 });
       strictEqual(await store.projections.live([sumV1, sumV2]), sumV1);
-      deepStrictEqual(await store.projections.documents(sumV1).get('Cart-1'), { sum: 33 });
+      deepStrictEqual(await store.projections.readModel(sumV1).get('Cart-1'), { sum: 33 });
       strictEqual((await versions.rollback(sumV1)).to, 2);
     });
 
@@ -263,9 +263,9 @@ export function versionRules(open: () => Promise<Store>): void {
       await rejects(versions.rebuild(sumV1), { code: 'PROJECTION_RETIRED' });
       await rejects(versions.retire(sumV1), { code: 'PROJECTION_RETIRED' });
       await rejects(store.projections.live([sumV1]), { code: 'LIVE_VERSION', version: 2 });
-      await rejects(store.projections.documents(sumV1).get('Cart-1'), { code: 'PROJECTION_RETIRED' });
-      await rejects(store.projections.documents(sumV1).list().toArray(), { code: 'PROJECTION_RETIRED' });
-      await rejects(store.projections.documents(sumV1).count(), { code: 'PROJECTION_RETIRED' });
+      await rejects(store.projections.readModel(sumV1).get('Cart-1'), { code: 'PROJECTION_RETIRED' });
+      await rejects(store.projections.readModel(sumV1).list().toArray(), { code: 'PROJECTION_RETIRED' });
+      await rejects(store.projections.readModel(sumV1).count(), { code: 'PROJECTION_RETIRED' });
       await rejects(store.projections.reset(sumV1), { code: 'INVALID_ARGUMENT' });
       await rejects(store.projections.pause(sumV1), { code: 'INVALID_ARGUMENT' });
       await rejects(old.waitFor(1), { code: 'PROJECTION_RETIRED' });
@@ -282,11 +282,11 @@ export function versionRules(open: () => Promise<Store>): void {
       await engine.start();
       const rebuilt = await createProjectionVersions(store, [mended]).rebuild(mended);
       expect(rebuilt).toMatchObject({ name: 'sum', version: 1, position: 7, events: 7 });
-      deepStrictEqual(await store.projections.documents(mended).get('Cart-2'), { sum: -15 });
+      deepStrictEqual(await store.projections.readModel(mended).get('Cart-2'), { sum: -15 });
       // Whoever works on it goes on.
       const { globalPosition } = await store.append('Cart-2', [add(1)]);
       await engine.waitFor(globalPosition);
-      deepStrictEqual(await store.projections.documents(mended).get('Cart-2'), { sum: -16 });
+      deepStrictEqual(await store.projections.readModel(mended).get('Cart-2'), { sum: -16 });
       const [stored, another] = await store.projections.list();
       expect(stored).toMatchObject({ version: 1, isLive: true, events: 8 });
       strictEqual(another, undefined);
@@ -314,9 +314,9 @@ export function versionRules(open: () => Promise<Store>): void {
       });
       await rejects(slow);
       await rejects(versions.rebuild(failing), { code: 'PROJECTION_PARKED', parkedKeys: 1 });
-      deepStrictEqual(await store.projections.documents(sumV1).get('Cart-2'), { sum: 15 });
+      deepStrictEqual(await store.projections.readModel(sumV1).get('Cart-2'), { sum: 15 });
       await versions.rebuild(failing, { isForced: true });
-      deepStrictEqual(await store.projections.documents(sumV1).get('Cart-1'), { sum: 0 });
+      deepStrictEqual(await store.projections.readModel(sumV1).get('Cart-1'), { sum: 0 });
       expect(await store.projections.list()).toMatchObject([{ version: 1, parkedKeys: 1, isLive: true }]);
       await using engine = createProjectionEngine(store, [sumV1]);
       expect(await engine.deadLetters.list().toArray()).toMatchObject([{ key: 'Cart-2', events: 3, error: 'no four' }]);

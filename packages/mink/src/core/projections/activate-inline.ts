@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { applyRest, LeaseLost, REST_LEASE } from './apply-rest.ts';
 import type { Projection } from './define-projection.ts';
-import { readModelsOf } from './document-reader.ts';
+import { readModelsOf } from './read-model-reader.ts';
 import { inlineStorageOf, without, type InlineContext } from './inline-context.ts';
 import type { Lease, ProjectionId } from './projection-storage.ts';
 import { filterOf, WHOLE } from './projection-worker.ts';

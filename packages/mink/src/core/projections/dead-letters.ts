@@ -55,8 +55,8 @@ export interface DeadLetters {
    */
   retry(of: DeadLettersOf, options?: { readonly signal?: AbortSignal | undefined }): Promise<RetriedKey>;
   /**
-   * Gives the events of a key up, for good. The key follows the log again, and its document stays stale: it lacks them. Gives
-   * back how many.
+   * Gives the events of a key up, for good. The key follows the log again, and its model stays stale: it lacks them. Gives back how
+   * many.
    */
   discard(of: DeadLettersOf, options: { readonly reason: string }): Promise<number>;
 }

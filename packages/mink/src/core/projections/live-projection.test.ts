@@ -43,7 +43,7 @@ describe('a live projection', () => {
     expect(await store.projections.list()).toEqual([]);
   });
 
-  test('tells what changes; a slow reader gets the last document of each key', async () => {
+  test('tells what changes; a slow reader gets the last model of each key', async () => {
     const store = createMemoryStore({ categories });
     await using live = createLiveProjection(store, skus);
     await live.ready();
@@ -53,9 +53,9 @@ describe('a live projection', () => {
     await expect.poll(() => live.status().position).toBe(52);
     const seen = [await changes.next(), await changes.next(), await changes.next()].map(({ value }) => value);
     expect(seen).toEqual([
-      { key: 'Cart-0', document: { skus: 'a'.repeat(25) }, error: undefined },
-      { key: 'Cart-1', document: { skus: 'a'.repeat(25) }, error: undefined },
-      { key: 'Cart-2', document: null, error: undefined },
+      { key: 'Cart-0', model: { skus: 'a'.repeat(25) }, error: undefined },
+      { key: 'Cart-1', model: { skus: 'a'.repeat(25) }, error: undefined },
+      { key: 'Cart-2', model: null, error: undefined },
     ]);
     const next = changes.next();
     await store.append('Cart-1', [add('c')]);
@@ -86,7 +86,7 @@ describe('a live projection', () => {
     expect([live.get('Cart-1'), live.get('Cart-2')]).toEqual([{ skus: 'a' }, { skus: 'c' }]);
     const failure = { code: 'PROJECTION_FAILED', globalPosition: 2, streamName: 'Cart-1' };
     expect(live.status()).toMatchObject({ state: 'live', failed: [{ key: 'Cart-1', error: failure }] });
-    expect((await changes.next()).value).toMatchObject({ key: 'Cart-1', document: { skus: 'a' }, error: failure });
+    expect((await changes.next()).value).toMatchObject({ key: 'Cart-1', model: { skus: 'a' }, error: failure });
     expect((await changes.next()).value).toMatchObject({ key: 'Cart-2', error: undefined });
   });
 

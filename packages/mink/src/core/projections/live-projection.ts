@@ -7,7 +7,7 @@ import type { EventStorage, LogFilter, RecordedEvent } from '../storage/event-st
 import { typed } from '../typed.ts';
 import type { Categories } from '../store/categories.ts';
 import type { Projection } from './define-projection.ts';
-import { ProjectedDocuments } from './projected-documents.ts';
+import { ProjectedModels } from './projected-models.ts';
 import { contextOf, type StoreOfEngine } from './projection-engine.ts';
 import { filterOf } from './projection-worker.ts';
 
@@ -19,18 +19,18 @@ export interface LiveProjectionOptions {
    */
   readonly from?: 'now' | 'start' | undefined;
   /**
-   * Documents that it may hold. With one more it is faulted: `ReadModelFullError`.
+   * Keys that it may hold. With one more it is faulted: `ReadModelFullError`.
    * @defaultValue 100_000
    */
   readonly maxKeys?: number | undefined;
 }
 
-/** A document that is another one now. */
-export interface LiveChange<Document> {
+/** What has changed under a key. */
+export interface LiveChange<Model> {
   readonly key: string;
-  /** Null where there is none any more. */
-  readonly document: Document | null;
-  /** Why the document stays as it was, whatever comes. */
+  /** The document or row as it is now; null where there is none any more. */
+  readonly model: Model | null;
+  /** Why it stays as it was, whatever comes. */
   readonly error: ProjectionFailedError | undefined;
 }
 
@@ -63,8 +63,8 @@ const PAUSE = { first: 100, most: 5_000 };
  * Guarantee: events are applied in the order of the log, each once. Nothing is kept: with `from: 'now'`, what happens while the
  * process is down is missed. An append never waits for it.
  */
-export class LiveProjection<Document> implements AsyncDisposable {
-  readonly #model: ProjectedDocuments;
+export class LiveProjection<Model> implements AsyncDisposable {
+  readonly #memory: ProjectedModels;
   readonly #watchers = new Set<Watcher>();
   readonly #closing = new AbortController();
   readonly #ready: Promise<void>;
@@ -78,7 +78,7 @@ export class LiveProjection<Document> implements AsyncDisposable {
     const context = contextOf(store, [projection]);
     const from = checkOneOf('from', options.from ?? 'now', ['now', 'start']);
     const maxKeys = checkWhole('maxKeys', options.maxKeys ?? 100_000, 1);
-    this.#model = new ProjectedDocuments(context.registry, projection, { maxKeys });
+    this.#memory = new ProjectedModels(context.registry, projection, { maxKeys });
     const { storage, registry } = context;
     this.#feed = { storage, filter: filterOf(registry, projection) };
     this.#ready = new Promise((resolve, reject) => {
@@ -96,24 +96,24 @@ export class LiveProjection<Document> implements AsyncDisposable {
     return this.#ready;
   }
 
-  /** The document under a key, or undefined. */
-  get(key: string): Document | undefined {
-    return typed<Document | undefined>(this.#model.documents.get(key));
+  /** The document or row under a key, or undefined. */
+  get(key: string): Model | undefined {
+    return typed<Model | undefined>(this.#memory.models.get(key));
   }
 
-  /** All keys and documents, in the order in which they first came. */
-  entries(): IterableIterator<[string, Document]> {
-    return typed(this.#model.documents.entries());
+  /** All keys and what is under them, in the order in which they first came. */
+  entries(): IterableIterator<[string, Model]> {
+    return typed(this.#memory.models.entries());
   }
 
   /**
-   * Documents that change from now on. A slow reader gets the last document of each key, not each one between: what waits for it
+   * What changes from now on. A slow reader is told the last state of each key, not each one between: what waits for it
    * is never more than the keys there are. Ends when the projection is closed or the signal aborted; throws what it faulted at.
    *
    * @example
-   * for await (const { key, document } of live.changes()) push(key, document);
+   * for await (const { key, model } of live.changes()) push(key, model);
    */
-  changes({ signal }: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<LiveChange<Document>, void> {
+  changes({ signal }: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<LiveChange<Model>, void> {
     const watcher: Watcher = { changed: new Set(), wake: () => undefined };
     this.#watchers.add(watcher);
     return this.#watch(watcher, signal);
@@ -123,8 +123,8 @@ export class LiveProjection<Document> implements AsyncDisposable {
     return {
       state: this.#state,
       position: this.#position,
-      keys: this.#model.documents.size,
-      failed: Array.from(this.#model.failed, ([key, error]) => ({ key, error })),
+      keys: this.#memory.models.size,
+      failed: Array.from(this.#memory.failed, ([key, error]) => ({ key, error })),
       error: this.#error,
     };
   }
@@ -183,7 +183,7 @@ export class LiveProjection<Document> implements AsyncDisposable {
   async #applyAll(pages: AsyncIterable<readonly RecordedEvent[]>): Promise<void> {
     for await (const page of pages) {
       for (const event of page) {
-        const changed = this.#model.apply(event);
+        const changed = this.#memory.apply(event);
         this.#position = event.globalPosition;
         for (const watcher of this.#watchers) {
           for (const key of changed) watcher.changed.add(key);
@@ -195,14 +195,14 @@ export class LiveProjection<Document> implements AsyncDisposable {
     }
   }
 
-  async *#watch(watcher: Watcher, signal: AbortSignal | undefined): AsyncGenerator<LiveChange<Document>, void> {
+  async *#watch(watcher: Watcher, signal: AbortSignal | undefined): AsyncGenerator<LiveChange<Model>, void> {
     const release = signal === undefined ? undefined : onAbort(signal, () => watcher.wake());
     try {
       for (;;) {
         for (const key of watcher.changed) {
           if (signal?.aborted === true) return;
           watcher.changed.delete(key);
-          yield { key, document: this.get(key) ?? null, error: this.#model.failed.get(key) };
+          yield { key, model: this.get(key) ?? null, error: this.#memory.failed.get(key) };
         }
         if (this.#state === 'faulted') throw this.#error;
         if (this.#state === 'closed' || signal?.aborted === true) return;
@@ -231,10 +231,10 @@ export class LiveProjection<Document> implements AsyncDisposable {
  * await live.ready();
  * console.log(live.get('Cart-1'));
  */
-export function createLiveProjection<Document>(
+export function createLiveProjection<Model>(
   store: StoreOfEngine,
-  projection: Projection<string, Categories, Document>,
+  projection: Projection<string, Categories, Model>,
   options: LiveProjectionOptions = {},
-): LiveProjection<Document> {
-  return new LiveProjection<Document>(store, projection, options);
+): LiveProjection<Model> {
+  return new LiveProjection<Model>(store, projection, options);
 }

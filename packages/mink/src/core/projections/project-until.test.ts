@@ -67,7 +67,7 @@ describe('a read model as it was', () => {
   test('is made of the events up to a position or a time, as they are read today', async () => {
     const { store } = await carts();
     const projectUntil = untilIn(store);
-    const at = async (until: ProjectUntilOptions) => Object.fromEntries((await projectUntil(skus, until)).documents);
+    const at = async (until: ProjectUntilOptions) => Object.fromEntries((await projectUntil(skus, until)).models);
     expect(await at({ position: 0 })).toEqual({});
     expect(await at({ position: 2 })).toEqual({ 'Cart-1': { skus: 'a' }, 'Cart-2': { skus: 'bc' } });
     expect(await at({ time: new Date(2_000) })).toEqual({ 'Cart-1': { skus: 'ad' }, 'Cart-2': { skus: 'bc' } });
@@ -86,11 +86,11 @@ describe('a read model as it was', () => {
     const { store } = await carts();
     const projectUntil = untilIn(store);
     expect(await projectUntil(skus, { position: 5, key: 'Cart-2' })).toMatchObject({ events: 1, position: 2 });
-    const { documents: found, events } = await projectUntil(bySku, { position: 5, key: 'c' });
+    const { models: found, events } = await projectUntil(bySku, { position: 5, key: 'c' });
     expect([[...found], events]).toEqual([[['c', { carts: 1 }]], 5]);
   });
 
-  test('holds no more documents than it may', async () => {
+  test('holds no more keys than it may', async () => {
     const { store } = await carts();
     const projectUntil = untilIn(store);
     await expect(projectUntil(bySku, { position: 99, maxKeys: 3 })).rejects.toMatchObject({ code: 'READ_MODEL_FULL' });

@@ -5,16 +5,16 @@ import { boundedLogPages } from '../store/read-pages.ts';
 import { typed } from '../typed.ts';
 import type { Categories } from '../store/categories.ts';
 import type { Projection } from './define-projection.ts';
-import type { ReadContext } from './document-reader.ts';
-import { ProjectedDocuments } from './projected-documents.ts';
+import type { ReadContext } from './read-model-reader.ts';
+import { ProjectedModels } from './projected-models.ts';
 import { filterOf } from './projection-worker.ts';
 
 /** The moment, and what of it. */
 export type ProjectUntilOptions = ({ readonly position: number } | { readonly time: Date }) & {
-  /** Only the document under this key. Where keys are stream names, nothing but that stream is read. */
+  /** Only what is under this key. Where keys are stream names, nothing but that stream is read. */
   readonly key?: string | undefined;
   /**
-   * Documents that may be held in memory; with more, a `ReadModelFullError`.
+   * Keys that may be held in memory; with more, a `ReadModelFullError`.
    * @defaultValue 100_000
    */
   readonly maxKeys?: number | undefined;
@@ -22,10 +22,10 @@ export type ProjectUntilOptions = ({ readonly position: number } | { readonly ti
 };
 
 /** A read model as it was. */
-export interface ProjectedUntil<Document> {
-  /** Documents by key. */
-  readonly documents: ReadonlyMap<string, Document>;
-  /** Keys at which an event has failed: their documents are those before it. */
+export interface ProjectedUntil<Model> {
+  /** Documents or rows, by key. */
+  readonly models: ReadonlyMap<string, Model>;
+  /** Keys at which an event has failed: they are as they were before it. */
   readonly failed: ReadonlyMap<string, ProjectionFailedError>;
   /** Events that were applied. */
   readonly events: number;
@@ -34,14 +34,14 @@ export interface ProjectedUntil<Document> {
 }
 
 /** The read model that a projection makes of the log up to a moment. Changes nothing. */
-export async function projectUntil<Document>(
+export async function projectUntil<Model>(
   { storage, registry, pageSize }: ReadContext,
-  projection: Projection<string, Categories, Document>,
+  projection: Projection<string, Categories, Model>,
   { key, maxKeys = 100_000, signal, ...until }: ProjectUntilOptions,
-): Promise<ProjectedUntil<Document>> {
+): Promise<ProjectedUntil<Model>> {
   if (key !== undefined) checkText('key', key);
   const { untilPosition, untilTime } = checkUntil(until, ['position', 'time']);
-  const model = new ProjectedDocuments(registry, projection, { key, maxKeys: checkWhole('maxKeys', maxKeys, 1) });
+  const memory = new ProjectedModels(registry, projection, { key, maxKeys: checkWhole('maxKeys', maxKeys, 1) });
   const all = filterOf(registry, projection);
   const filter: LogFilter = key === undefined || projection.hasOwnKeys ? all : { ...all, streamNames: [key] };
   const query = {
@@ -54,10 +54,10 @@ export async function projectUntil<Document>(
   let events = 0;
   let position = 0;
   for await (const page of boundedLogPages(storage, query, { limit: undefined, pageSize, signal })) {
-    for (const event of page) model.apply(event);
+    for (const event of page) memory.apply(event);
     events += page.length;
     position = page.at(-1)?.globalPosition ?? position;
   }
-  const { documents, failed } = model;
-  return { documents: typed<ReadonlyMap<string, Document>>(documents), failed, events, position };
+  const { models, failed } = memory;
+  return { models: typed<ReadonlyMap<string, Model>>(models), failed, events, position };
 }

@@ -14,7 +14,7 @@ import { beginningOf } from '../subscriptions/subscription-start.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { deadLettersOf, type DeadLetters } from './dead-letters.ts';
 import { catchUp } from './catch-up.ts';
-import { readModelsOf } from './document-reader.ts';
+import { readModelsOf } from './read-model-reader.ts';
 import { storeProjections, type StoreProjections } from './store-projections.ts';
 import { statusOf, type ProjectionStatus } from './projection-status.ts';
 import type { Lease, Partitioning, ProjectionId, ProjectionStorage } from './projection-storage.ts';

@@ -51,8 +51,8 @@ describe('a projection', () => {
     await using engine = createProjectionEngine(store, [skus], { tries: 2, backoff: 0 });
     await engine.start();
     await engine.waitFor(3);
-    expect(await store.projections.documents(skus).get('Cart-1')).toEqual({ skus: 'a' });
-    expect(await store.projections.documents(skus).get('Cart-2')).toEqual({ skus: 'cd' });
+    expect(await store.projections.readModel(skus).get('Cart-1')).toEqual({ skus: 'a' });
+    expect(await store.projections.readModel(skus).get('Cart-2')).toEqual({ skus: 'cd' });
     expect(await engine.deadLetters.list().toArray()).toMatchObject([{ key: 'Cart-1', events: 1, error: 'no x' }]);
   });
 
@@ -103,8 +103,8 @@ describe('a projection', () => {
     await using engine = createProjectionEngine(store, [byLetter], { tries: 1 });
     await engine.start();
     await engine.waitFor(4);
-    const list = await store.projections.documents(byLetter).list().toArray();
-    expect(list.map(({ key, document }) => [key, document.count])).toEqual([
+    const list = await store.projections.readModel(byLetter).list().toArray();
+    expect(list.map(({ key, model }) => [key, model.count])).toEqual([
       ['a', 1],
       ['b', 2],
     ]);
@@ -187,7 +187,7 @@ describe('a projection', () => {
     await using engine = createProjectionEngine(store, [failing], { tries: 2, backoff: 0, classify });
     await engine.start();
     await engine.waitFor(1);
-    expect(await store.projections.documents(failing).get('Cart-1')).toEqual({ n: 5 });
+    expect(await store.projections.readModel(failing).get('Cart-1')).toEqual({ n: 5 });
     tries = 0;
     await store.append('Cart-2', [add('never')]).then((done) => engine.waitFor(done.globalPosition));
     // Once to see that it fails, and once to park it.
@@ -251,7 +251,7 @@ describe('an event that fails', () => {
     await engine.waitFor(4);
     const parked = await engine.deadLetters.list().toArray();
     expect(parked).toMatchObject([{ key: 'Cart-1', error: 'never', attempts: 3 }]);
-    expect(await store.projections.documents(failing).get('Cart-4')).toEqual({ skus: 'third too ' });
+    expect(await store.projections.readModel(failing).get('Cart-4')).toEqual({ skus: 'third too ' });
   });
 });
 

@@ -7,7 +7,13 @@ import { activateInline, deactivateInline, type ActivateInlineOptions } from './
 import { checkInline } from './check-projections.ts';
 import type { Projection } from './define-projection.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
-import { documentReader, readModelsOf, waitContext, type DocumentReader, type ReadContext } from './document-reader.ts';
+import {
+  readModelReader,
+  readModelsOf,
+  waitContext,
+  type ReadModelReader,
+  type ReadContext,
+} from './read-model-reader.ts';
 import { projectUntil, type ProjectedUntil, type ProjectUntilOptions } from './project-until.ts';
 import type {
   Partitioning,
@@ -26,12 +32,12 @@ import { liveOf } from './versions/live-of.ts';
 /** The projections of a store, and its durable subscriptions, whoever works on them. */
 export interface StoreProjections {
   /**
-   * Reads the documents of a projection, as far as it has come.
+   * Reads the read model of a projection, as far as it has come.
    *
    * @example
-   * await store.projections.documents(cartSummary).get('Cart-1');
+   * await store.projections.readModel(cartSummary).get('Cart-1');
    */
-  documents<Document>(projection: Projection<string, Categories, Document>): DocumentReader<Document>;
+  readModel<Model>(projection: Projection<string, Categories, Model>): ReadModelReader<Model>;
   /**
    * Resolves when projections have applied a write, whoever works on them: give what an append returned, its token, or a position.
    * Also for processes without an engine. Throws what `waitFor` of an engine does.
@@ -45,12 +51,12 @@ export interface StoreProjections {
    * event of the projection up to then, or with `key`, where keys are stream names, that stream alone.
    *
    * @example
-   * const { documents } = await store.projections.projectUntil(cartSummary, { time: yesterday, key: 'Cart-1' });
+   * const { models } = await store.projections.projectUntil(cartSummary, { time: yesterday, key: 'Cart-1' });
    */
-  projectUntil<Document>(
-    projection: Projection<string, Categories, Document>,
+  projectUntil<Model>(
+    projection: Projection<string, Categories, Model>,
     options: ProjectUntilOptions,
-  ): Promise<ProjectedUntil<Document>>;
+  ): Promise<ProjectedUntil<Model>>;
   /** All that were ever started and are not retired, by name and version. */
   list(): Promise<readonly StoredProjection[]>;
   /** The version that a name stands for; undefined where nothing of that name was ever started. */
@@ -61,7 +67,7 @@ export interface StoreProjections {
    *
    * @example
    * const live = await store.projections.live([cartSummaryV1, cartSummaryV2]);
-   * const cart = await store.projections.documents(live).get('Cart-1'); // of either type
+   * const cart = await store.projections.readModel(live).get('Cart-1'); // of either type
    */
   live<const P extends ProjectionId>(versions: readonly P[]): Promise<P>;
   /** Stops a projection, in whatever process it runs, until it is resumed; restarts change nothing about that. */
@@ -132,7 +138,7 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
     throw new InvalidArgumentError('projection', `"${name}" ${verb}`);
   };
   return {
-    documents: (projection) => documentReader(use, projection),
+    readModel: (projection) => readModelReader(use, projection),
     waitFor: async (write, options) => waitForWrite(waitContext(use()), write, options),
     projectUntil: async (projection, options) => projectUntil(use(), projection, options),
     list: async () => {

@@ -5,7 +5,7 @@ import { payload } from '../events/event-schema.ts';
 import { createEventStore } from '../store/event-store.ts';
 import { defineProjection } from './define-projection.ts';
 import { documents } from './read-model.ts';
-import { readModelsOf } from './document-reader.ts';
+import { readModelsOf } from './read-model-reader.ts';
 import { createProjectionEngine } from './projection-engine.ts';
 import { newsOf } from './projection-news.ts';
 import { parseToken } from './token.ts';
@@ -34,14 +34,14 @@ describe('a wait for a write', () => {
       await engine.waitFor(what === 'result' ? appended : appended[what]);
       await store.projections.waitFor(appended, { projections: [skus] });
     }
-    expect(await store.projections.documents(skus).get('Cart-1')).toEqual({ skus: 'aaa' });
+    expect(await store.projections.readModel(skus).get('Cart-1')).toEqual({ skus: 'aaa' });
   });
 
   test('is a part of a read with afterWrite', async () => {
     const store = openStore();
     await using engine = createProjectionEngine(store, [skus]);
     await engine.start();
-    const carts = store.projections.documents(skus);
+    const carts = store.projections.readModel(skus);
     for (let n = 1; n <= 100; n += 1) {
       const { token } = await store.append('Cart-1', [add('a')]);
       expect((await carts.get('Cart-1', { afterWrite: token }))?.skus.length).toBe(n);
@@ -116,7 +116,7 @@ describe('a wait for a write', () => {
       position: 2,
       error: expect.stringContaining('parked keys'),
     });
-    await expect(store.projections.documents(skus).get('Cart-1', { afterWrite: 3, ...late })).rejects.toMatchObject({
+    await expect(store.projections.readModel(skus).get('Cart-1', { afterWrite: 3, ...late })).rejects.toMatchObject({
       code: 'PROJECTION_BEHIND',
     });
   });
@@ -181,7 +181,7 @@ describe('catching up in the call itself', () => {
     const engine = createProjectionEngine(store, [skus], { batchSize: 2 });
     await store.append('Cart-1', ['a', 'b', 'c', 'd', 'e'].map(add));
     await engine.catchUp();
-    expect(await store.projections.documents(skus).get('Cart-1')).toEqual({ skus: 'abcde' });
+    expect(await store.projections.readModel(skus).get('Cart-1')).toEqual({ skus: 'abcde' });
     expect(await store.projections.list()).toMatchObject([{ position: 5, state: 'stopped', owner: undefined }]);
   });
 
@@ -214,7 +214,7 @@ describe('catching up in the call itself', () => {
     const engines = Array.from({ length: 4 }, () => createProjectionEngine(store, [skus], { batchSize: 3 }));
     for (let n = 0; n < 30; n += 1) await store.append('Cart-1', [add('a')]);
     await Promise.all(engines.map((engine) => engine.catchUp()));
-    expect(await store.projections.documents(skus).get('Cart-1')).toEqual({ skus: 'a'.repeat(30) });
+    expect(await store.projections.readModel(skus).get('Cart-1')).toEqual({ skus: 'a'.repeat(30) });
   });
 
   test('stops at what faults it, with the reason', async () => {

@@ -87,7 +87,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   /** What the log holds, by its shapes; and whether the code of now can read it. */
   readonly schema: StoreSchema<FoldIn<C>>;
 
-  /** The documents of projections; and pausing and resetting them, whoever works on them. */
+  /** The read models of projections; and pausing and resetting them, whoever works on them. */
   readonly projections: StoreProjections;
 
   constructor(storage: EventStorage, options: StoreOptions<C, Meta> = {}) {

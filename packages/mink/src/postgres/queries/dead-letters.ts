@@ -137,7 +137,7 @@ export function holdParkedQuery(schema: SchemaName, { name, version }: Projectio
   return { ...inSchema(schema, 'hold_parked', sql), values: [name, version, key] };
 }
 
-/** What a retry has come to: the document, and the first events that wait no more. */
+/** What a retry has come to: the row, and the first events that wait no more. */
 export function storeRetryQueries(
   schema: SchemaName,
   projection: ProjectionModel,
@@ -236,7 +236,7 @@ function addDigest(
 }
 
 /**
- * Gives up the events of a parked key, and keeps that it did. Its document stays stale: it lacks them. The key must be held
+ * Gives up the events of a parked key, and keeps that it did. Its row stays stale: it lacks them. The key must be held
  * already, by a statement before this one, which then sees every event that a worker has added to it.
  */
 export function discardParkedQuery(

@@ -5,9 +5,9 @@ import type { EventRegistry } from '../store/event-registry.ts';
 import type { Projection } from './define-projection.ts';
 import { evolveRow, keyedEvent } from './projection-batch.ts';
 
-/** Which documents, and how many. */
-export interface ProjectedDocumentsOptions {
-  /** Only the document under this key. */
+/** Which keys, and how many. */
+export interface ProjectedModelsOptions {
+  /** Only what is under this key. */
   readonly key?: string | undefined;
   /** Keys it may hold, at most. */
   readonly maxKeys: number;
@@ -17,23 +17,23 @@ export interface ProjectedDocumentsOptions {
  * A read model in memory, by the rules of the one in the database: a key at which an event fails stays as it was, and what comes
  * after it for the same key is not applied; other keys go on.
  */
-export class ProjectedDocuments {
+export class ProjectedModels {
   readonly #registry: EventRegistry;
   readonly #projection: Projection;
-  readonly #options: ProjectedDocumentsOptions;
+  readonly #options: ProjectedModelsOptions;
   readonly #rows = new Map<string, JsonObject>();
-  readonly #documents = new Map<string, JsonValue>();
+  readonly #models = new Map<string, JsonValue>();
   readonly #failed = new Map<string, ProjectionFailedError>();
 
-  constructor(registry: EventRegistry, projection: Projection, options: ProjectedDocumentsOptions) {
+  constructor(registry: EventRegistry, projection: Projection, options: ProjectedModelsOptions) {
     this.#registry = registry;
     this.#projection = projection;
     this.#options = options;
   }
 
   /** What a handler gets, by key. */
-  get documents(): ReadonlyMap<string, JsonValue> {
-    return this.#documents;
+  get models(): ReadonlyMap<string, JsonValue> {
+    return this.#models;
   }
 
   /** The keys that have stopped, and what they stopped at. */
@@ -42,7 +42,7 @@ export class ProjectedDocuments {
   }
 
   /**
-   * Applies an event, and gives back the keys whose documents are others now, or that have failed. Throws `ProjectionFailedError`
+   * Applies an event, and gives back the keys that have changed, or failed. Throws `ProjectionFailedError`
    * where its keys cannot be told, and `ReadModelFullError`.
    */
   apply(event: RecordedEvent): readonly string[] {
@@ -80,17 +80,17 @@ export class ProjectedDocuments {
   #set(key: string, row: JsonObject | null): void {
     if (row === null) {
       this.#rows.delete(key);
-      this.#documents.delete(key);
+      this.#models.delete(key);
       return;
     }
     this.#makeRoom(key);
     this.#rows.set(key, row);
-    this.#documents.set(key, this.#projection.readModel.fromRow(row));
+    this.#models.set(key, this.#projection.readModel.fromRow(row));
   }
 
   #makeRoom(key: string): void {
     const { maxKeys } = this.#options;
-    if (this.#documents.has(key) || this.#documents.size + this.#failed.size < maxKeys) return;
+    if (this.#models.has(key) || this.#models.size + this.#failed.size < maxKeys) return;
     throw new ReadModelFullError(this.#projection.name, maxKeys);
   }
 }

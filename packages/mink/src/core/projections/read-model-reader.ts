@@ -11,10 +11,10 @@ import type { ReadModel } from './read-model.ts';
 import { toConditions, toCursor, toRowQuery, type FindOptions, type Where } from './row-query.ts';
 import { waitForWrite, type WaitContext, type WaitOptions, type WriteToSee } from './wait-for.ts';
 
-/** A document, and the place of the last event that has changed it. */
-export interface ReadDocument<Document> {
+/** What is kept under a key, a document or a row, and the place of the last event that has changed it. */
+export interface FoundModel<Model> {
   readonly key: string;
-  readonly document: Document;
+  readonly model: Model;
   readonly position: number;
   /** Events about it are parked, or were discarded: it is not what the log says. */
   readonly isStale: boolean;
@@ -33,43 +33,43 @@ export interface AfterWrite extends WaitOptions {
 /** What reading needs of a store. */
 export type ReadContext = Pick<LoadContext & AppendContext, 'storage' | 'pageSize' | 'registry' | 'categories'>;
 
-/** Reads the documents of a projection, as far as it has come. */
-export interface DocumentReader<Document> {
-  /** The document under a key, or undefined. */
-  get(key: string, options?: AfterWrite): Promise<Document | undefined>;
-  /** All documents, in the order of their keys, page by page. */
+/** Reads the read model of a projection, as far as it has come. */
+export interface ReadModelReader<Model> {
+  /** The document or row under a key, or undefined. */
+  get(key: string, options?: AfterWrite): Promise<Model | undefined>;
+  /** All of them, in the order of their keys, page by page. */
   list(
     options?: AfterWrite & {
       /** Only those behind this key. */
       readonly after?: string | undefined;
     },
-  ): EventSequence<ReadDocument<Document>>;
+  ): EventSequence<FoundModel<Model>>;
   /**
    * One page of what fits. By fields that are columns: all of a table, and of documents those that `fields` names.
    *
    * @example
-   * const page = await store.projections.documents(orders).find({
+   * const page = await store.projections.readModel(orders).find({
    *   where: { status: 'open', total: { gte: 10_000 } },
    *   orderBy: [['placedAt', 'desc']],
    * });
    */
-  find(options?: FindOptions<Document> & AfterWrite): Promise<FoundPage<Document>>;
+  find(options?: FindOptions<Model> & AfterWrite): Promise<FoundPage<Model>>;
   /** How many there are that fit. */
-  count(options?: AfterWrite & { readonly where?: Where<Document> | undefined }): Promise<number>;
+  count(options?: AfterWrite & { readonly where?: Where<Model> | undefined }): Promise<number>;
 }
 
 /** A page of what was found. */
-export interface FoundPage<Document> {
-  readonly items: readonly ReadDocument<Document>[];
+export interface FoundPage<Model> {
+  readonly items: readonly FoundModel<Model>[];
   /** What the next page begins after; undefined where there is none. */
   readonly next: string | undefined;
 }
 
 /** A reader over a read model of a store; `use` gives its context while it is open. */
-export function documentReader<Document>(
+export function readModelReader<Model>(
   use: () => ReadContext,
-  projection: Projection<string, Categories, Document>,
-): DocumentReader<Document> {
+  projection: Projection<string, Categories, Model>,
+): ReadModelReader<Model> {
   const { readModel } = projection;
   const wait = async ({ afterWrite, timeout, signal }: AfterWrite): Promise<void> => {
     if (afterWrite === undefined) return;
@@ -80,7 +80,7 @@ export function documentReader<Document>(
       checkText('key', key);
       await wait(options);
       const [found] = await readModelsOf(use()).readRows(projection, [key]);
-      return found === undefined ? undefined : typed<Document>(readModel.fromRow(found.row));
+      return found === undefined ? undefined : typed<Model>(readModel.fromRow(found.row));
     },
     list: ({ after, ...options } = {}) =>
       new EventSequence(async function* () {
@@ -89,7 +89,7 @@ export function documentReader<Document>(
         let last = after;
         for (;;) {
           const page = await readModelsOf(use()).listRows(projection, { after: last, limit });
-          yield page.map((row) => toDocument(readModel, row));
+          yield page.map((row) => toFound(readModel, row));
           if (page.length < limit) return;
           last = page.at(-1)?.key;
         }
@@ -102,7 +102,7 @@ export function documentReader<Document>(
       const items = found.slice(0, query.limit);
       const last = items.at(-1);
       const next = found.length > query.limit && last !== undefined ? toCursor(query.order, last.row) : undefined;
-      return { items: items.map((row) => toDocument(readModel, row)), next };
+      return { items: items.map((row) => toFound(readModel, row)), next };
     },
     count: async ({ where, ...options } = {}) => {
       await wait(options);
@@ -111,8 +111,8 @@ export function documentReader<Document>(
   };
 }
 
-function toDocument<Document>(readModel: ReadModel<Document>, { row, ...rest }: StoredRow): ReadDocument<Document> {
-  return { ...rest, document: typed<Document>(readModel.fromRow(row)) };
+function toFound<Model>(readModel: ReadModel<Model>, { row, ...rest }: StoredRow): FoundModel<Model> {
+  return { ...rest, model: typed<Model>(readModel.fromRow(row)) };
 }
 
 /** What waiting for projections needs of a store. */
