@@ -252,7 +252,7 @@ describePostgres('a read model', (databases) => {
     await engine.start();
     await engine.waitFor(2);
     const rows = await runSql(url, `select key, "customerId", items::int, document from mink_read.summary`);
-    deepStrictEqual(rows, [{ key: 'Order-1', customerId: 'c', items: 1, model: { customerId: 'c', items: 1 } }]);
+    deepStrictEqual(rows, [{ key: 'Order-1', customerId: 'c', items: 1, document: { customerId: 'c', items: 1 } }]);
   });
 
   test('that writes SQL is stored with its checkpoint; one bad event costs none of the good ones', async () => {
