@@ -16,7 +16,7 @@ import {
   type Parking,
 } from './projection-applier.ts';
 import { keyedEvent, messageOf, type KeyedEvent } from './projection-batch.ts';
-import { newsOf } from './projection-news.ts';
+import { newsOf, type Follower } from './projection-news.ts';
 import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
 
 /** What a worker works with. */
@@ -82,6 +82,8 @@ export class ProjectionWorker {
   readonly #upTo: number | undefined;
   readonly #apply: Applier;
   readonly #isOwn: (key: string) => boolean;
+  /** Tells those who wait in this process. */
+  readonly #news: Follower;
   #lease: Lease;
   /** Failures in a row, of whatever kind: each waits longer. */
   #failures = 0;
@@ -120,6 +122,7 @@ export class ProjectionWorker {
       const slot = partitionKey(key);
       return slot >= from && slot < to;
     };
+    this.#news = newsOf(context.readModels).follow(projection, lease.partition, lease.position);
     const own = {
       signal,
       leasedUntil,
@@ -136,6 +139,14 @@ export class ProjectionWorker {
   }
 
   async run(): Promise<WorkerEnd> {
+    try {
+      return await this.#run();
+    } finally {
+      this.#news.end();
+    }
+  }
+
+  async #run(): Promise<WorkerEnd> {
     for (;;) {
       try {
         if (this.#isOutage) await this.#tellThatItIsOver();
@@ -187,7 +198,8 @@ export class ProjectionWorker {
     const holdAt = this.#holdAt();
     // Before it says that it is there, everything up to there has to be visible here, too.
     if (this.#upTo === undefined || holdAt !== undefined) {
-      return followLog(storage, { after, upTo: holdAt, filter, pageSize, signal, isTransient: isUnavailable });
+      const onBound = (position: number): void => this.#news.passed(position);
+      return followLog(storage, { after, upTo: holdAt, filter, pageSize, signal, isTransient: isUnavailable, onBound });
     }
     const query = { after, upTo: this.#upTo, untilTime: undefined, filter, direction: 'forwards' as const };
     return boundedLogPages(storage, query, { limit: undefined, pageSize, signal });
@@ -247,7 +259,7 @@ export class ProjectionWorker {
 
   #stored(to: number): void {
     this.#lease = { ...this.#lease, position: to };
-    newsOf(this.#context.readModels).tell();
+    this.#news.passed(to);
   }
 
   /** At a limit it stops and says so: it never passes over an event. */

@@ -99,6 +99,72 @@ describe('a wait for a write', () => {
     expect(measure).toHaveBeenCalledTimes(100);
   });
 
+  test('asks the database nothing where a worker of this process comes to the write', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: cartEvents } });
+    await using engine = createProjectionEngine(store, [skus]);
+    await engine.start();
+    await engine.waitFor(await store.append('Cart-1', [add('a')]));
+    const list = vi.spyOn(readModelsOf({ storage }), 'listProjections');
+    for (const events of [[add('b')], [cartEvents.Noted(null)], [add('c'), cartEvents.Noted(null)]]) {
+      const { globalPosition } = await store.append('Cart-1', events);
+      await engine.waitFor(globalPosition);
+    }
+    expect(list).not.toHaveBeenCalled();
+    expect(await store.projections.documents(skus).get('Cart-1')).toEqual({ skus: 'abc' });
+    await engine.waitFor(1);
+    expect(list).toHaveBeenCalled();
+  });
+
+  test('looks for those who have come further elsewhere, where the worker of this process gets no further', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: cartEvents } });
+    const readModels = readModelsOf({ storage });
+    // A worker that has hung, and does not know that it has lost its lease.
+    const hung = newsOf(readModels).follow(skus, { from: 0, to: 1_024 }, 0);
+    const appended = await store.append('Cart-1', [add('a')]);
+    await createProjectionEngine(store, [skus]).catchUp();
+    await store.projections.waitFor(appended, { projections: [skus], timeout: 1_000 });
+    hung.end();
+  });
+
+  test('does not take for applied what a worker passed before the rows were cleared', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: cartEvents } });
+    const engine = createProjectionEngine(store, [skus]);
+    const appended = await store.append('Cart-1', [add('a')]);
+    await engine.catchUp();
+    const late = newsOf(readModelsOf({ storage })).follow(skus, { from: 0, to: 1_024 }, appended.globalPosition);
+    await store.projections.reset(skus);
+    const behind = { code: 'PROJECTION_BEHIND', position: 0 };
+    await expect(engine.waitFor(appended, { timeout: 0 })).rejects.toMatchObject(behind);
+    late.end();
+  });
+
+  test('believes workers of this process only where they cover what was written', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: cartEvents } });
+    const news = newsOf(readModelsOf({ storage }));
+    const engine = createProjectionEngine(store, [skus]);
+    const { globalPosition } = await store.append('Cart-1', [add('a')]);
+    const halves = [news.follow(skus, { from: 0, to: 512 }, 0), news.follow(skus, { from: 0, to: 512 }, 0)];
+    const waiting = engine.waitFor(globalPosition, { timeout: 20 });
+    for (const half of halves) half.passed(globalPosition);
+    await expect(waiting).rejects.toMatchObject({ code: 'PROJECTION_BEHIND', position: 0 });
+    for (const half of halves) half.end();
+    const other = news.follow(skus, { from: 512, to: 1_024 }, 0);
+    const one = news.follow(skus, { from: 0, to: 512 }, 0);
+    const both = engine.waitFor(globalPosition);
+    other.passed(globalPosition);
+    one.passed(globalPosition);
+    await both;
+    const [slot = 0] = parseToken((await store.append('Cart-1', [add('a')])).token).slots ?? [];
+    expect(news.passed(skus, new Set([slot]))).toBe(globalPosition);
+    one.end();
+    expect(news.passed(skus, new Set([slot]))).toBe(slot < 512 ? undefined : globalPosition);
+    expect(news.passed(skus, undefined)).toBeUndefined();
+  });
+
   test('says who is behind, and why', async () => {
     const store = openStore();
     await using engine = createProjectionEngine(store, [skus], { tries: 1, maxParkedKeys: 0 });

@@ -38,11 +38,13 @@ export interface WaitContext {
 const DEFAULT_TIMEOUT = 10_000;
 /** Milliseconds between two looks at what other processes do; doubles with each. */
 const PAUSE = { first: 5, most: 50 };
+/** Milliseconds without progress in this process, after which somebody else may have come further. */
+const PATIENCE = 50;
 const MAX_LAG = 10_000;
 const ANY = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
 
 /**
- * Waits until projections have applied a write. Woken by what is applied in this process; what other processes apply is seen by
+ * Waits until projections have applied a write. What is applied in this process is told; what other processes apply is seen by
  * looking. With `advance`, somebody who waits works, too: it is asked before each pause, and says whether it has got anywhere.
  *
  * Throws `ProjectionBehindError` when the time is over, `KeyParkedError` where an event of a token waits among the dead letters,
@@ -56,11 +58,66 @@ export async function waitForWrite(
     readonly advance?: ((projection: AnyProjection, position: number) => Promise<boolean>) | undefined;
   },
 ): Promise<void> {
-  const { projections, advance, timeout = DEFAULT_TIMEOUT, signal } = options;
+  const { projections, timeout = DEFAULT_TIMEOUT, signal } = options;
   const write = writeOf(context, target);
   const end = performance.now() + checkWhole('timeout', timeout, 0);
   signal?.throwIfAborted();
   if (write === undefined) return;
+  const unseen = await waitForNews(context, projections, { write, end, signal });
+  signal?.throwIfAborted();
+  // Who has passed a position has seen the log up to there; what a token says of it is still to be checked.
+  if (unseen.length > 0 || write.event !== '') await lookForWrite(context, unseen, { ...options, write, end });
+  await checkNotParked(context, projections, write);
+}
+
+interface Wait {
+  readonly write: Written;
+  /** Until then, on the clock of `performance.now`. */
+  readonly end: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Waits for workers of this process that have not come to the write yet, as long as they get on: asks the database nothing. Gives
+ * back the projections whose workers have not passed it, or were behind it before: since then, the rows may have been cleared.
+ */
+async function waitForNews(
+  { readModels }: WaitContext,
+  projections: readonly AnyProjection[],
+  { write, end, signal }: Wait,
+): Promise<readonly AnyProjection[]> {
+  const news = newsOf(readModels);
+  const passed = (projection: AnyProjection): number | undefined =>
+    news.passed(projection, projection.hasOwnKeys ? undefined : write.slots);
+  const coming = projections.filter((projection) => (passed(projection) ?? Infinity) < write.first);
+  let patience = Infinity;
+  let seen = -Infinity;
+  for (;;) {
+    const { count } = news;
+    const missing = coming.filter((projection) => (passed(projection) ?? 0) < write.position);
+    const slowest = Math.min(...missing.map((projection) => passed(projection) ?? -Infinity));
+    const now = performance.now();
+    if (slowest > seen) patience = now + PATIENCE;
+    seen = slowest;
+    const left = Math.min(patience, end) - now;
+    if (missing.length === 0 || slowest === -Infinity || left <= 0 || signal?.aborted === true) {
+      return projections.filter((projection) => !coming.includes(projection) || missing.includes(projection));
+    }
+    await news.after(count, left, signal);
+  }
+}
+
+/** Looks at how far projections have come, until all have applied the write. */
+async function lookForWrite(
+  context: WaitContext,
+  projections: readonly AnyProjection[],
+  {
+    write,
+    end,
+    advance,
+    signal,
+  }: Wait & { readonly advance?: ((projection: AnyProjection, position: number) => Promise<boolean>) | undefined },
+): Promise<void> {
   const news = newsOf(context.readModels);
   const reading = new Set<string>();
   let isCommitted = false;
@@ -76,7 +133,6 @@ export async function waitForWrite(
     if (!hasMoved) await news.after(count, Math.min(pause, left), signal);
     signal?.throwIfAborted();
   }
-  await checkNotParked(context, projections, write);
 }
 
 function writeOf({ storage }: WaitContext, target: WriteToSee): Written | undefined {

@@ -130,6 +130,8 @@ export interface FollowQuery {
   readonly signal: AbortSignal;
   /** Whether an error is a lost connection: then the subscription waits for the database instead of failing. */
   readonly isTransient: (error: unknown) => boolean;
+  /** Is told when everything up to a position was given, and the reader has come back for more. */
+  readonly onBound?: ((position: number) => void) | undefined;
 }
 
 /**
@@ -164,6 +166,7 @@ export async function* followLog(
         failures = 0;
       }
       cursor = Math.max(cursor, bound.position);
+      query.onBound?.(Math.min(cursor, upTo));
       if (cursor >= upTo) return;
       failures = 0;
     } catch (error) {
