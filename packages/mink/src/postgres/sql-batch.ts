@@ -9,6 +9,7 @@ import {
   type SqlBatch,
 } from '../core/index.ts';
 import { commitProjectionQuery, toCommitOutcome } from './queries/projection-commit.ts';
+import { holdTablesQuery } from './queries/dead-letters.ts';
 import { holdLeaseQuery } from './queries/projection-leases.ts';
 import { script, tableOf } from './queries/read-model-tables.ts';
 import type { ReadModelSettings } from './read-models.ts';
@@ -28,8 +29,8 @@ class Refused extends Error {
 }
 
 /**
- * A batch of a handler that writes SQL. The transaction begins with the lease, whose row it holds, and ends with the checkpoint;
- * the server ends it when this process is frozen.
+ * A batch of a handler that writes SQL. The transaction begins with the tables and the lease, whose row it holds, and ends with the
+ * checkpoint; the server ends it when this process is frozen. A reset takes them in the same order.
  */
 export async function runSqlBatch(
   { schema, inTransaction }: Pick<ReadModelSettings, 'schema' | 'inTransaction'>,
@@ -42,6 +43,8 @@ export async function runSqlBatch(
       const limits = `select pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true)`;
       // For a process that is frozen: the time of the handler itself is up earlier.
       await run({ name: 'mink_batch_limits', text: limits, values: [String(timeout + SERVER_MARGIN)] });
+      const hold = holdTablesQuery(schema, { ...lease, tables });
+      if (hold !== undefined) await run(hold);
       if ((await run(holdLeaseQuery(schema, lease))).length === 0) throw new Refused('lost');
       const tx = transactionOf(schema, client, { projection: { ...lease, tables }, epoch: lease.epoch });
       await withinTime(tx, { name: lease.name, timeout }, work);

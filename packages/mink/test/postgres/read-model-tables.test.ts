@@ -304,4 +304,36 @@ describePostgres('a read model', (databases) => {
     await rejects(late, /is over/u);
     deepStrictEqual(await runSql(url, 'select * from mink_read.hanging_rows'), []);
   });
+
+  test('that writes SQL is reset behind its batch: neither waits for the other for ever', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    let batches = 0;
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const slow = defineSqlProjection({
+      name: 'slow',
+      events: { Order: events },
+      tables: { rows: { columns: { id: column.text() }, key: 'id' } },
+      apply: async (batch, tx) => {
+        batches += 1;
+        await released;
+        for (const { id } of batch) await tx.query(`insert into ${tx.tables.rows} (id) values ($1)`, [id]);
+      },
+    });
+    await store.append('Order-1', [created()]);
+    await using engine = createProjectionEngine(store, [slow], { leaseDuration: 1_000 });
+    await engine.start();
+    await expect.poll(() => batches).toBe(1);
+    const resetting = store.projections.reset(slow);
+    const waiting = `select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and query like '%truncate%'`;
+    await expect.poll(() => runSql(url, waiting)).toHaveLength(1);
+    release();
+    await resetting;
+    await engine.waitFor(1);
+    deepStrictEqual(await runSql(url, 'select count(*)::int from mink_read.slow_rows'), [{ count: 1 }]);
+    // Once before the reset, and once after it: a batch in a deadlock would have been tried again.
+    deepStrictEqual(batches, 2);
+  });
 });

@@ -118,8 +118,8 @@ export function findDeadLettersQuery(
 }
 
 /**
- * Keeps the tables of a projection from being emptied until the transaction ends. A reset locks them before it waits for parked
- * keys; whoever holds a parked key and then waits for them would meet it.
+ * Keeps the tables of a projection from being emptied until the transaction ends. A reset locks them before it waits for checkpoints
+ * and parked keys; whoever holds one of these and then waits for tables would meet it.
  */
 export function holdTablesQuery(schema: SchemaName, projection: ProjectionModel): Statement | undefined {
   if (projection.tables.length === 0) return undefined;
