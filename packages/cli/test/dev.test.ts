@@ -26,7 +26,15 @@ test('dev runs a migrated PostgreSQL in .mink/postgres until Ctrl-C; the next on
   expect(started).toMatchObject({
     schema: 'mink',
     dataDir: `${cwd}/.mink/postgres`,
-    applied: [{ version: 1 }, { version: 2 }, { version: 3 }, { version: 4 }, { version: 5 }, { version: 6 }],
+    applied: [
+      { version: 1 },
+      { version: 2 },
+      { version: 3 },
+      { version: 4 },
+      { version: 5 },
+      { version: 6 },
+      { version: 7 },
+    ],
   });
   expect(started.url).toBe(`postgresql://postgres@127.0.0.1:${started.port}/mink`);
 

@@ -236,9 +236,9 @@ async function verify(context: Context, options: VersionOptions, name: string): 
   });
 }
 
-function verdict({ events, pairs, parked, discarded, first }: Verification): string {
+function verdict({ events, pairs, parked, discarded, inline, first }: Verification): string {
   if (first === undefined) {
-    return `${counted(events, 'event')}, applied ${pairs} times as they should, ${parked} parked, ${discarded} discarded`;
+    return `${counted(events, 'event')}, applied ${pairs} times as they should, ${parked} parked, ${discarded} discarded${inline === 0 ? '' : `, ${inline} stored inline`}`;
   }
   const { kind, position, from, to } = first;
   const where = position === undefined ? `between position ${from} and ${to}` : `at position ${position}`;

@@ -17,6 +17,8 @@ export function makeInline(kept: KeptProjection): readonly Lease[] {
 export function makeAsync(kept: KeptProjection | undefined, position: number | undefined): void {
   if (kept?.isInline !== true) return;
   kept.isInline = false;
+  const before = Math.min(...kept.partitions.map((partition) => partition.position));
+  if (position !== undefined && position > before) kept.inlineRanges.push({ from: before + 1, to: position });
   for (const partition of kept.partitions) {
     Object.assign(partition, { epoch: partition.epoch + 1, position: position ?? partition.position });
   }

@@ -47,6 +47,8 @@ export interface KeptProjection {
   readonly rows: Map<string, StoredRow>;
   readonly parked: Map<string, Parked>;
   readonly discarded: KeyedPosition[];
+  /** Positions that appends applied themselves. */
+  readonly inlineRanges: { readonly from: number; readonly to: number }[];
   readonly digests: Map<number, { count: number; low: number; high: number }>;
   /** Processes that have code for it, and until when they are known to live. */
   readonly workers: Map<string, number>;
@@ -91,6 +93,7 @@ export function newProjection(
     rows: new Map(),
     parked: new Map(),
     discarded: [],
+    inlineRanges: [],
     digests: new Map(),
     workers: new Map(),
   };

@@ -110,6 +110,7 @@ export class ReadModels extends Versions implements ProjectionStorage {
       digests: Array.from(kept.digests, ([bucket, sum]) => ({ bucket, ...sum })),
       parked: [...kept.parked].flatMap(([key, { positions }]) => positions.map((position) => ({ key, position }))),
       discarded: [...kept.discarded],
+      inline: [...kept.inlineRanges],
     };
   }
 
@@ -299,6 +300,7 @@ export class ReadModels extends Versions implements ProjectionStorage {
       return { ...newPartition(range, { position: 0, movedAt: this.now() }), epoch: epoch + 1 };
     });
     kept.discarded.length = 0;
+    kept.inlineRanges.length = 0;
     kept.rows.clear();
     kept.parked.clear();
     kept.digests.clear();

@@ -351,6 +351,8 @@ export interface AppliedState {
   readonly digests: readonly Digest[];
   readonly parked: readonly KeyedPosition[];
   readonly discarded: readonly KeyedPosition[];
+  /** Positions, both ends included, that appends applied themselves when it was inline: these are in no digest. */
+  readonly inline: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** What is to be measured. */

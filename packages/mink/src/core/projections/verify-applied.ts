@@ -33,6 +33,8 @@ export interface Verification {
   readonly parked: number;
   /** Pairs that somebody has given up. */
   readonly discarded: number;
+  /** Pairs that appends applied themselves, when the projection was inline: one transaction stored the event and what follows from it. */
+  readonly inline: number;
   /** The first difference; undefined where there is none. */
   readonly first: AppliedDifference | undefined;
 }
@@ -63,7 +65,7 @@ interface Pair {
   readonly position: number;
   readonly hash: PairHash;
   readonly partition: number;
-  readonly fate: 'applied' | 'parked' | 'discarded';
+  readonly fate: 'applied' | 'parked' | 'discarded' | 'inline';
 }
 
 interface PairPage {
@@ -74,7 +76,8 @@ interface PairPage {
 
 /**
  * Compares what was applied with what the log and the code of the projection say has to have been: each pair of an event and a
- * key once, up to where the partition of the key is, but for those that wait or were given up.
+ * key once, up to where the partition of the key is, but for those that wait or were given up, and those that appends applied
+ * themselves while the projection was inline.
  */
 export async function verifyApplied(
   context: VerifyContext,
@@ -83,7 +86,7 @@ export async function verifyApplied(
 ): Promise<Verification> {
   const upTo = Math.max(...applied.partitions.map(({ position }) => position));
   const sum = new DigestSum();
-  const counts = { applied: 0, parked: 0, discarded: 0 };
+  const counts = { applied: 0, parked: 0, discarded: 0, inline: 0 };
   let events = 0;
   for await (const page of pairPages(context, projection, { applied, after: 0, upTo, signal })) {
     events += page.events;
@@ -102,8 +105,8 @@ export async function verifyApplied(
     for await (const page of pairPages(context, projection, range)) pairs.push(...page.pairs);
     first = { ...locate(pairs, different), from, to };
   }
-  const { applied: pairs, parked, discarded } = counts;
-  return { ok: first === undefined, events, pairs, parked, discarded, first };
+  const { applied: pairs, ...others } = counts;
+  return { ok: first === undefined, events, pairs, ...others, first };
 }
 
 async function* pairPages(
@@ -151,10 +154,11 @@ function partitionOf({ partitions }: AppliedState, key: string): number {
   return partitions.findIndex(({ from, to }) => slot >= from && slot < to);
 }
 
-function fatesOf({ parked, discarded }: AppliedState): (position: number, key: string) => Pair['fate'] {
+function fatesOf({ parked, discarded, inline }: AppliedState): (position: number, key: string) => Pair['fate'] {
   const waiting = new Set(parked.map(({ position, key }) => `${position} ${key}`));
   const givenUp = new Set(discarded.map(({ position, key }) => `${position} ${key}`));
   return (position, key) => {
+    if (inline.some(({ from, to }) => position >= from && position <= to)) return 'inline';
     const pair = `${position} ${key}`;
     if (waiting.has(pair)) return 'parked';
     return givenUp.has(pair) ? 'discarded' : 'applied';

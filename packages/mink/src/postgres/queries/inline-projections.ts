@@ -177,7 +177,19 @@ export function makeAsyncQuery(schema: SchemaName, { name, version }: Projection
   const sql = `
     with made as (
       update :schema.projections j
-      set is_inline = false
+      set
+        is_inline = false,
+        inline_ranges = j.inline_ranges + pg_catalog.int8multirange(
+          pg_catalog.int8range(
+            (
+              select pg_catalog.min(p.position)
+              from :schema.projection_partitions p
+              where p.name = j.name and p.version = j.version
+            ),
+            (select coalesce(pg_catalog.max(e.global_position), 0) from :schema.events e),
+            '(]'
+          )
+        )
       where j.name = $1 and j.version = $2 and j.is_inline
       returning j.name, j.version
     )
@@ -189,6 +201,15 @@ export function makeAsyncQuery(schema: SchemaName, { name, version }: Projection
     from made m
     where p.name = m.name and p.version = m.version`;
   return { ...inSchema(schema, 'make_async', sql), values: [name, version] };
+}
+
+/** For a projection that begins anew: its rows are none that appends have made. */
+export function forgetInlineQuery(schema: SchemaName, { name, version }: ProjectionId): Statement {
+  const sql = `
+    update :schema.projections j
+    set inline_ranges = '{}'
+    where j.name = $1 and j.version = $2`;
+  return { ...inSchema(schema, 'forget_inline', sql), values: [name, version] };
 }
 
 /** Makes a set the active one. */

@@ -108,7 +108,11 @@ export function readAppliedQuery(schema: SchemaName, { name, version }: Projecti
     union all
     select 'discarded', l.position, null, null, null, l.key
     from :schema.discarded_letters l
-    where l.name = $1 and l.version = $2 and not l.is_outdated`;
+    where l.name = $1 and l.version = $2 and not l.is_outdated
+    union all
+    select 'inline', pg_catalog.lower(r.range), pg_catalog.upper(r.range) - 1, null, null, null
+    from :schema.projections j, pg_catalog.unnest(j.inline_ranges) r (range)
+    where j.name = $1 and j.version = $2`;
   return { ...inSchema(schema, 'read_applied', sql), values: [name, version] };
 }
 
@@ -128,5 +132,6 @@ export function toAppliedState(rows: readonly Row[]): AppliedState | undefined {
     }),
     parked: letters('parked'),
     discarded: letters('discarded'),
+    inline: of('inline').map(([, from, to]) => ({ from: Number(from), to: Number(to) })),
   };
 }

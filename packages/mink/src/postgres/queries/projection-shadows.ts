@@ -2,6 +2,7 @@ import type { ProjectionId, ProjectionModel, Shadow, StoredPosition } from '../.
 import { typed } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
+import { forgetInlineQuery } from './inline-projections.ts';
 import { replaceView } from './projection-versions.ts';
 import { tableNameOf, tableOf, viewOf } from './read-model-tables.ts';
 
@@ -100,6 +101,7 @@ export function adoptStateQueries(
       where p.name = $1 and p.version = $3`),
     ...['projection_partitions', 'projection_workers', 'projection_digests', 'parked_keys'].map(forget),
     { ...inSchema(schema, 'adopt', outdate), values: of },
+    forgetInlineQuery(schema, { name: shadow.name, version: version.version }),
     take('update :schema.projection_partitions p set version = $2 where p.name = $1 and p.version = $3'),
     take('update :schema.projection_digests d set version = $2 where d.name = $1 and d.version = $3'),
     take(`

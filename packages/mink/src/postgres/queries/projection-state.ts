@@ -10,6 +10,7 @@ import {
 } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
+import { forgetInlineQuery } from './inline-projections.ts';
 import { withoutNul } from './projection-commit.ts';
 import { holdProjectionQuery } from './projection-partitions.ts';
 import { logSource } from './read-log.ts';
@@ -107,6 +108,7 @@ export function resetProjectionQueries(schema: SchemaName, projection: Projectio
     holdProjectionQuery(schema, { name, version }),
     { ...inSchema(schema, 'reset_projection', begin), values: [name, version] },
     { ...inSchema(schema, 'outdate_discarded', outdate), values: [name, version] },
+    forgetInlineQuery(schema, { name, version }),
     remove('parked_keys'),
     remove('projection_digests'),
   ];

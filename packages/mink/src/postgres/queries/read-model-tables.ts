@@ -146,6 +146,7 @@ export function prepareBlock(
       delete from :schema.parked_keys where ${id};
       delete from :schema.projection_digests where ${id};
       update :schema.discarded_letters set is_outdated = true where ${id};
+      update :schema.projections set inline_ranges = '{}' where ${id};
       -- Above every epoch that there ever was: whoever worked on what is gone is refused.
       insert into :schema.projection_partitions (name, version, from_slot, to_slot, epoch, position)
       select
