@@ -111,7 +111,7 @@ describe('a wait for a write', () => {
       await engine.waitFor(globalPosition);
     }
     expect(list).not.toHaveBeenCalled();
-    expect(await store.projections.documents(skus).get('Cart-1')).toEqual({ skus: 'abc' });
+    expect(await store.projections.readModel(skus).get('Cart-1')).toEqual({ skus: 'abc' });
     await engine.waitFor(1);
     expect(list).toHaveBeenCalled();
   });
