@@ -3,8 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { root } from './support/markdown.ts';
 
-const page = readFileSync(join(root, 'docs/guarantees.md'), 'utf8');
-const rows = page.split('\n').filter((line) => line.startsWith('| **'));
+const PAGES = ['docs/guarantees.md', 'docs/promises.md'];
+
+function rowsOf(page: string): readonly string[] {
+  return readFileSync(join(root, page), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| **'));
+}
 const TEST = /\[(?<name>[^\]]+)\]\(\.\.\/(?<file>[^)]+\.ts)\)/gu;
 
 interface Named {
@@ -23,8 +28,10 @@ function has({ name, file }: Named): boolean {
   return [`'${name}'`, `"${name}"`, `\`${name}\``].some((title) => code.includes(title));
 }
 
-describe('the guarantees', () => {
-  test('are on their page', () => {
+describe.each(PAGES)('%s', (page) => {
+  const rows = rowsOf(page);
+
+  test('has its rows', () => {
     expect(rows.length).toBeGreaterThan(20);
   });
 

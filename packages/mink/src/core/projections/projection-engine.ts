@@ -30,6 +30,12 @@ export interface ProjectionEngineOptions {
    */
   readonly batchSize?: number | undefined;
   /**
+   * Milliseconds to wait for a batch to be filled, once it has an event: fewer and larger transactions, for rows that are seen
+   * later. A backlog is never waited in.
+   * @defaultValue 0
+   */
+  readonly batchTimeout?: number | undefined;
+  /**
    * Milliseconds after which another process takes over from one that has died or is frozen.
    * @defaultValue 15_000
    */
@@ -399,6 +405,7 @@ export function workerContext(context: AppendContext & LoadContext, options: Pro
     readModels: readModelsOf(context),
     registry: context.registry,
     batchSize: checkWhole('batchSize', options.batchSize ?? 500, 1),
+    batchTimeout: checkWhole('batchTimeout', options.batchTimeout ?? 0, 0),
     leaseDuration: checkWhole('leaseDuration', options.leaseDuration ?? 15_000, 100),
     tries: checkWhole('tries', options.tries ?? 3, 1),
     classify: (error) => options.classify?.(error) ?? classifyError(error),

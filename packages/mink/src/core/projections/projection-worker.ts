@@ -26,6 +26,8 @@ export interface WorkerContext {
   readonly registry: EventRegistry;
   /** Events of one batch, at most. */
   readonly batchSize: number;
+  /** Milliseconds to wait for a batch to be filled, where all that was there has been applied. */
+  readonly batchTimeout: number;
   /** Milliseconds of the lease. */
   readonly leaseDuration: number;
   /** Tries of an event that fails, before its key is parked. */
@@ -199,7 +201,9 @@ export class ProjectionWorker {
     // Before it says that it is there, everything up to there has to be visible here, too.
     if (this.#upTo === undefined || holdAt !== undefined) {
       const onBound = (position: number): void => this.#news.passed(position);
-      return followLog(storage, { after, upTo: holdAt, filter, pageSize, signal, isTransient: isUnavailable, onBound });
+      const linger = this.#projection.kind === 'subscription' ? 0 : this.#context.batchTimeout;
+      const range = { after, upTo: holdAt, filter, pageSize };
+      return followLog(storage, { ...range, linger, signal, isTransient: isUnavailable, onBound });
     }
     const query = { after, upTo: this.#upTo, untilTime: undefined, filter, direction: 'forwards' as const };
     return boundedLogPages(storage, query, { limit: undefined, pageSize, signal });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createMemoryStore } from '../../memory/index.ts';
 import { defineEvents } from '../events/define-events.ts';
 import { payload } from '../events/event-schema.ts';
@@ -10,6 +10,7 @@ import { defineProjection } from './define-projection.ts';
 import { defineSqlProjection } from './define-sql-projection.ts';
 import { documents, table } from './read-model.ts';
 import { createProjectionEngine } from './projection-engine.ts';
+import { readModelsOf } from './read-model-reader.ts';
 
 const events = defineEvents(
   {
@@ -196,6 +197,30 @@ describe('a projection', () => {
 });
 
 describe('a worker', () => {
+  test('waits for a batch to be filled, once it has caught up, and ends at once when it is told to', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: events } });
+    const commit = vi.spyOn(readModelsOf({ storage }), 'commitProjection');
+    const batches = () => commit.mock.calls.map(([batch]) => batch.events);
+    await store.append('Cart-1', [add('a'), add('b')]);
+    const engine = createProjectionEngine(store, [skus], { batchSize: 3, batchTimeout: 60_000 });
+    await engine.start();
+    // What was there already is not waited in.
+    await expect.poll(batches).toEqual([2]);
+    for (const sku of ['c', 'd']) await store.append('Cart-1', [add(sku)]);
+    await engine.waitFor(4, { timeout: 20 }).catch(() => undefined);
+    expect(batches()).toEqual([2]);
+    await store.append('Cart-1', [add('e')]);
+    await engine.waitFor(5);
+    expect(batches()).toEqual([2, 3]);
+    await store.append('Cart-1', [add('f')]);
+    await engine.close();
+    await using hasty = createProjectionEngine(store, [skus], { batchSize: 3, batchTimeout: 1 });
+    await hasty.start();
+    await hasty.waitFor(await store.append('Cart-1', [add('g')]));
+    expect(await store.projections.readModel(skus).get('Cart-1')).toEqual({ skus: 'abcdefg' });
+  });
+
   test('that has lost its lease ends, whatever else fails', async () => {
     const storage = createMemoryStorage();
     const { readModels } = storage;
@@ -315,6 +340,7 @@ describe('what is no projection', () => {
     // @ts-expect-error: no handlers
     expect(() => createProjectionEngine(store, [orders])).toThrow('without handlers');
     expect(() => createProjectionEngine(store, [skus], { tries: 0 })).toThrow('tries');
+    expect(() => createProjectionEngine(store, [skus], { batchTimeout: -1 })).toThrow('batchTimeout');
     const other = createMemoryStore({ categories: { Cart: defineEvents({ ItemAdded: payload<null>() }) } });
     expect(() => createProjectionEngine(other, [skus])).toThrow('other events');
   });

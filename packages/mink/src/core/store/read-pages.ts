@@ -127,6 +127,11 @@ export interface FollowQuery {
   readonly upTo?: number | undefined;
   readonly filter: LogFilter;
   readonly pageSize: number;
+  /**
+   * Milliseconds to wait for a page to be filled, once there is something new; what was there at the start is read at once.
+   * @defaultValue 0
+   */
+  readonly linger?: number | undefined;
   readonly signal: AbortSignal;
   /** Whether an error is a lost connection: then the subscription waits for the database instead of failing. */
   readonly isTransient: (error: unknown) => boolean;
@@ -174,12 +179,30 @@ export async function* followLog(
       failures += 1;
       await pause(failures, signal);
     }
-    const next = await storage.waitForBound({ after: cursor, incarnation: bound.incarnation, signal });
+    const told = await storage.waitForBound({ after: cursor, incarnation: bound.incarnation, signal });
+    const next = await lingerFor(storage, query, { told, enough: Math.min(cursor + query.pageSize, upTo) });
     if (next.incarnation !== bound.incarnation) {
       checkNotRewound(lastRead, next);
       cursor = lastRead;
     }
     bound = next;
+  }
+}
+
+/** Waits until enough positions can be read, or the time for that is over; whatever it is, the rest comes with what is next. */
+async function lingerFor(
+  storage: EventStorage,
+  { linger = 0, signal }: FollowQuery,
+  { told, enough }: { readonly told: FeedBound; readonly enough: number },
+): Promise<FeedBound> {
+  if (linger === 0 || told.position >= enough) return told;
+  const late = AbortSignal.timeout(linger);
+  try {
+    const { incarnation } = told;
+    return await storage.waitForBound({ after: enough - 1, incarnation, signal: AbortSignal.any([signal, late]) });
+  } catch (error) {
+    if (signal.aborted || !late.aborted) throw error;
+    return told;
   }
 }
 

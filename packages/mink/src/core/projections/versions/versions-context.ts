@@ -43,7 +43,7 @@ export function engineFor(
   own: Pick<ProjectionEngineOptions, 'rate' | 'batchSize'> = {},
 ): ProjectionEngine {
   const { rate = options.rate, batchSize = options.batchSize } = own;
-  return createProjectionEngine(store, [projection], { ...options, rate, batchSize });
+  return createProjectionEngine(store, [projection], { ...options, rate, batchSize, batchTimeout: 0 });
 }
 
 /** How far a version is; undefined where it was never started. */
