@@ -41,7 +41,8 @@ export class ProjectionVersionUnknownError extends MinkError {
   readonly version: number | undefined;
 
   constructor(projection: string, version: number | undefined, what = 'was never built. Build it first.') {
-    super(`${version === undefined ? 'A version' : `Version ${version}`} of projection "${projection}" ${what}`);
+    const which = version === undefined ? `a version of projection "${projection}"` : nameOf(projection, version);
+    super(`${which.charAt(0).toUpperCase()}${which.slice(1)} ${what}`);
     this.projection = projection;
     this.version = version;
   }

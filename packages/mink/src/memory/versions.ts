@@ -40,6 +40,8 @@ const MINUTE = 60_000;
 export abstract class Versions implements VersionStorage {
   protected readonly kept: KeptReadModels;
   protected readonly now: () => number;
+  /** None has the number of an earlier one. */
+  #lastShadow = 0;
 
   protected constructor(kept: KeptReadModels, now: () => number) {
     this.kept = kept;
@@ -110,8 +112,8 @@ export abstract class Versions implements VersionStorage {
   }
 
   async createShadow({ name, version: of, ...model }: ProjectionModel, purpose: ShadowPurpose): Promise<ProjectionId> {
-    const versions = [...this.kept.all.values()].filter(({ id }) => id.name === name).map(({ id }) => id.version);
-    const id = { name, version: Math.min(0, ...versions) - 1 };
+    this.#lastShadow -= 1;
+    const id = { name, version: this.#lastShadow };
     this.kept.all.set(keyOf(id), newProjection({ ...model, ...id }, { now: this.now(), shadow: { of, purpose } }));
     return id;
   }

@@ -15,7 +15,7 @@ import type { Row, Statement } from './connection.ts';
 import { holdPartitionsQuery, holdProjectionQuery } from './queries/projection-partitions.ts';
 import {
   adoptStateQueries,
-  deleteShadowQuery,
+  forgetShadowQueries,
   listShadowsQuery,
   nextShadowQuery,
   swapTables,
@@ -25,8 +25,8 @@ import {
   areHeld,
   block,
   dropTables,
+  limitsQuery,
   liveVersionQuery,
-  lockTimeoutQuery,
   ownersQuery,
   retireQueries,
   setLiveVersionQuery,
@@ -42,6 +42,8 @@ type Run = (statement: Statement) => Promise<readonly Row[]>;
 
 /** Milliseconds: a reader that takes longer must not hold up all that come after it. */
 const LOCK_TIMEOUT = 2_000;
+/** Milliseconds: longer than a switch waits for its version to come as far, and shorter than whoever is frozen may hold up all. */
+const IDLE_TIMEOUT = 5_000;
 
 /** The tables of a version as it was made; undefined where it was not, or is retired. */
 export async function readTables(
@@ -57,7 +59,7 @@ export async function readTables(
 /** Runs in a transaction that nobody makes, switches or drops read models beside. */
 async function alone<T>({ schema, inTransaction }: Settings, work: (run: Run) => Promise<T>): Promise<T> {
   return inTransaction(async (run) => {
-    await run(lockTimeoutQuery(LOCK_TIMEOUT));
+    await run(limitsQuery({ lock: LOCK_TIMEOUT, idle: IDLE_TIMEOUT }));
     await run(block(schema, lockReadModels(schema)));
     return work(run);
   });
@@ -148,7 +150,7 @@ export async function dropShadow(
   await alone(settings, async (run) => {
     const tables = (await readTables(settings, shadow, run)) ?? [];
     await run(block(schema, `do $drop$ begin ${dropTables({ ...shadow, tables })} end $drop$`));
-    await run(deleteShadowQuery(schema, shadow));
+    for (const statement of forgetShadowQueries(schema, shadow)) await run(statement);
   });
 }
 

@@ -292,6 +292,16 @@ export function versionRules(open: () => Promise<Store>): void {
       strictEqual(another, undefined);
     });
 
+    test('is rebuilt in a shadow that there never was: who wakes with an old one takes it for no other', async () => {
+      await using store = await carts();
+      const versions = createProjectionVersions(store, [sumV1]);
+      const shadows = new Set<number>();
+      for (let times = 0; times < 2; times += 1) {
+        await versions.rebuild(sumV1, { onProgress: ({ version }) => shadows.add(version) });
+      }
+      strictEqual(shadows.size, 2);
+    });
+
     test('that is rebuilt stays as it is while keys of the new rows are parked, or when it is stopped', async () => {
       await using store = await carts();
       const failing = defineProjection({

@@ -100,8 +100,8 @@ export interface ProjectionDefinition<Name extends string, C extends Categories,
 const NAME = /^[a-z][a-z0-9_-]{0,39}$/u;
 /** As in the tables of a version or a shadow: a projection of such a name could want those of another one. */
 const VERSIONED = /[-_](?:v|shadow_)\d+(?:$|[-_])/u;
-/** PostgreSQL cuts off names behind 63 bytes, and a shadow of a version has six more in those of its tables. */
-const MAX_IDENTIFIER = 57;
+/** PostgreSQL cuts off names behind 63 bytes, and a shadow of a version has up to eight more in those of its tables. */
+const MAX_IDENTIFIER = 55;
 
 /** A projection that lacks its handlers yet. */
 export interface ProjectionToHandle<Name extends string, C extends Categories, Model> {

@@ -297,8 +297,8 @@ describe('what is no projection', () => {
     const tables = { [`t${'b'.repeat(29)}`]: { columns: { id: column.text() }, key: 'id' } };
     const apply = async () => undefined;
     const define = (name: string) => () => defineSqlProjection({ name, events: { Cart: events }, tables, apply });
-    expect(define(`a${'b'.repeat(22)}`)).not.toThrow();
-    expect(define(`a${'b'.repeat(23)}`)).toThrow('longer than 57 bytes');
+    expect(define(`a${'b'.repeat(20)}`)).not.toThrow();
+    expect(define(`a${'b'.repeat(21)}`)).toThrow('longer than 55 bytes');
   });
 
   test('a handler that writes SQL with several keys for one event is refused: it would be applied for each of them', async () => {

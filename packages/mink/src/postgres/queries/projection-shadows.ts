@@ -6,7 +6,7 @@ import { forgetInlineQuery } from './inline-projections.ts';
 import { replaceView } from './projection-versions.ts';
 import { tableNameOf, tableOf, viewOf } from './read-model-tables.ts';
 
-/** The next version below zero. */
+/** The next version below zero. None is used again: the last one stays known when it is dropped. */
 export function nextShadowQuery(schema: SchemaName, name: string): Statement {
   const sql = `
     select least(pg_catalog.min(p.version), 0) - 1
@@ -26,7 +26,7 @@ export function listShadowsQuery(schema: SchemaName, name: string | undefined): 
       ),
       p.created_at < pg_catalog.clock_timestamp() - interval '1 minute'
     from :schema.projections p
-    where p.version < 0 and ($1::text is null or p.name = $1)
+    where p.version < 0 and p.retired_at is null and ($1::text is null or p.name = $1)
     order by p.name, p.version desc`;
   return { ...inSchema(schema, 'list_shadows', sql), values: [name ?? null] };
 }
@@ -43,10 +43,28 @@ export function toShadow([name, version, tables, of, purpose, owner, isOld]: Row
   };
 }
 
-/** Forgets a shadow. */
-export function deleteShadowQuery(schema: SchemaName, { name, version }: ProjectionId): Statement {
-  const sql = 'delete from :schema.projections p where p.name = $1 and p.version = $2 and p.version < 0';
-  return { ...inSchema(schema, 'delete_shadow', sql), values: [name, version] };
+/**
+ * Forgets a shadow, but for that it was there, until there is a later one: whoever wakes and still works on it must neither make it
+ * anew nor take another one for it.
+ */
+export function forgetShadowQueries(schema: SchemaName, { name, version }: ProjectionId): readonly Statement[] {
+  const values = [name, version];
+  const forget = (table: string): Statement => ({
+    ...inSchema(schema, 'forget_shadow', `delete from :schema.${table} k where k.name = $1 and k.version = $2`),
+    values,
+  });
+  const keep = `
+    update :schema.projections p
+    set retired_at = pg_catalog.clock_timestamp()
+    where p.name = $1 and p.version = $2 and p.version < 0`;
+  const earlier = `
+    delete from :schema.projections p
+    where p.name = $1 and p.version > $2 and p.version < 0 and p.retired_at is not null`;
+  return [
+    ...['projection_partitions', 'projection_workers', 'projection_digests', 'parked_keys'].map(forget),
+    { ...inSchema(schema, 'forget_shadow', keep), values },
+    { ...inSchema(schema, 'forget_shadow', earlier), values },
+  ];
 }
 
 /**
@@ -114,7 +132,7 @@ export function adoptStateQueries(
       select l.name, $2, l.key, l.position
       from :schema.dead_letters l
       where l.name = $1 and l.version = $3`),
-    deleteShadowQuery(schema, shadow),
+    ...forgetShadowQueries(schema, shadow),
   ];
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../projection-engine.ts';
 import type { ProjectionId, StoredProjection } from '../projection-storage.ts';
 import type { WorkerContext } from '../projection-worker.ts';
+import { isShadow } from './shadow.ts';
 
 /** What is worked with on versions of projections. */
 export interface VersionsContext extends WorkerContext {
@@ -67,6 +68,10 @@ export async function storedOf(
   id: ProjectionId,
 ): Promise<StoredProjection> {
   const stored = await findStored(context, id);
+  if (isShadow(id.version) && (stored === undefined || stored.state === 'retired')) {
+    const reason = 'is gone: somebody has dropped it, or has put it in the place of its version.';
+    throw new ProjectionVersionUnknownError(id.name, id.version, reason);
+  }
   if (stored === undefined) throw new ProjectionVersionUnknownError(id.name, id.version);
   if (stored.state === 'retired') throw new ProjectionRetiredError(id.name, id.version);
   if (stored.state === 'inline') throw inlineError(id);
