@@ -40,6 +40,11 @@ const LOG_LINES = 25;
 /** How often a server may end on its own before the run is given up. */
 const MOST_ENDS = 5;
 
+const TERMINATE = `
+  select pg_terminate_backend(pid)
+  from pg_catalog.pg_stat_activity
+  where datname = $1 and backend_type = 'client backend' and pid <> pg_backend_pid()`;
+
 /**
  * A PostgreSQL cluster of its own that can be killed, and comes back on the same port with the same data. As a service would
  * be, it is started again when it ends on its own: a machine that is out of memory or processes may do that to it.
@@ -138,6 +143,11 @@ export class Cluster {
         await pause(100);
       }
     }
+  }
+
+  /** All connections to a database; those that listen for appends learn of none until they listen again. */
+  async cutConnections(database: string): Promise<void> {
+    await retrySql(this.url('postgres'), TERMINATE, [database]);
   }
 
   /** The processes below the postmaster, but for the one that answers this. */

@@ -4,11 +4,11 @@ import { runSql } from './sql.ts';
 export const SABOTAGES = {
   feed: ['no-floor-lock', 'no-bound', 'one-incarnation'],
   commands: ['no-keys', 'no-claims'],
-  projections: ['no-fence', 'no-parking'],
+  projections: ['no-fence', 'no-parking', 'no-catch-up', 'one-too-far'],
 } as const;
 
 export type Sabotage = (typeof SABOTAGES)[keyof typeof SABOTAGES][number];
-/** Those that break what workers send, instead of functions of the schema. */
+/** Those that break what workers and builders send, instead of functions of the schema. */
 export type ProjectionSabotage = (typeof SABOTAGES)['projections'][number];
 type FunctionSabotage = Exclude<Sabotage, ProjectionSabotage>;
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { becomes } from '../waiting.ts';
 
 /** The programs that are started as processes of their own, and killed. */
-export type Program = 'writer' | 'reader' | 'holder' | 'sender' | 'projector';
+export type Program = 'writer' | 'reader' | 'holder' | 'sender' | 'projector' | 'builder';
 
 /** A process of ours: plain Node, from the built files. */
 export class Child {
@@ -47,6 +47,16 @@ export class Child {
   /** Whether it has printed this line; waits for it. */
   hasSaid(line: string, timeout: number): Promise<boolean> {
     return becomes(() => this.#said.includes(`${line}\n`), { timeout });
+  }
+
+  /** What it has printed, line by line; without one that is not finished. */
+  get lines(): readonly string[] {
+    return this.#said.split('\n').slice(0, -1);
+  }
+
+  /** Whether it has ended by itself; waits for it. */
+  hasEnded(timeout: number): Promise<boolean> {
+    return becomes(() => !this.isRunning, { timeout });
   }
 
   tell(line: string): void {

@@ -8,13 +8,15 @@ import { tallyProjections, Troubles } from '../projections/tally-projections.ts'
 import { pause } from '../waiting.ts';
 import { numberIn, parseRecord, textIn } from './json.ts';
 import { lifeOfParent } from './life.ts';
+import { versionsIn } from './versions-in.ts';
 
 // A service that keeps projections up to date, and the control beside them. It is killed or frozen at any time, and otherwise
 // ends when its parent says so.
 const config = parseRecord(process.argv[2] ?? '') ?? {};
 const url = textIn(config, 'url');
 const troubles = new Troubles(numberIn(config, 'cure'));
-const projections = tallyProjections(troubles);
+const versions = versionsIn(config, 'versions');
+const projections = tallyProjections(versions, troubles);
 const { sabotage } = config;
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -66,9 +68,10 @@ await store.close();
 await pool?.end();
 process.exit(0);
 
-/** Killed in the middle of it, too. */
+/** Killed in the middle of it, too. Others may have keys parked that there is no code for here. */
 async function retryAll(): Promise<void> {
   for (const { name, version, key } of await engine.deadLetters.list().toArray()) {
+    if (!versions.some((known) => known.name === name && known.version === version)) continue;
     await engine.deadLetters.retry({ projection: { name, version }, key }, { signal: quiet.signal });
   }
 }

@@ -2,12 +2,22 @@ import type { PoolClientLike, PoolLike } from 'mink/postgres';
 import { Pool } from 'pg';
 import type { ProjectionSabotage } from '../cluster/sabotage.ts';
 
-/** What each replaces in the statements that a worker sends. */
+/** What each replaces in the statements that a worker or a builder sends. */
 const REPLACEMENTS: Readonly<Record<ProjectionSabotage, { readonly pattern: RegExp; readonly replacement: string }>> = {
   // Whoever has been replaced, or begins elsewhere, still writes.
   'no-fence': {
     pattern: /and p\.epoch = (?<epoch>\$\d+)\s+and p\.position = (?<position>\$\d+)/u,
     replacement: 'and $<epoch>::bigint is not null and $<position>::bigint is not null',
+  },
+  // Whoever builds or switches sees nothing that is left.
+  'no-catch-up': {
+    pattern: /select count\(\*\), (?<oldest>\(pg_catalog\.min\(pg_catalog\.date_part)/u,
+    replacement: 'select 0, $<oldest>',
+  },
+  // Whoever goes on with what another one has begun, begins behind its next event.
+  'one-too-far': {
+    pattern: /(?<taken>epoch = p\.epoch \+ case when r\.is_renewed then 0 else 1 end,)/u,
+    replacement: '$<taken> position = p.position + case when r.is_renewed then 0 else 1 end,',
   },
   // What comes after an event that failed is applied all the same.
   'no-parking': {

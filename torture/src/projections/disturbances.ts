@@ -1,12 +1,7 @@
+import type { ProjectionSabotage } from '../cluster/sabotage.ts';
 import { sendSignal } from '../cluster/send-signal.ts';
-import { retrySql } from '../cluster/sql.ts';
 import { becomes, pause } from '../waiting.ts';
 import type { Scene } from './projection-round.ts';
-
-const terminate = `
-  select pg_terminate_backend(pid)
-  from pg_catalog.pg_stat_activity
-  where datname = $1 and backend_type = 'client backend' and pid <> pg_backend_pid()`;
 
 /** What a round does to those in it; another one is another line here. */
 export const disturbances = {
@@ -16,14 +11,12 @@ export const disturbances = {
     await cluster.kill();
     await cluster.restart();
   },
-  reset: ({ operator, random }) => operator.reset(random),
+  reset: async ({ operator, changes, random }) => changes.forget(await operator.reset(random)),
   retry: async ({ operator }) => {
     await operator.retryAll();
   },
   /** All of them; those that listen for appends learn of none until they listen again. */
-  'cut connections': async ({ run: { cluster }, database }) => {
-    await retrySql(cluster.url('postgres'), terminate, [database]);
-  },
+  'cut connections': ({ run: { cluster }, database }) => cluster.cutConnections(database),
   pause: async ({ operator, random }) => {
     await operator.pause(random);
     await pause(random.int(0, 300));
@@ -42,16 +35,36 @@ export const disturbances = {
     if (pid !== undefined) sendSignal(pid, 'SIGKILL');
   },
   'close worker': ({ group }) => group.close(),
-  cure: async ({ group, operator }) => {
+  cure: async ({ group, builders, operator }) => {
     group.cure += 1;
     operator.cure = group.cure;
+    builders.cure = group.cure;
     group.tell('retry');
   },
   /** Split and merged, while somebody works on it. */
   partition: ({ operator, random }) => operator.partition(random),
-  'reset in a freeze': async ({ group, operator, random }) => {
-    await Promise.all([group.freeze(), pause(random.int(0, 500)).then(() => operator.reset(random))]);
+  'reset in a freeze': async ({ group, operator, changes, random }) => {
+    const reset = async (): Promise<void> => changes.forget(await operator.reset(random));
+    await Promise.all([group.freeze(), pause(random.int(0, 500)).then(reset)]);
   },
+  'build version': (scene) => slowly(scene, () => scene.changes.build(scene)),
+  'switch version': (scene) => slowly(scene, () => scene.changes.switch(scene)),
+  'roll back': (scene) => slowly(scene, () => scene.changes.rollBack(scene)),
+  'retire version': (scene) => slowly(scene, () => scene.changes.retire(scene)),
+  rebuild: (scene) => slowly(scene, () => scene.changes.rebuild(scene)),
+  'abandon rebuild': (scene) => slowly(scene, () => scene.changes.abandon(scene)),
+  'compare version': (scene) => slowly(scene, () => scene.changes.inspect(scene)),
 } as const satisfies Readonly<Record<string, (scene: Scene) => Promise<void>>>;
 
+/** Versions are changed in processes of their own, which take their time to start. */
+function slowly({ writer }: Scene, change: () => Promise<void>): Promise<void> {
+  return writer.slowly(change);
+}
+
 export type Disturbance = keyof typeof disturbances;
+
+/** What shows a sabotage soonest; undefined for all. */
+export const TELLING: Readonly<Partial<Record<ProjectionSabotage, readonly Disturbance[]>>> = {
+  'no-catch-up': ['switch version'],
+  'one-too-far': ['build version', 'rebuild'],
+};

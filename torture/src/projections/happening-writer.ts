@@ -8,6 +8,9 @@ import { TALLY_NAMES } from './tally-projections.ts';
 const STREAMS = Array.from({ length: 12 }, (_, index) => `Thing-${index + 1}` as const);
 const TAGS = ['red', 'green', 'blue', 'round', 'square', 'old', 'new', 'late'] as const;
 const WRITERS = 3;
+/** In milliseconds: of a writer, as long as nothing takes its time. */
+const USUAL_PAUSE = 30;
+const LONG_PAUSE = 500;
 /** Of the writers that hold a transaction open, in milliseconds: projections must wait for what they have drawn. */
 const LONGEST_HOLD = 60;
 
@@ -17,6 +20,8 @@ export class HappeningWriter {
   readonly #store;
   readonly #pool: Pool;
   #appended = 0;
+  /** Longest pause of a writer between two appends, in milliseconds. */
+  #longestPause = USUAL_PAUSE;
 
   constructor(url: string, random: Random) {
     this.#random = random;
@@ -36,6 +41,13 @@ export class HappeningWriter {
     return this.#appended;
   }
 
+  /** Appends fewer events while something is done that takes its time: they are to be many things done, not many events. */
+  async slowly(work: () => Promise<void>): Promise<void> {
+    this.#longestPause = LONG_PAUSE;
+    await work();
+    this.#longestPause = USUAL_PAUSE;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const pooled = Array.from({ length: WRITERS }, () => this.#keepAppending(signal, () => this.#append()));
     await Promise.all([...pooled, this.#keepAppending(signal, () => this.#appendByHand())]);
@@ -48,7 +60,7 @@ export class HappeningWriter {
       try {
         await append();
         this.#appended += 1;
-        await pause(this.#random.int(0, 30), signal);
+        await pause(this.#random.int(0, this.#longestPause), signal);
       } catch {
         // The server is away, or the transaction was ended: the next one may come through.
         await pause(30, signal);

@@ -1,8 +1,7 @@
 import {
   createProjectionEngine,
-  DatabaseError,
-  DatabaseUnavailableError,
-  mayPass,
+  createProjectionVersions,
+  type ProjectionEngine,
   type ProjectionId,
   type ProjectionStatus,
 } from 'mink';
@@ -12,15 +11,28 @@ import type { Finding } from '../check/finding.ts';
 import { retrySql } from '../cluster/sql.ts';
 import type { Random } from '../random.ts';
 import { happenings } from './happenings.ts';
-import { TALLY_RULES, tallyProjections, Troubles, type ProjectedFact } from './tally-projections.ts';
+import { isAway } from './is-away.ts';
+import {
+  FIRST_VERSIONS,
+  isTallyName,
+  TALLY_RULES,
+  tallyProjections,
+  toFact,
+  Troubles,
+  type ProjectedFact,
+  type TallyVersion,
+} from './tally-projections.ts';
+
+/** A version that somebody has started, and nobody has retired. */
+export interface KnownVersion extends TallyVersion {
+  readonly isLive: boolean;
+}
 
 /** Somebody who looks after the projections from outside: what the command line does, and who reads the read models. */
 export class Operator {
   readonly #url: string;
   readonly #troubles = new Troubles(0);
-  readonly #projections = tallyProjections(this.#troubles);
   readonly #store;
-  readonly #engine;
   readonly unexpected: string[] = [];
 
   constructor(url: string) {
@@ -31,7 +43,6 @@ export class Operator {
       migrate: 'never',
       connectTimeout: 2_000,
     });
-    this.#engine = createProjectionEngine(this.#store, this.#projections);
   }
 
   set cure(level: number) {
@@ -40,83 +51,121 @@ export class Operator {
 
   /** Undefined while the server is away. */
   async status(): Promise<readonly ProjectionStatus[] | undefined> {
-    return this.#try(() => this.#engine.status());
+    return this.#try(async () => (await this.#engine()).status());
+  }
+
+  /** The versions that there are; undefined while the server is away. */
+  async versions(): Promise<readonly KnownVersion[] | undefined> {
+    return this.#try(async () => {
+      const all = await this.#store.projections.list();
+      return all.flatMap(({ name, version, isLive }) => (isTallyName(name) ? { name, version, isLive } : []));
+    });
   }
 
   async pause(random: Random): Promise<void> {
-    await this.#try(() => this.#engine.pause(this.#any(random)));
+    await this.#try(async () => this.#store.projections.pause(await this.#any(random)));
   }
 
   async resumeAll(): Promise<void> {
-    for (const projection of this.#projections) await this.#try(() => this.#engine.resume(projection));
+    for (const version of (await this.versions()) ?? []) await this.#try(() => this.#store.projections.resume(version));
   }
 
-  async reset(random: Random): Promise<void> {
-    await this.#try(() => this.#engine.reset(this.#any(random)));
+  /** Gives back what was to be reset. */
+  async reset(random: Random): Promise<ProjectionId> {
+    const projection = await this.#any(random);
+    await this.#try(() => this.#store.projections.reset(projection));
+    return projection;
+  }
+
+  async resetThis(projection: ProjectionId): Promise<void> {
+    await this.#try(() => this.#store.projections.reset(projection));
   }
 
   async partition(random: Random): Promise<void> {
-    await this.#try(() => this.#engine.partition(this.#any(random), random.int(1, 6)));
+    await this.#try(async () => this.#store.projections.partition(await this.#any(random), random.int(1, 6)));
   }
 
-  /** What the projections say themselves of what they have applied. */
+  /** Drops what is left of rebuilds and comparisons, and gives back how many. */
+  async dropShadows(): Promise<number | undefined> {
+    return this.#try(() => createProjectionVersions(this.#store, []).dropShadows());
+  }
+
+  /** What the versions say themselves of what they have applied, whether or not it goes on. */
   async verify(): Promise<readonly Finding[]> {
     const findings: Finding[] = [];
-    for (const projection of this.#projections) {
-      const { ok, first } = await this.#store.projections.verify(projection);
+    for (const projection of await this.#projections()) {
+      const verified = await this.#try(() => this.#store.projections.verify(projection));
+      if (verified === undefined || verified.ok) continue;
+      const { first } = verified;
       const message = `verify says that something is ${first?.kind ?? 'wrong'}: ${JSON.stringify(first)}`;
-      if (!ok) findings.push({ kind: 'answer', reader: projection.name, message });
+      findings.push({ kind: 'answer', reader: labelOf(projection), message });
     }
     return findings;
   }
 
   /** Gives back how many events were applied. */
   async retryAll(): Promise<number> {
+    const { deadLetters } = await this.#engine();
     let applied = 0;
-    for (const of of await this.#parked())
-      applied += (await this.#try(() => this.#engine.deadLetters.retry(of)))?.applied ?? 0;
+    for (const of of await this.#parked(deadLetters))
+      applied += (await this.#try(() => deadLetters.retry(of)))?.applied ?? 0;
     return applied;
   }
 
   /** Gives up one of the keys that are parked. */
   async discardOne(random: Random): Promise<number> {
-    const [of] = random.shuffle(await this.#parked());
+    const { deadLetters } = await this.#engine();
+    const [of] = random.shuffle(await this.#parked(deadLetters));
     if (of === undefined) return 0;
-    return (await this.#try(() => this.#engine.deadLetters.discard(of, { reason: 'by chance' }))) ?? 0;
+    return (await this.#try(() => deadLetters.discard(of, { reason: 'by chance' }))) ?? 0;
   }
 
-  /** What is stored, when all is quiet. */
+  /** What is stored of every version, when all is quiet. */
   async find(log: readonly ProjectedFact[]): Promise<readonly FoundTallies[]> {
     const found: FoundTallies[] = [];
-    for (const projection of this.#projections) {
+    const { deadLetters } = await this.#engine();
+    for (const projection of await this.#projections()) {
       const { name, version } = projection;
+      if (!isTallyName(name)) continue;
       const waiting = new Map<string, readonly number[]>();
-      for (const { key } of await this.#engine.deadLetters.list({ name, version }).toArray()) {
-        const events = await this.#engine.deadLetters.show({ projection, key }).toArray();
+      for (const { key } of await deadLetters.list({ name, version }).toArray()) {
+        const events = await deadLetters.show({ projection, key }).toArray();
         waiting.set(
           key,
           events.map(({ globalPosition }) => globalPosition),
         );
       }
       const models = await this.#store.projections.readModel(projection).list().toArray();
-      const discarded = await readDiscarded(this.#url, name);
-      found.push({ name, rule: TALLY_RULES[name], log, models, waiting, discarded });
+      const discarded = await readDiscarded(this.#url, { name, version });
+      found.push({ name: labelOf(projection), rule: TALLY_RULES[name], log, models, waiting, discarded });
     }
     return found;
   }
 
   async close(): Promise<void> {
-    await this.#engine.close();
     await this.#store.close();
   }
 
-  #any(random: Random): ProjectionId {
-    return this.#projections[random.int(0, this.#projections.length - 1)] ?? this.#projections[0];
+  async #any(random: Random): Promise<ProjectionId> {
+    const projections = await this.#projections();
+    return random.shuffle(projections)[0] ?? { name: 'by-stream', version: 1 };
   }
 
-  async #parked() {
-    const parked = (await this.#try(() => this.#engine.deadLetters.list().toArray())) ?? [];
-    return parked.map(({ name, version, key }) => ({ projection: { name, version }, key }));
+  /** The code of the versions that there are, or of the first ones. */
+  async #projections() {
+    const versions = (await this.versions()) ?? [];
+    return tallyProjections(versions.length === 0 ? FIRST_VERSIONS : versions, this.#troubles);
+  }
+
+  async #engine(): Promise<ProjectionEngine> {
+    return createProjectionEngine(this.#store, await this.#projections());
+  }
+
+  /** Of versions: shadows are nobody's business. */
+  async #parked({ list }: Pick<ProjectionEngine['deadLetters'], 'list'>) {
+    const parked = (await this.#try(() => list().toArray())) ?? [];
+    const own = parked.filter(({ version }) => version > 0);
+    return own.map(({ name, version, key }) => ({ projection: { name, version }, key }));
   }
 
   /** The server may be away, and may end a transaction. Anything else is a finding. */
@@ -124,24 +173,28 @@ export class Operator {
     try {
       return await work();
     } catch (error) {
-      const isExpected =
-        error instanceof DatabaseUnavailableError ||
-        mayPass(error) ||
-        (error instanceof DatabaseError && error.sqlState.startsWith('57'));
       // A projection that nobody has started yet is not known.
       const isUnknown = error instanceof Error && error.message.includes('there is none of name');
-      if (!isExpected && !isUnknown)
+      if (!isAway(error) && !isUnknown)
         this.unexpected.push(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
       return undefined;
     }
   }
 }
 
-async function readDiscarded(url: string, name: string): Promise<ReadonlyMap<string, ReadonlySet<number>>> {
+/** For people. */
+function labelOf({ name, version }: ProjectionId): string {
+  return `${name} v${version}`;
+}
+
+async function readDiscarded(
+  url: string,
+  { name, version }: ProjectionId,
+): Promise<ReadonlyMap<string, ReadonlySet<number>>> {
   const rows = await retrySql(
     url,
-    'select key, position from mink.discarded_letters where name = $1 and not is_outdated',
-    [name],
+    'select key, position from mink.discarded_letters where name = $1 and version = $2 and not is_outdated',
+    [name, version],
   );
   const discarded = new Map<string, Set<number>>();
   for (const [key, position] of rows) {
@@ -157,12 +210,5 @@ export async function readFacts(url: string): Promise<readonly ProjectedFact[]> 
     url,
     'select global_position, stream_name, type, data::text from mink.events order by global_position',
   );
-  return rows.map(([position, streamName, type, data]): ProjectedFact => {
-    return {
-      position: Number(position),
-      streamName: String(streamName),
-      type: String(type),
-      data: JSON.parse(String(data)),
-    };
-  });
+  return rows.map(toFact);
 }

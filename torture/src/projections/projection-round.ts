@@ -8,11 +8,14 @@ import { retrySql, runSql } from '../cluster/sql.ts';
 import type { PlacedFinding, Run } from '../feed/run.ts';
 import type { Random } from '../random.ts';
 import { becomes, pause } from '../waiting.ts';
-import { disturbances, type Disturbance } from './disturbances.ts';
+import { Builders } from './builders.ts';
+import { disturbances, TELLING, type Disturbance } from './disturbances.ts';
 import { HappeningWriter } from './happening-writer.ts';
 import { lostByNaive, NAIVE_TABLES } from './naive-projector.ts';
+import { NameReaders } from './name-readers.ts';
 import { Operator, readFacts } from './operator.ts';
 import { ProjectorGroup } from './projector-group.ts';
+import { VersionChanges } from './version-changes.ts';
 
 /** Of the workers, in milliseconds. */
 const LEASE = 500;
@@ -32,6 +35,8 @@ export interface RoundOptions {
 export interface RoundResult {
   readonly events: number;
   readonly disturbances: Readonly<Record<string, number>>;
+  /** What was done about versions, and how often whoever did it was interrupted. */
+  readonly versions: Readonly<Record<string, number>>;
   /** Events that were parked when all was quiet for the first time, and those that were given up. */
   readonly parked: number;
   readonly discarded: number;
@@ -50,6 +55,8 @@ export interface Scene {
   readonly writer: HappeningWriter;
   readonly group: ProjectorGroup;
   readonly operator: Operator;
+  readonly builders: Builders;
+  readonly changes: VersionChanges;
   readonly findings: PlacedFinding[];
   readonly done: Map<string, number>;
 }
@@ -72,7 +79,11 @@ export async function projectionRound(run: Run, options: RoundOptions): Promise<
   const writer = new HappeningWriter(url, random.derive('writer'));
   const ending = new AbortController();
   const writing = writer.run(ending.signal);
-  const scene: Scene = { run, options, url, database, random, writer, group, operator, findings: [], done: new Map() };
+  const { maxParkedKeys, sabotage } = options;
+  const builders = new Builders({ url, directory, lease: LEASE, maxParkedKeys, sabotage });
+  const changes = new VersionChanges(builders, new NameReaders(url));
+  const actors = { writer, group, operator, builders, changes };
+  const scene: Scene = { run, options, url, database, random, ...actors, findings: [], done: new Map() };
   try {
     await disturb(scene);
     ending.abort();
@@ -84,7 +95,7 @@ export async function projectionRound(run: Run, options: RoundOptions): Promise<
   } finally {
     ending.abort();
     await writing;
-    await group.killAll();
+    await Promise.all([group.killAll(), builders.killAll()]);
     await operator.close();
     await proxy.stop();
     if (scene.findings.length === 0) await cluster.dropDatabase(database);
@@ -98,7 +109,10 @@ function startGroup(
 ): ProjectorGroup {
   const { near, far, directory, maxParkedKeys, sabotage } = of;
   const urls = Array.from({ length: random.int(1, 4) }, (_, index) => (index === 1 ? far : near));
-  return new ProjectorGroup({ urls, directory, random: random.derive('group'), lease: LEASE, maxParkedKeys, sabotage });
+  // Of builders alone: then it is their work that shows it.
+  const own = sabotage === undefined || TELLING[sabotage] !== undefined ? undefined : sabotage;
+  const group = { urls, directory, random: random.derive('group'), lease: LEASE, maxParkedKeys };
+  return new ProjectorGroup({ ...group, sabotage: own });
 }
 
 function report({ options, findings }: Scene, when: string, found: readonly Finding[]): void {
@@ -108,7 +122,8 @@ function report({ options, findings }: Scene, when: string, found: readonly Find
 /** Whatever can be done is done, in any order, as soon as some more was appended. */
 async function disturb(scene: Scene): Promise<void> {
   const { run, options, random, writer, done } = scene;
-  const names = Object.keys(disturbances).filter((name): name is Disturbance => Object.hasOwn(disturbances, name));
+  const all = Object.keys(disturbances).filter((name): name is Disturbance => Object.hasOwn(disturbances, name));
+  const names = (options.sabotage === undefined ? undefined : TELLING[options.sabotage]) ?? all;
   const bag: Disturbance[] = [];
   while (bag.length < options.cycles) bag.push(...random.shuffle(names));
   for (const [index, what] of bag.slice(0, options.cycles).entries()) {
@@ -125,8 +140,9 @@ async function disturb(scene: Scene): Promise<void> {
   }
 }
 
-function unexpected({ group, operator }: Scene): readonly Finding[] {
+function unexpected({ group, operator, changes }: Scene): readonly Finding[] {
   return [
+    ...changes.findings.splice(0),
     ...operator.unexpected.splice(0).map((message): Finding => ({ kind: 'unexpected', message })),
     ...group
       .endedByThemselves()
@@ -135,27 +151,28 @@ function unexpected({ group, operator }: Scene): readonly Finding[] {
 }
 
 async function judge(scene: Scene, directory: string): Promise<RoundResult> {
-  const { run, url, group, operator, findings, done } = scene;
+  const { run, url, group, operator, builders, changes, findings, done } = scene;
   const log = await readFacts(url);
   if (!(await group.becomeQuiet(run.patience)) && !run.signal.aborted) {
     report(scene, 'end', [{ kind: 'stuck', message: `a retry has not ended after ${run.patience} ms` }]);
   }
   const parked = await judgeRest(scene, 'at rest', directory);
-  group.cure = CURED;
-  operator.cure = CURED;
+  cureAll(scene);
   await operator.retryAll();
   if (findings.length === 0) {
     const left = await judgeRest(scene, 'after the last retry', directory);
     if (left > 0) report(scene, 'after the last retry', [{ kind: 'stuck', message: `${left} events still wait` }]);
   }
   report(scene, 'end', unexpected(scene));
-  const hasBroken = await group.hasBroken();
+  const hasBroken = (await group.hasBroken()) || (await builders.hasBroken());
   await group.stop();
+  await checkLeft(scene);
   await checkReleased(scene);
   const [row] = await retrySql(url, 'select count(*) from mink.discarded_letters');
   return {
     events: log.length,
     disturbances: Object.fromEntries(done),
+    versions: changes.counts,
     parked,
     discarded: Number(row?.[0]),
     controlLost: await lostByNaive(url),
@@ -182,15 +199,36 @@ async function judgeRest(scene: Scene, when: string, directory: string): Promise
   const found = await operator.find(await readFacts(url));
   report(scene, when, found.flatMap(checkTallies));
   report(scene, when, await operator.verify());
+  report(scene, when, await scene.changes.look());
   if (scene.findings.length > 0) await keepEvidence(scene, found, directory);
   return found.reduce((sum, { waiting }) => sum + [...waiting.values()].reduce((all, keys) => all + keys.length, 0), 0);
 }
 
-async function makeRoom({ group, operator }: Scene): Promise<void> {
+function cureAll({ group, operator, builders }: Scene): void {
   group.cure = CURED;
   operator.cure = CURED;
+  builders.cure = CURED;
+}
+
+async function makeRoom(scene: Scene): Promise<void> {
+  const { operator } = scene;
+  cureAll(scene);
   await operator.retryAll();
   await operator.resumeAll();
+}
+
+/** Nothing is left of what was dropped, nor of shadows. */
+async function checkLeft(scene: Scene): Promise<void> {
+  const { url, changes, operator } = scene;
+  await changes.dropShadows(scene);
+  report(scene, 'end', changes.findings.splice(0));
+  const tables = await retrySql(url, `select tablename from pg_catalog.pg_tables where schemaname = 'mink_read'`);
+  const versions = (await operator.versions()) ?? [];
+  const known = new Set(versions.map(({ name, version }) => `${name.replaceAll('-', '_')}_v${version}`));
+  for (const [table] of tables) {
+    if (known.has(String(table))) continue;
+    report(scene, 'end', [{ kind: 'phantom', message: `the table ${String(table)} is of no version` }]);
+  }
 }
 
 /** Whoever has ended in order holds nothing. */

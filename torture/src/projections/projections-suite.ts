@@ -9,6 +9,8 @@ import type { SuiteContext, SuiteReport } from '../suites.ts';
 import { disturbances } from './disturbances.ts';
 import { projectionRound, type RoundResult } from './projection-round.ts';
 
+/** What must have been done to versions; the rest may be refused in a short run. */
+const NEEDED = ['build', 'switch', 'interrupted', 'resumed'];
 /** For a busy machine; milliseconds. */
 const PATIENCE = 60_000;
 /** Where something will be wrong, nobody waits long for it. */
@@ -69,11 +71,13 @@ function cyclesOf(results: readonly RoundResult[]): number {
 function describe(result: RoundResult, seconds: number): string {
   const { events, parked, discarded, controlLost, findings } = result;
   const done = Object.entries(result.disturbances).map(([what, count]) => `${what} ${count}`);
+  const changed = Object.entries(result.versions).map(([what, count]) => `${what} ${count}`);
   const parts = [
     `${events} events`,
     `${parked} parked`,
     `${discarded} discarded`,
     ...done,
+    `versions: ${changed.join(', ')}`,
     `the control lost ${controlLost}`,
   ];
   const verdict = findings.length === 0 ? 'every read model is what the log says' : `${findings.length} FINDINGS`;
@@ -108,6 +112,7 @@ function summarize(
     controls: { naive },
     violations: findings.filter(({ kind }) => kind !== 'lost' && kind !== 'repeated').length,
     disturbances: addUp(results.map((result) => result.disturbances)),
+    versions: addUp(results.map((result) => result.versions)),
     parked: sum(({ parked }) => parked),
     discarded: sum(({ discarded }) => discarded),
     rounds: results.length,
@@ -121,10 +126,12 @@ function summarize(
 function doubtsOf(results: readonly RoundResult[], { cycles: wanted }: Request): readonly string[] {
   const cycles = cyclesOf(results);
   const done = addUp(results.map((result) => result.disturbances));
+  const changed = addUp(results.map((result) => result.versions));
   return [
     ...(results.every(({ controlLost }) => controlLost === 0) ? ['the naive control lost and repeated nothing'] : []),
     ...(results.every(({ parked }) => parked === 0) ? ['no event was parked when all came to rest'] : []),
     ...(cycles < wanted ? [`there were ${cycles} cycles, not ${wanted}`] : []),
+    ...NEEDED.filter((what) => (changed[what] ?? 0) === 0).map((what) => `of versions, there was none: ${what}`),
     ...Object.keys(disturbances)
       .filter((what) => (done[what] ?? 0) === 0)
       .map((what) => `nothing was disturbed by: ${what}`),

@@ -3,6 +3,7 @@ import type { ProjectionSabotage } from '../cluster/sabotage.ts';
 import { Child } from '../processes/child.ts';
 import type { Random } from '../random.ts';
 import { pause } from '../waiting.ts';
+import { FIRST_VERSIONS, type TallyVersion } from './tally-projections.ts';
 
 export interface ProjectorGroupOptions {
   /** Of each of the processes: how it reaches the database. */
@@ -30,6 +31,8 @@ export class ProjectorGroup {
   /** Those that have said that they broke a statement. */
   #isBroken = false;
   #cure = 0;
+  /** The code that a process has which is started from now on. */
+  #versions = FIRST_VERSIONS;
 
   constructor(options: ProjectorGroupOptions) {
     this.#options = options;
@@ -64,6 +67,12 @@ export class ProjectorGroup {
     const projector = this.#any();
     await projector.child.stop();
     await this.#again(projector);
+  }
+
+  /** Gives one of them the code of one more version; the others get it when they are started anew. */
+  async deploy(version: TallyVersion): Promise<void> {
+    this.#versions = [...this.#versions, version];
+    await this.close();
   }
 
   /** Killed in the middle of applying again what is parked. */
@@ -134,6 +143,7 @@ export class ProjectorGroup {
       batchSize,
       wakeUp,
       cure: this.#cure,
+      versions: this.#versions,
     };
     return new Child('projector', config, join(directory, `${name}.${life}.errors`));
   }

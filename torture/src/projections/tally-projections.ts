@@ -1,4 +1,4 @@
-import { BusinessRuleViolationError, defineProjection, documents } from 'mink';
+import { BusinessRuleViolationError, column, defineProjection, documents } from 'mink';
 import { happenings, type Happening } from './happenings.ts';
 import { addTo, type Tally } from './tally.ts';
 
@@ -8,6 +8,16 @@ export interface ProjectedFact {
   readonly streamName: string;
   readonly type: string;
   readonly data: Happening;
+}
+
+/** Of a row of the log: position, stream, type, data. */
+export function toFact([position, streamName, type, data]: readonly unknown[]): ProjectedFact {
+  return {
+    position: Number(position),
+    streamName: String(streamName),
+    type: String(type),
+    data: JSON.parse(String(data)),
+  };
 }
 
 /** What the checker knows of a projection: which keys an event has, and after which type there is no document. */
@@ -53,37 +63,58 @@ export class Troubles {
   }
 }
 
-/** The projections of a process. */
-export function tallyProjections(troubles: Troubles) {
-  const add =
-    (name: TallyName) =>
-    (tally: Tally | null, event: { readonly globalPosition: number; readonly data: Happening }, key: string): Tally => {
-      const { globalPosition: position, data } = event;
-      troubles.check(name, key, { data, position });
-      return addTo(tally, { position, amount: data.amount });
-    };
-  const events = { Thing: happenings };
-  const readModel = documents<Tally>();
-  const byStream = add('by-stream');
-  return [
-    defineProjection({ name: 'by-stream', events, readModel }).on({ Counted: byStream, Rare: byStream }),
-    defineProjection({
-      name: 'by-tag',
-      events,
-      readModel,
-      key: ({ data }) => data.tags,
-    }).on({ Counted: add('by-tag') }),
-    defineProjection({ name: 'rare', events, readModel }).on({ Rare: add('rare') }),
-    defineProjection({
-      name: 'open',
-      events,
-      readModel,
-    }).on({
-      Counted: add('open'),
-      Closed: (_, { globalPosition: position, data }, key) => {
-        troubles.check('open', key, { data, position });
-        return null;
-      },
-    }),
-  ] as const;
+/** What is kept under a key: the tally, and which version has made it. */
+export interface VersionedTally extends Tally {
+  readonly code: number;
+}
+
+/** A version of one of the projections. */
+export interface TallyVersion {
+  readonly name: TallyName;
+  readonly version: number;
+}
+
+/**
+ * The code of a version. All versions of a name keep the same tallies; those with an even number have a column more, so that the
+ * view cannot just be replaced.
+ */
+function tallyProjection({ name, version }: TallyVersion, troubles: Troubles) {
+  const add = (
+    tally: VersionedTally | null,
+    { globalPosition: position, data }: { readonly globalPosition: number; readonly data: Happening },
+    key: string,
+  ): VersionedTally => {
+    troubles.check(name, key, { data, position });
+    return { ...addTo(tally, { position, amount: data.amount }), code: version };
+  };
+  const fields = version % 2 === 0 ? { count: column.integer() } : undefined;
+  const common = { name, version, events: { Thing: happenings }, readModel: documents<VersionedTally>({ fields }) };
+  switch (name) {
+    case 'by-stream':
+      return defineProjection(common).on({ Counted: add, Rare: add });
+    case 'by-tag':
+      return defineProjection({ ...common, key: ({ data }) => data.tags }).on({ Counted: add });
+    case 'rare':
+      return defineProjection(common).on({ Rare: add });
+    case 'open':
+      return defineProjection(common).on({
+        Counted: add,
+        Closed: (_, { globalPosition: position, data }, key) => {
+          troubles.check(name, key, { data, position });
+          return null;
+        },
+      });
+  }
+}
+
+/** The code of some versions. */
+export function tallyProjections(versions: readonly TallyVersion[], troubles: Troubles) {
+  return versions.map((version) => tallyProjection(version, troubles));
+}
+
+/** Where everything begins. */
+export const FIRST_VERSIONS: readonly TallyVersion[] = TALLY_NAMES.map((name) => ({ name, version: 1 }));
+
+export function isTallyName(name: unknown): name is TallyName {
+  return TALLY_NAMES.some((known) => known === name);
 }
