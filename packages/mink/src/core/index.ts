@@ -146,6 +146,7 @@ export { createProjectionVersions, ProjectionVersions } from './projections/vers
 export type { WhatIfOptions } from './projections/versions/projection-versions.ts';
 export type { BuildOptions, BuildProgress, BuiltVersion } from './projections/versions/build-version.ts';
 export type { ComparedVersions, CompareOptions } from './projections/versions/compare-versions.ts';
+export type { VerifiedRows, VerifyRowsOptions } from './projections/versions/verify-rows.ts';
 export type { ComparedTable, FirstEvent, RowDifference } from './projections/versions/compared-table.ts';
 export type { VersionPlan } from './projections/versions/plan-version.ts';
 export type { RebuildAllOptions, RebuildOptions, RebuiltVersion } from './projections/versions/rebuild-version.ts';

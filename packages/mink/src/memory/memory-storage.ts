@@ -18,6 +18,7 @@ import {
   type LogFilter,
   type LogPage,
   type LogPageQuery,
+  type LogReader,
   type PreparedEvent,
   type RecordedEvent,
   type StorageCallOptions,
@@ -62,7 +63,7 @@ export class MemoryStorage extends SideTables implements EventStorage {
     super(now);
     this.storeId = storeId;
     this.#now = now;
-    this.readModels = new ReadModels(now, (query) => this.readLogPage(query));
+    this.readModels = new ReadModels({ now, readLog: () => this.#readLog() });
     this.inline = new MemoryInlineSet({
       readModels: this.readModels,
       readLogPage: (query) => this.readLogPage(query),
@@ -149,6 +150,18 @@ export class MemoryStorage extends SideTables implements EventStorage {
     const events = another === undefined ? (only ?? []) : merge(pages, direction).slice(0, limit);
     const last = events.length < limit ? undefined : events.at(-1);
     return { events, searchedTo: searchedTo({ after, upTo, direction }, last), incarnation: INCARNATION };
+  }
+
+  /** The log as it is now: what is appended later is not in it. */
+  #readLog(): LogReader {
+    const position = this.#log.length;
+    const bound = async (): Promise<FeedBound> => ({ position, head: position, incarnation: INCARNATION });
+    return {
+      readBound: bound,
+      waitForBound: bound,
+      readLogPage: (query) => this.readLogPage({ ...query, upTo: Math.min(query.upTo, position) }),
+      positionAt: (time, upTo) => this.positionAt(time, Math.min(upTo, position)),
+    };
   }
 
   async readBound(): Promise<FeedBound> {

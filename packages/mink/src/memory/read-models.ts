@@ -14,7 +14,6 @@ import {
   type LeaseAnswer,
   type LeaseRequest,
   type ListParkedQuery,
-  type LogPageQuery,
   type NewDeadLetter,
   type ParkedKey,
   type ParkedStep,
@@ -23,7 +22,6 @@ import {
   type ProjectionId,
   type ProjectionModel,
   type ProjectionStorage,
-  type RecordedEvent,
   type RetriedStep,
   type RowQuery,
   type StoredPartition,
@@ -42,26 +40,23 @@ import {
 } from './kept-projection.ts';
 import { leaseAll, leave, release } from './leases.ts';
 import { compareCodePoints } from './log-index.ts';
-import { Versions, type KeptReadModels } from './versions.ts';
+import { Versions, type KeptReadModels, type ReadModelSettings } from './versions.ts';
 
 const LANE = 0x1_0000_0000;
 
 /** Read models in memory. One process has them, but the rules are those of many: leases run out, and epochs rise. */
 export class ReadModels extends Versions implements ProjectionStorage {
-  readonly #readLog: (query: LogPageQuery) => Promise<{ readonly events: readonly RecordedEvent[] }>;
   #retrying: Promise<unknown> = Promise.resolve();
 
   constructor(
-    now: () => number,
-    readLog: (query: LogPageQuery) => Promise<{ readonly events: readonly RecordedEvent[] }>,
+    settings: ReadModelSettings,
     kept: KeptReadModels = { all: new Map(), live: new Map(), retired: new Map() },
   ) {
-    super(kept, now);
-    this.#readLog = readLog;
+    super(kept, settings);
   }
 
   protected over(kept: KeptReadModels): ProjectionStorage {
-    return new ReadModels(this.now, this.#readLog, kept);
+    return new ReadModels({ now: this.now, readLog: this.readLog }, kept);
   }
 
   async prepareProjection(
@@ -352,7 +347,7 @@ export class ReadModels extends Versions implements ProjectionStorage {
   }
 
   async measureLag({ after, upTo, filter, limit }: LagQuery): Promise<Lag> {
-    const { events } = await this.#readLog({ after, upTo, filter, limit, direction: 'forwards' });
+    const { events } = await this.readLog().readLogPage({ after, upTo, filter, limit, direction: 'forwards' });
     return { events: events.length, oldest: events[0]?.recordedAt };
   }
 }

@@ -7,6 +7,7 @@ import {
   type JsonObject,
   type Lease,
   type LiveVersion,
+  type LogReader,
   type ProjectionId,
   type ProjectionModel,
   type ProjectionStorage,
@@ -34,18 +35,29 @@ export interface KeptReadModels {
   readonly retired: Map<string, ProjectionId>;
 }
 
+/** What read models in memory are kept beside. */
+export interface ReadModelSettings {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** The log as it is at the moment of the call: nothing is added to it. */
+  readonly readLog: () => LogReader;
+}
+
 const MINUTE = 60_000;
 
 /** Versions of read models in memory. */
 export abstract class Versions implements VersionStorage {
   protected readonly kept: KeptReadModels;
   protected readonly now: () => number;
+  /** The log as it is now, and stays. */
+  protected readonly readLog: () => LogReader;
   /** None has the number of an earlier one. */
   #lastShadow = 0;
 
-  protected constructor(kept: KeptReadModels, now: () => number) {
+  protected constructor(kept: KeptReadModels, { now, readLog }: ReadModelSettings) {
     this.kept = kept;
     this.now = now;
+    this.readLog = readLog;
   }
 
   /** The same over a copy of what is kept. */
@@ -152,9 +164,11 @@ export abstract class Versions implements VersionStorage {
 
   async withScratch<T>(_options: { readonly timeout: number }, work: (scratch: Scratch) => Promise<T>): Promise<T> {
     const kept = { ...this.kept, all: structuredClone(this.kept.all) };
-    const readModels = this.over(kept);
+    // Of the same moment: nobody gets a turn in between.
+    const log = this.readLog();
     return work({
-      readModels,
+      readModels: this.over(kept),
+      log,
       setPartitions: async (id, partitions, epoch) => setPartitions(kept.all.get(keyOf(id)), { partitions, epoch }),
       compareTables: async (pair) => compareTables(kept, pair),
     });
@@ -177,8 +191,10 @@ function setPartitions(
 
 function compareTables({ all }: KeptReadModels, pair: TablePair): TableDifference {
   const { before, after, beforeTable, afterTable, samples } = pair;
-  const rowsBefore = all.get(keyOf(before))?.rows ?? new Map<string, StoredRow>();
-  const rowsAfter = all.get(keyOf(after))?.rows ?? new Map<string, StoredRow>();
+  const apart = new Set(pair.keysApart);
+  const rowsOf = (id: ProjectionId): ReadonlyMap<string, StoredRow> =>
+    new Map([...(all.get(keyOf(id))?.rows ?? [])].filter(([key]) => !apart.has(key)));
+  const [rowsBefore, rowsAfter] = [rowsOf(before), rowsOf(after)];
   const common = beforeTable.columns.filter(({ name, type }) => {
     return afterTable.columns.some((column) => column.name === name && column.type === type);
   });

@@ -119,6 +119,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
       run: (statement) => this.read(statement),
       inTransaction: (work) =>
         withTransaction(database.pool, (tx) => work((statement) => this.read(statement, tx), tx)),
+      logWithin: (tx) => this.#logWithin(tx),
     });
     this.inline = new PostgresInlineSet({
       database,
@@ -327,18 +328,23 @@ export class PostgresStorage extends SideTables implements EventStorage {
     }
   }
 
+  #logWithin(tx: OpenTransaction): Pick<EventStorage, 'readLogPage'> {
+    return { readLogPage: (query) => this.readLogPage(query, { tx }) };
+  }
+
   #within(tx: OpenTransaction): {
     readonly storage: Pick<EventStorage, 'readLogPage'>;
     readonly readModels: ReadModels;
   } {
     const run = (statement: Statement): Promise<readonly Row[]> => this.read(statement, tx);
     return {
-      storage: { readLogPage: (query) => this.readLogPage(query, { tx }) },
+      storage: this.#logWithin(tx),
       readModels: new ReadModels({
         database: this.#database,
         schema: this.schema,
         run,
         inTransaction: (work) => work(run, tx),
+        logWithin: (inner) => this.#logWithin(inner),
       }),
     };
   }

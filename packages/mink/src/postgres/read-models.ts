@@ -16,6 +16,7 @@ import {
   type LeaseRequest,
   type ListParkedQuery,
   type LiveVersion,
+  type LogReader,
   type ProjectionKind,
   type OpenTransaction,
   type ParkedKey,
@@ -118,6 +119,8 @@ export interface ReadModelSettings {
   readonly inTransaction: <T>(
     work: (run: (statement: Statement) => Promise<readonly Row[]>, tx: OpenTransaction) => Promise<T>,
   ) => Promise<T>;
+  /** The log, as a transaction sees it. */
+  readonly logWithin: (tx: OpenTransaction) => Pick<LogReader, 'readLogPage'>;
 }
 
 /** Read models in tables beside the log. */

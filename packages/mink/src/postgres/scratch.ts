@@ -1,7 +1,9 @@
-import type { OpenTransaction, Scratch } from '../core/index.ts';
+import type { FeedBound, OpenTransaction, Scratch } from '../core/index.ts';
 import type { Row, Statement } from './connection.ts';
 import { countDifferencesQuery, sampleDifferencesQuery, toTableDifference } from './queries/compare-tables.ts';
+import { positionAtQuery } from './queries/feed.ts';
 import { setPartitionsQueries } from './queries/projection-shadows.ts';
+import { toVisibleEnd, visibleEndQuery } from './queries/visible-end.ts';
 import { ReadModels, type ReadModelSettings } from './read-models.ts';
 
 type Run = (statement: Statement) => Promise<readonly Row[]>;
@@ -52,31 +54,61 @@ const limits = {
 
 function scratchOn(settings: ReadModelSettings, run: Run, client: OpenTransaction): Scratch {
   const { schema } = settings;
-  const inSavepoint = async <R>(inner: () => Promise<R>): Promise<R> => {
-    await run(savepoint('savepoint mink_scratch'));
-    try {
-      const result = await inner();
-      await run(savepoint('release savepoint mink_scratch'));
-      return result;
-    } catch (error) {
-      await run(savepoint('rollback to savepoint mink_scratch'));
-      throw error;
-    }
+  const inTurn = oneByOne();
+  const inSavepoint = <R>(inner: () => Promise<R>): Promise<R> => inTurn(() => withSavepoint(run, inner));
+  const readBound = async (): Promise<FeedBound> => {
+    const [row = []] = await inSavepoint(() => run(visibleEndQuery(schema)));
+    return toVisibleEnd(row);
   };
+  const { readLogPage } = settings.logWithin(client);
   return {
+    log: {
+      readBound,
+      // Nothing is ever added to a snapshot.
+      waitForBound: readBound,
+      readLogPage: (query) => inSavepoint(() => readLogPage(query)),
+      positionAt: async (time, upTo) => {
+        const [row] = await inSavepoint(() => run(positionAtQuery(schema, time, upTo)));
+        return Number(row?.[0]);
+      },
+    },
     readModels: new ReadModels({
       ...settings,
       run: (statement) => inSavepoint(() => run(statement)),
       inTransaction: (inner) => inSavepoint(() => inner(run, client)),
     }),
-    setPartitions: async (projection, partitions, epoch) => {
-      for (const statement of setPartitionsQueries(schema, projection, { partitions, epoch })) await run(statement);
-    },
-    compareTables: async (pair) => {
-      const [counts] = await run(countDifferencesQuery(schema, pair));
-      const samples = await run(sampleDifferencesQuery(schema, pair));
-      return toTableDifference(pair, counts, samples);
-    },
+    setPartitions: (projection, partitions, epoch) =>
+      inTurn(async () => {
+        for (const statement of setPartitionsQueries(schema, projection, { partitions, epoch })) await run(statement);
+      }),
+    compareTables: (pair) =>
+      inTurn(async () => {
+        const [counts] = await run(countDifferencesQuery(schema, pair));
+        const samples = await run(sampleDifferencesQuery(schema, pair));
+        return toTableDifference(pair, counts, samples);
+      }),
+  };
+}
+
+async function withSavepoint<R>(run: Run, inner: () => Promise<R>): Promise<R> {
+  await run(savepoint('savepoint mink_scratch'));
+  try {
+    const result = await inner();
+    await run(savepoint('release savepoint mink_scratch'));
+    return result;
+  } catch (error) {
+    await run(savepoint('rollback to savepoint mink_scratch'));
+    throw error;
+  }
+}
+
+/** The log is read ahead while a batch is stored, on the same connection: their savepoints must not lie in each other. */
+function oneByOne(): <R>(work: () => Promise<R>) => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
   };
 }
 

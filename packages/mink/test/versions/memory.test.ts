@@ -1,4 +1,12 @@
+import type { Projection } from '../../src/index.ts';
 import { createMemoryStore } from '../../src/memory/index.ts';
-import { events, versionRules } from './version-rules.ts';
+import { inlineVersionRules } from './inline-version-rules.ts';
+import { proofRules } from './proof-rules.ts';
+import { events, versionRules, type Store } from './version-rules.ts';
 
-versionRules(async () => createMemoryStore({ categories: { Cart: events } }));
+const open = async (inline: readonly Projection[] = []): Promise<Store> =>
+  createMemoryStore({ categories: { Cart: events }, inline });
+
+versionRules(open);
+inlineVersionRules(open);
+proofRules(open);

@@ -352,21 +352,6 @@ export function versionRules(open: () => Promise<Store>): void {
       await rejects(failing, { code: 'PROJECTION_BUILD', position: 0, message: /key/u });
     });
 
-    test('that every append applies is left alone', async () => {
-      await using store = await carts();
-      const versions = createProjectionVersions(store, [sumV1, sumV2]);
-      await versions.build(sumV2);
-      await store.projections.activateInline([sumV1]);
-      const refused = { code: 'INVALID_ARGUMENT', message: /"sum" version 1 is inline/u };
-      await rejects(versions.rebuild(sumV1), refused);
-      await rejects(versions.compare(sumV2), refused);
-      await rejects(versions.whatIf(sumV2), refused);
-      await rejects(versions.switchTo(sumV2), refused);
-      await rejects(versions.retire(sumV1, { isForced: true }), refused);
-      await store.projections.deactivateInline([sumV1]);
-      strictEqual((await versions.switchTo(sumV2)).to, 2);
-    });
-
     test('of a subscription is left alone: its effects would come again', async () => {
       await using store = await carts();
       const delivered: number[] = [];

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BusinessRuleViolationError } from '../commands/business-rule-violation.ts';
 import { DatabaseError, DatabaseUnavailableError, InvalidEventDataError } from '../errors.ts';
 import { ProjectionFailedError } from '../projection-errors.ts';
-import type { EventStorage, LogFilter, RecordedEvent } from '../storage/event-storage.ts';
+import type { EventStorage, LogFilter, LogReader, RecordedEvent } from '../storage/event-storage.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
 import { boundedLogPages, followLog, isUnavailable } from '../store/read-pages.ts';
 import { PARTITIONS, partitionKey } from '../stream-name.ts';
@@ -20,8 +20,8 @@ import { newsOf, type Follower } from './projection-news.ts';
 import type { CommitOutcome, Lease, NewDeadLetter, Partition, ProjectionStorage } from './projection-storage.ts';
 
 /** What a worker works with. */
-export interface WorkerContext {
-  readonly storage: EventStorage;
+export interface ApplyingContext {
+  readonly storage: LogReader;
   readonly readModels: ProjectionStorage;
   readonly registry: EventRegistry;
   /** Events of one batch, at most. */
@@ -43,6 +43,11 @@ export interface WorkerContext {
   readonly handlerTimeout: number;
   /** Events of a second, at most; undefined for as many as can be. */
   readonly rate?: number | undefined;
+}
+
+/** The same, with all of a storage. */
+export interface WorkerContext extends ApplyingContext {
+  readonly storage: EventStorage;
 }
 
 /** Why a worker has ended. `held`: it is where it waits for the partitions that it is merged with. */
@@ -78,7 +83,7 @@ function isWhole({ from, to }: Partition): boolean {
  * after it, in the order of the log, however often and wherever workers die.
  */
 export class ProjectionWorker {
-  readonly #context: WorkerContext;
+  readonly #context: ApplyingContext;
   readonly #projection: AnyProjection;
   readonly #signal: AbortSignal;
   readonly #upTo: number | undefined;
@@ -102,7 +107,7 @@ export class ProjectionWorker {
 
   /** With `upTo`, it ends when it has come there, or to the bound. */
   constructor(
-    context: WorkerContext,
+    context: ApplyingContext,
     projection: AnyProjection,
     {
       lease,

@@ -82,6 +82,9 @@ export interface EventStorage {
   close(): Promise<void>;
 }
 
+/** What the log is read with. */
+export type LogReader = Pick<EventStorage, 'readLogPage' | 'readBound' | 'waitForBound' | 'positionAt'>;
+
 export interface StorageCallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Do it inside this transaction. A storage that has none refuses with `InvalidArgumentError`. */

@@ -1,4 +1,4 @@
-import type { EventStorage, OpenTransaction, StorageCallOptions } from '../storage/event-storage.ts';
+import type { OpenTransaction, StorageCallOptions } from '../storage/event-storage.ts';
 
 /**
  * A signal that is made when somebody asks for it. Making one costs several microseconds, more than all else that a layer
@@ -75,7 +75,7 @@ export const takesLazySignals: unique symbol = Symbol('mink.takesLazySignals');
 
 /** The options of a storage's call. */
 export function storageCall(
-  storage: EventStorage,
+  storage: object,
   signal: AnySignal | undefined,
   tx: OpenTransaction | undefined,
 ): StorageCallOptions & LazySignalOptions {

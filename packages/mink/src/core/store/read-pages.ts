@@ -8,6 +8,7 @@ import type {
   FeedBound,
   LogFilter,
   LogPageQuery,
+  LogReader,
   OpenTransaction,
   RecordedEvent,
   StreamPageQuery,
@@ -49,7 +50,7 @@ export function streamPages(
 
 /** The log between two positions, in pages. */
 function logPages(
-  storage: EventStorage,
+  storage: LogReader,
   query: Omit<LogPageQuery, 'limit'>,
   { limit = Infinity, pageSize, signal, incarnation }: PageLimits & { readonly incarnation: string },
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
@@ -79,7 +80,7 @@ class IncarnationChanged extends Error {}
 
 /** Everything up to the bound of now; when the server restarts meanwhile, goes on after the last event it read. */
 export async function* boundedLogPages(
-  storage: EventStorage,
+  storage: LogReader,
   query: Omit<LogPageQuery, 'limit'> & { readonly untilTime: number | undefined },
   limits: PageLimits,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
@@ -108,7 +109,7 @@ export async function* boundedLogPages(
   }
 }
 
-function endOf(storage: EventStorage, upTo: number, untilTime: number | undefined): Promise<number> | number {
+function endOf(storage: LogReader, upTo: number, untilTime: number | undefined): Promise<number> | number {
   return untilTime === undefined ? upTo : storage.positionAt(new Date(untilTime), upTo);
 }
 
@@ -147,7 +148,7 @@ export interface FollowQuery {
  * then be handed out a second time.
  */
 export async function* followLog(
-  storage: EventStorage,
+  storage: LogReader,
   query: FollowQuery,
 ): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
   const { signal, upTo = Infinity } = query;
@@ -215,7 +216,7 @@ async function pause(failures: number, signal: AbortSignal): Promise<void> {
 }
 
 /** The end as an event, not as a bound: an event that was committed keeps its position over any restart. */
-export async function lastVisible(storage: EventStorage): Promise<number> {
+export async function lastVisible(storage: LogReader): Promise<number> {
   for (;;) {
     const bound = await storage.readBound();
     const page = await storage.readLogPage({

@@ -7,7 +7,8 @@ import type { ParkedKey, ProjectionId } from '../projection-storage.ts';
 import { alignVersions, isConflict, type Side } from './align-versions.ts';
 import { compareTables, type ComparedTable } from './compared-table.ts';
 import { addFirstEvents } from './first-difference.ts';
-import { findCode, storedOf, type VersionsContext } from './versions-context.ts';
+import type { Scratch } from './version-storage.ts';
+import { findCode, readableOf, type VersionsContext } from './versions-context.ts';
 
 /** How to compare. */
 export interface CompareOptions {
@@ -63,7 +64,7 @@ export async function compareVersions(
   { name, version }: ProjectionId,
   options: CompareOptions,
 ): Promise<ComparedVersions> {
-  await storedOf(context, { name, version });
+  await readableOf(context, { name, version });
   const against = options.against ?? (await context.readModels.readLiveVersion(name))?.version;
   if (against === undefined) throw new ProjectionVersionUnknownError(name, undefined);
   const before = { name, version: against };
@@ -81,38 +82,52 @@ export async function compareVersions(
  */
 export async function compareSides(
   context: VersionsContext,
-  { before, after }: Sides,
+  sides: Sides,
   options: CompareOptions,
 ): Promise<ComparedVersions> {
+  const { name, version } = sides.after;
+  const { keysApart: _none, ...found } = await compareRows(context, sides, options);
+  return { name, version, against: sides.before.version, ...found };
+}
+
+/** How the rows of two versions are compared. */
+export interface CompareRowsOptions extends CompareOptions {
+  /**
+   * The versions have the same code: where the rows of the first are not what it makes of the log, it is told since which event,
+   * and keys of which it has not applied all events are left out.
+   * @defaultValue false
+   */
+  readonly isProof?: boolean | undefined;
+}
+
+/** In what rows differ. */
+export type ComparedRows = Omit<ComparedVersions, 'name' | 'version' | 'against'> & {
+  /** Keys that were left out. */
+  readonly keysApart: number;
+};
+
+/** The same, of two versions with the same code, too. */
+export async function compareRows(
+  context: VersionsContext,
+  { before, after }: Sides,
+  { isProof = false, ...options }: CompareRowsOptions,
+): Promise<ComparedRows> {
   const { samples = 10, timeout = 60_000, signal } = options;
   checkWhole('samples', samples, 0);
   checkWhole('timeout', timeout, 1);
   const begun = performance.now();
-  await Promise.all([storedOf(context, before), storedOf(context, after)]);
   const { readModels, owner } = context;
-  const leases = await readModels.seizeProjection(after, { owner, duration: timeout + PATIENCE });
+  const leases = await readModels.seizeProjection(await heldOf(context, { before, after }), {
+    owner,
+    duration: timeout + PATIENCE,
+  });
   const late = AbortSignal.timeout(timeout);
   const either = signal === undefined ? late : AbortSignal.any([late, signal]);
   try {
-    const found = await compareInScratch(context, { before, after }, { samples, timeout, signal: either });
-    const { errors, position } = found;
-    const replay = { before, after, upTo: position, signal: either };
-    const tables = await addFirstEvents(context, replay, found.tables).catch((error: unknown) => {
-      if (late.aborted && signal?.aborted !== true) return found.tables;
-      throw error;
-    });
-    const isSame = errors.length === 0 && tables.every((table) => table.isSame);
-    const duration = performance.now() - begun;
-    return {
-      name: after.name,
-      version: after.version,
-      against: before.version,
-      position,
-      isSame,
-      tables,
-      errors,
-      duration,
-    };
+    const how = { samples, timeout, isProof, late, signal: either };
+    const found = await compareInScratch(context, { before, after }, how);
+    const isSame = found.errors.length === 0 && found.tables.every((table) => table.isSame);
+    return { ...found, isSame, duration: performance.now() - begun };
   } catch (error) {
     const isLate = late.aborted || (error instanceof DatabaseError && error.sqlState === '57014');
     if (isLate && signal?.aborted !== true) throw new CompareTimeoutError(after.name, timeout, { cause: error });
@@ -122,35 +137,71 @@ export async function compareSides(
   }
 }
 
+/** Which of the two stands still: the one that is compared, unless appends apply it, which hold no lease. */
+async function heldOf(context: VersionsContext, { before, after }: Sides): Promise<ProjectionId> {
+  await readableOf(context, before);
+  const { state } = await readableOf(context, after);
+  return state === 'inline' ? before : after;
+}
+
+interface ScratchOptions {
+  readonly samples: number;
+  readonly timeout: number;
+  readonly isProof: boolean;
+  /** Is over when the time is. */
+  readonly late: AbortSignal;
+  readonly signal: AbortSignal;
+}
+
+type InScratch = Omit<ComparedRows, 'isSame' | 'duration'>;
+
 /** Again where somebody has begun to work on what was brought forward: from then on it comes by itself. */
-async function compareInScratch(
-  context: VersionsContext,
-  { before, after }: Sides,
-  { samples, timeout, signal }: { readonly samples: number; readonly timeout: number; readonly signal: AbortSignal },
-): Promise<Pick<ComparedVersions, 'tables' | 'position' | 'errors'>> {
+async function compareInScratch(context: VersionsContext, sides: Sides, options: ScratchOptions): Promise<InScratch> {
+  const { timeout, signal } = options;
   for (;;) {
-    await untilLiveIsThere(context, { before, after });
+    await untilLiveIsThere(context, sides);
     signal.throwIfAborted();
     try {
-      return await context.readModels.withScratch({ timeout }, async (scratch) => {
-        await alignVersions(context, scratch, { before, after, timeout, signal });
-        const stored = [await storedOf(scratch, before), await storedOf(scratch, after)];
-        const tables = await compareTables(scratch, { before, after, samples });
-        const errors = await newErrors(scratch, { before, after });
-        return { tables, errors, position: Math.max(...stored.map(positionOf)) };
-      });
+      return await context.readModels.withScratch({ timeout }, (scratch) =>
+        compareWithin(context, scratch, { ...sides, ...options }),
+      );
     } catch (error) {
       if (!isConflict(error)) throw error;
     }
   }
 }
 
+async function compareWithin(
+  context: VersionsContext,
+  scratch: Scratch,
+  { before, after, samples, timeout, isProof, late, signal }: Sides & ScratchOptions,
+): Promise<InScratch> {
+  const position = await alignVersions(context, scratch, { before, after, timeout, signal });
+  const keysApart = isProof ? await unappliedKeys(scratch, before) : [];
+  const found = await compareTables(scratch, { before, after, samples, keysApart });
+  const errors = await newErrors(scratch, { before, after });
+  const replay = { before, after, upTo: position, isProof, signal };
+  // Where there is no time left for them, the differences are still worth knowing.
+  const tables = await addFirstEvents(context, scratch, { replay, tables: found }).catch((error: unknown) => {
+    if (late.aborted && signal.reason === late.reason) return found;
+    throw error;
+  });
+  return { tables, errors, position, keysApart: keysApart.length };
+}
+
+/** Keys with events that wait among the dead letters, or were given up: their rows lack them. */
+async function unappliedKeys({ readModels }: Scratch, of: ProjectionId): Promise<readonly string[]> {
+  const { parked = [], discarded = [] } = (await readModels.readApplied(of)) ?? {};
+  return [...new Set([...parked, ...discarded].map(({ key }) => key))];
+}
+
 /** Where the other version is worked on, it comes by itself to where this one stands. */
 async function untilLiveIsThere(context: VersionsContext, { before, after }: Sides): Promise<void> {
   const end = performance.now() + PATIENCE;
-  const position = positionOf(await storedOf(context, after));
+  const position = positionOf(await readableOf(context, after));
   for (;;) {
-    const stored = await storedOf(context, before);
+    const stored = await readableOf(context, before);
+    if (stored.state === 'inline') return;
     if (stored.owner === undefined || stored.position >= position || performance.now() >= end) return;
     if (before.code !== undefined && (await hasPassed(context, before.code, { stored, position }))) return;
     await sleep(LOOK);

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../json.ts';
 import { differences, type Difference } from '../../store/differences.ts';
 import type { ProjectionId } from '../projection-storage.ts';
 import type { TableSpec } from '../read-model.ts';
-import type { RowPair, Scratch, TableDifference } from './version-storage.ts';
+import type { RowPair, Scratch, TableDifference, TablePair } from './version-storage.ts';
 
 /** The event since which the rows of a key differ. */
 export interface FirstEvent {
@@ -48,7 +48,11 @@ export interface ComparedTable {
 /** All tables that one of two versions has. */
 export async function compareTables(
   scratch: Scratch,
-  { before, after, samples }: { readonly before: ProjectionId; readonly after: ProjectionId; readonly samples: number },
+  {
+    before,
+    after,
+    ...how
+  }: { readonly before: ProjectionId; readonly after: ProjectionId } & Pick<TablePair, 'samples' | 'keysApart'>,
 ): Promise<readonly ComparedTable[]> {
   const [left = [], right = []] = [
     await scratch.readModels.readTables(before),
@@ -61,7 +65,7 @@ export async function compareTables(
     const difference =
       beforeTable === undefined || afterTable === undefined
         ? { name, rowsBefore: 0, rowsAfter: 0, added: 0, removed: 0, changed: 0, samples: [] }
-        : await scratch.compareTables({ before, after, beforeTable, afterTable, samples });
+        : await scratch.compareTables({ before, after, beforeTable, afterTable, ...how });
     compared.push(toComparedTable(difference, beforeTable, afterTable));
   }
   return compared;

@@ -11,7 +11,7 @@ import { lagOf, MAX_LAG } from '../projection-status.ts';
 import type { ProjectionId } from '../projection-storage.ts';
 import { untilCaughtUp } from './build-version.ts';
 import type { StoredPosition } from './version-storage.ts';
-import { engineFor, findCode, storedOf, type VersionsContext } from './versions-context.ts';
+import { engineFor, findCode, readableOf, storedOf, type VersionsContext } from './versions-context.ts';
 
 /** How to let a name stand for another version. */
 export interface SwitchOptions {
@@ -56,12 +56,14 @@ export async function switchVersion(
   const live = await context.readModels.readLiveVersion(name);
   if (live === undefined) throw new ProjectionVersionUnknownError(name, undefined);
   const from = live.version;
-  await storedOf(context, { name, version: to });
-  await storedOf(context, { name, version: from });
+  const { state } = await readableOf(context, { name, version: to });
   if (from === to) return { name, from, to, lagEvents: 0, duration: performance.now() - begun };
+  await storedOf(context, { name, version: from });
   if (!isForced) await checkNotParked(context, { name, version: to });
-  const code = findCode(context, { name, version: to });
-  const lagEvents = code === undefined ? undefined : await checkNear(context, code);
+  // What appends apply is as far as the log, and nobody else works on it.
+  const isInline = state === 'inline';
+  const code = isInline ? undefined : findCode(context, { name, version: to });
+  const lagEvents = code === undefined ? (isInline ? 0 : undefined) : await checkNear(context, code);
   const engine = code === undefined ? undefined : engineFor(context, code);
   try {
     if (code !== undefined) await catchUp(context, code, { engine, timeout, signal });
@@ -92,7 +94,7 @@ export async function rollbackVersion(
 
 /** Refuses what has parked keys: it would be read. */
 export async function checkNotParked({ readModels }: VersionsContext, { name, version }: ProjectionId): Promise<void> {
-  const { parkedKeys } = await storedOf({ readModels }, { name, version });
+  const { parkedKeys } = await readableOf({ readModels }, { name, version });
   const [first] = await readModels.listParked({ name, version, limit: 1 });
   if (first !== undefined) throw new ProjectionParkedError(name, version, { keys: parkedKeys, error: first.error });
 }
@@ -142,8 +144,9 @@ export async function untilPassed(
   const wanted = Math.max(0, ...held.map(({ position }) => position));
   const end = performance.now() + LONGEST_HOLD;
   for (;;) {
-    const stored = await storedOf(context, id);
+    const stored = await readableOf(context, id);
     const { position } = stored;
+    if (stored.state === 'inline') return;
     const events =
       code === undefined
         ? Math.max(0, wanted - position)

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../json.ts';
+import type { LogReader } from '../../storage/event-storage.ts';
 import type {
   Lease,
   Partition,
@@ -78,11 +79,18 @@ export interface TablePair {
   readonly beforeTable: TableSpec;
   readonly afterTable: TableSpec;
   readonly samples: number;
+  /** Keys whose rows are left out; of tables that a handler writes, nobody knows which rows are a key's. */
+  readonly keysApart: readonly string[];
 }
 
 /** Read models as of one moment, in which everything can be tried: nothing of it is kept. */
 export interface Scratch {
   readonly readModels: ProjectionStorage;
+  /**
+   * The log as of that moment, up to its last event: also events that readers of the log must not pass yet, because appends
+   * before them are still under way. It holds what the rows of inline projections are made of: these events, and no others.
+   */
+  readonly log: LogReader;
   /** Lets partitions of a projection be others, that hold the same slots. */
   setPartitions(projection: ProjectionId, partitions: readonly StoredPosition[], epoch: number): Promise<void>;
   compareTables(pair: TablePair): Promise<TableDifference>;

@@ -62,8 +62,8 @@ function inlineError({ name, version }: ProjectionId): InvalidArgumentError {
   return new InvalidArgumentError('projection', reason);
 }
 
-/** The same of one that must be there, and that workers may have. */
-export async function storedOf(
+/** The same of one that must be there, and has rows. */
+export async function readableOf(
   context: Pick<VersionsContext, 'readModels'>,
   id: ProjectionId,
 ): Promise<StoredProjection> {
@@ -74,7 +74,16 @@ export async function storedOf(
   }
   if (stored === undefined) throw new ProjectionVersionUnknownError(id.name, id.version);
   if (stored.state === 'retired') throw new ProjectionRetiredError(id.name, id.version);
-  if (stored.state === 'inline') throw inlineError(id);
   if (stored.kind === 'subscription') throw new InvalidArgumentError('projection', `"${id.name}" is a subscription`);
+  return stored;
+}
+
+/** The same of one that workers may have. */
+export async function storedOf(
+  context: Pick<VersionsContext, 'readModels'>,
+  id: ProjectionId,
+): Promise<StoredProjection> {
+  const stored = await readableOf(context, id);
+  if (stored.state === 'inline') throw inlineError(id);
   return stored;
 }
