@@ -1,9 +1,13 @@
-import type { ComparedTable, ComparedVersions, RowDifference } from 'mink';
+import type { ComparedTable, ComparedVersions, RowDifference, VerifiedRows } from 'mink';
 import { numberText } from './build-progress.ts';
 import { jsonText } from './json-text.ts';
 
 const SHOWN_ERRORS = 5;
 const SHOWN_CHANGES = 5;
+
+type Words = Readonly<Record<RowDifference['kind'], string>>;
+const COMPARED: Words = { added: 'added', removed: 'removed', changed: 'changed' };
+const VERIFIED: Words = { added: 'missing', removed: 'too many', changed: 'wrong' };
 
 /** In what two versions differ, for people. */
 export function comparisonText(compared: ComparedVersions): string {
@@ -11,18 +15,38 @@ export function comparisonText(compared: ComparedVersions): string {
   const verdict = isSame ? 'no difference' : 'different';
   const lines = [
     `${name} version ${version} against version ${against}, at position ${position}: ${verdict}`,
-    ...tables.flatMap(tableLines),
-    ...errors
-      .slice(0, SHOWN_ERRORS)
-      .map(({ key, position: at, error }) => `  fails: ${key} at position ${at}: ${error}`),
-    ...(errors.length > SHOWN_ERRORS ? [`  … and ${errors.length - SHOWN_ERRORS} more keys fail`] : []),
+    ...tables.flatMap((table) => tableLines(table, COMPARED)),
+    ...errorLines(errors),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function tableLines({ name, ...table }: ComparedTable): readonly string[] {
+/** Whether the rows of a version are what they have to be, for people. */
+export function verifiedText({ name, version, position, ok, tables, errors, keysApart }: VerifiedRows): string {
+  const verdict = ok
+    ? 'the rows are what its code makes of the log'
+    : 'the rows are not what its code makes of the log';
+  const lines = [
+    `${name} version ${version}, at position ${position}: ${verdict}`,
+    ...tables.flatMap((table) => tableLines(table, VERIFIED)),
+    ...(keysApart === 0
+      ? []
+      : [`  left out: ${numberText(keysApart)} keys with events that wait among the dead letters, or were given up`]),
+    ...errorLines(errors),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function errorLines(errors: ComparedVersions['errors']): readonly string[] {
+  const shown = errors
+    .slice(0, SHOWN_ERRORS)
+    .map(({ key, position, error }) => `  fails: ${key} at position ${position}: ${error}`);
+  return errors.length > SHOWN_ERRORS ? [...shown, `  … and ${errors.length - SHOWN_ERRORS} more keys fail`] : shown;
+}
+
+function tableLines({ name, ...table }: ComparedTable, words: Words): readonly string[] {
   const { rowsBefore, rowsAfter, added, removed, changed, samples } = table;
-  const counts = `${numberText(added)} added, ${numberText(removed)} removed, ${numberText(changed)} changed`;
+  const counts = `${numberText(added)} ${words.added}, ${numberText(removed)} ${words.removed}, ${numberText(changed)} ${words.changed}`;
   const columns = [
     ['added', table.columnsAdded],
     ['removed', table.columnsRemoved],
@@ -32,12 +56,12 @@ function tableLines({ name, ...table }: ComparedTable): readonly string[] {
   return [
     `  ${name === '' ? 'rows' : `rows of ${name}`}: ${numberText(rowsBefore)} -> ${numberText(rowsAfter)}, ${counts}`,
     ...columns.filter(([, names]) => names.length > 0).map(([what, names]) => `  columns ${what}: ${names.join(', ')}`),
-    ...samples.flatMap(sampleLines),
+    ...samples.flatMap((sample) => sampleLines(sample, words)),
     ...(samples.length > 0 && left > 0 ? [`  … and ${numberText(left)} more`] : []),
   ];
 }
 
-function sampleLines({ key, kind, changes, firstEvent, lastPosition }: RowDifference): readonly string[] {
+function sampleLines({ key, kind, changes, firstEvent, lastPosition }: RowDifference, words: Words): readonly string[] {
   const shown = changes.slice(0, SHOWN_CHANGES).map(({ path, before, after }) => {
     return `    ${path === '' ? 'row' : path}: ${jsonText(before ?? null)} -> ${jsonText(after ?? null)}`;
   });
@@ -49,5 +73,5 @@ function sampleLines({ key, kind, changes, firstEvent, lastPosition }: RowDiffer
       : [
           `    since ${firstEvent.type} at position ${firstEvent.globalPosition}, version ${firstEvent.streamVersion} of ${firstEvent.streamName}`,
         ];
-  return [`  ${key}: ${kind}`, ...shown, ...since];
+  return [`  ${key}: ${words[kind]}`, ...shown, ...since];
 }

@@ -187,6 +187,21 @@ export class AppliedWrongError extends MinkError {
   }
 }
 
+/** The rows of a version are not what its code makes of the log. */
+export class RowsWrongError extends MinkError {
+  readonly code = 'ROWS_WRONG';
+  readonly projection: string;
+  readonly version: number;
+
+  constructor(projection: string, version: number) {
+    super(
+      `The rows of "${projection}" version ${version} are not what its code makes of the log: somebody has changed them, or the code has changed without a new version. Make them anew with "mink projections rebuild ${projection}".`,
+    );
+    this.projection = projection;
+    this.version = version;
+  }
+}
+
 /** Two versions of a projection do not have the same rows. */
 export class VersionsDifferError extends MinkError {
   readonly code = 'VERSIONS_DIFFER';

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { describe, expect, test, vi } from 'vitest';
 import { useDatabase } from './support/database.ts';
 import { project } from './support/project.ts';
@@ -169,6 +170,63 @@ describe('code that has changed', () => {
     ]);
     expect((await run(['projections', 'what-if', 'lines'], first)).stdout).toContain('rows of skus: 4 -> 4, 0 added');
     expect((await run(['projections', 'list'], first)).stdout.split('\n')).toHaveLength(4);
+  });
+
+  test('is found by the proof of the rows, as are rows that were changed by hand; and nothing else is', async () => {
+    const { run, schema } = await carts();
+    const verify = ['projections', 'verify', 'item-count', '--deep'];
+    const right = await run(verify, first);
+    expect(right.stdout).toBe(
+      'item-count version 1, at position 4: the rows are what its code makes of the log\n  rows: 2 -> 2, 0 missing, 0 too many, 0 wrong\n',
+    );
+    expect([right.exitCode, right.stderr]).toEqual([
+      0,
+      expect.stringMatching(/^item-count \[[#-]{20}\] .* of 4 events/u),
+    ]);
+    const other = await run([...verify, '--json'], changed);
+    expect(other.exitCode).toBe(1);
+    expect(jsonLines(other.stdout)).toMatchObject([
+      { name: 'item-count', version: 1, ok: false, position: 4, keysApart: 0, tables: [{ changed: 1 }] },
+    ]);
+    expect(jsonLines(other.stderr).at(-1)).toMatchObject({ error: { code: 'ROWS_WRONG', projection: 'item-count' } });
+    const client = new Client({ connectionString: database.url() });
+    await client.connect();
+    await client.query(`update ${schema}_read.item_count_v1 set document = '{"items":2}' where key = 'Cart-1'`);
+    await client.query(`delete from ${schema}_read.lines_v1_skus where sku = 'd'`);
+    await client.end();
+    const wrong = await run(verify, first);
+    expect(wrong).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('mink projections rebuild item-count'),
+    });
+    expect(wrong.stdout).toBe(
+      [
+        'item-count version 1, at position 4: the rows are not what its code makes of the log',
+        '  rows: 2 -> 2, 0 missing, 0 too many, 1 wrong',
+        '  Cart-1: wrong',
+        '    items: 2 -> 3',
+        '    since ItemAdded at position 3, version 3 of Cart-1',
+        '',
+      ].join('\n'),
+    );
+    const lines = await run(['projections', 'verify', 'lines', '--deep'], first);
+    expect(lines.stdout).toContain('  rows of skus: 3 -> 4, 1 missing, 0 too many, 0 wrong\n  d: missing\n');
+    // What was applied is as it was.
+    expect((await run(['projections', 'verify', 'item-count'], first)).exitCode).toBe(0);
+    expect((await run(['projections', 'list'], first)).stdout.split('\n')).toHaveLength(4);
+    expect(await run(['projections', 'verify', 'nosuch', '--deep'], first)).toMatchObject({ exitCode: 2 });
+  });
+
+  test('of an inline projection can only be found so', async () => {
+    const { run } = await carts();
+    expect(await run(['projections', 'inline', 'item-count'], first)).toMatchObject({ exitCode: 0 });
+    const shallow = await run(['projections', 'verify', 'item-count'], first);
+    expect(shallow).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('can only be proven with --deep') });
+    const [json] = jsonLines((await run(['projections', 'verify', 'item-count', '--json'], first)).stdout);
+    expect(json).toMatchObject({ ok: true, isInline: true });
+    expect((await run(['projections', 'verify', 'item-count', '--deep'], first)).exitCode).toBe(0);
+    expect((await run(['projections', 'verify', 'item-count', '--deep'], changed)).exitCode).toBe(1);
+    expect((await run(['projections', 'what-if', 'item-count'], changed)).stdout).toContain('1 changed');
   });
 
   test('is applied to the whole log again', async () => {

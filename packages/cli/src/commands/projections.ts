@@ -6,21 +6,18 @@ import {
   type ProjectionStatus,
   type StoredProjection,
   type SubscriptionStart,
-  type Verification,
-  type VerifyProgress,
 } from 'mink';
 import type { Context, GlobalOptions } from '../context.ts';
 import { withProjections, withStore } from '../database.ts';
-import { AppliedWrongError, UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { wholeFrom } from '../option-values.ts';
-import { progressOf } from '../progress.ts';
 import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
 import { addProjectionsInlineCommands } from './projections-inline.ts';
 import { addProjectionsShowCommand } from './projections-show.ts';
+import { addProjectionsVerifyCommand } from './projections-verify.ts';
 import { withVersions } from '../versions.ts';
 import { addVersionCommands, VERSIONS_HELP } from './projection-versions.ts';
 
@@ -41,6 +38,7 @@ Examples:
   mink projections partition cart-summary 4   work on it in four parts, in one process or in several
   mink projections inline cart-summary  apply it in every append from now on; async gives it back to an engine
   mink projections verify cart-summary  prove that every event was applied once; exit code 1 if not
+  mink projections verify cart-summary --deep   prove its rows: apply the log again beside it, and compare
 
 A projection is named with its version where it has more than one: --of 2.
 ${VERSIONS_HELP}`;
@@ -80,12 +78,7 @@ export function addProjectionsCommand(program: Command, context: Context): void 
     .action((name: string, count: number, _options, command: Command) =>
       partition(context, command.optsWithGlobals(), { name, count }),
     );
-  group
-    .command('verify')
-    .description('prove that every event was applied once, waits, or was given up')
-    .argument('<name>', 'name of the projection; needs "projections" of the config file')
-    .option('--of <version>', 'its version, where it has more than one', wholeFrom(1))
-    .action((name: string, _options, command: Command) => verify(context, command.optsWithGlobals(), name));
+  addProjectionsVerifyCommand(group, context);
   addVersionCommands(group, context);
 }
 
@@ -218,30 +211,4 @@ async function partition(
     const rest = partitions === wanted ? '' : `, and ${wanted} as soon as those that are merged are equally far`;
     await stdout.line(`${projection.name} version ${projection.version}: ${counted(partitions, 'partition')}${rest}`);
   });
-}
-
-async function verify(context: Context, options: VersionOptions, name: string): Promise<void> {
-  const { stdout, signal } = context;
-  await withProjections(context, options, async (store, projections) => {
-    const id = await interruptible(findProjection(store, name, options.of), signal);
-    const projection = projections.find((it) => it.name === id.name && it.version === id.version);
-    if (projection === undefined) {
-      throw new UsageError(`The config file exports no projection "${id.name}" version ${id.version}.`);
-    }
-    const onProgress = progressOf(context, options, ({ position, upTo }: VerifyProgress) => `${position} of ${upTo}`);
-    const found = await interruptible(store.projections.verify(projection, { signal, onProgress }), signal);
-    if (options.json === true) await stdout.line(jsonText({ ...id, ...found }));
-    else await stdout.line(`${id.name} version ${id.version}: ${verdict(found)}`);
-    if (!found.ok) throw new AppliedWrongError(id.name);
-  });
-}
-
-function verdict({ events, pairs, parked, discarded, inline, first }: Verification): string {
-  if (first === undefined) {
-    return `${counted(events, 'event')}, applied ${pairs} times as they should, ${parked} parked, ${discarded} discarded${inline === 0 ? '' : `, ${inline} stored inline`}`;
-  }
-  const { kind, position, from, to } = first;
-  const where = position === undefined ? `between position ${from} and ${to}` : `at position ${position}`;
-  if (kind === 'unknown') return `wrong ${where}`;
-  return `${first.pairs} ${kind}, the first ${where}`;
 }

@@ -15,6 +15,7 @@ import {
   payload,
   table,
 } from '../../src/index.ts';
+import type { LogReader } from '../../src/core/index.ts';
 import { createPostgresStorage, createPostgresStore } from '../../src/postgres/index.ts';
 import { storageWith } from '../support/storage-with.ts';
 import { describePostgres, openClient, runSql } from '../support/databases.ts';
@@ -464,17 +465,21 @@ describePostgres('versions of a projection', (databases) => {
     const url = await databases.create();
     let hasChanged = false;
     let isComparing = false;
-    const postgres = createPostgresStorage({ url });
-    const storage = storageWith(postgres, {
-      readModels: postgres.readModels,
-      readLogPage: async (query, options) => {
-        if (isComparing && !hasChanged) {
-          hasChanged = true;
-          await runSql(url, `update mink_read.sum_v3 set mink_is_stale = true where key = 'Cart-1'`);
-        }
-        return postgres.readLogPage(query, options);
-      },
-    });
+    const storage = createPostgresStorage({ url });
+    const { readModels } = storage;
+    ok(readModels !== undefined);
+    const withScratch = readModels.withScratch.bind(readModels);
+    readModels.withScratch = (options, work) =>
+      withScratch(options, (scratch) => {
+        const readLogPage: LogReader['readLogPage'] = async (query) => {
+          if (isComparing && !hasChanged) {
+            hasChanged = true;
+            await runSql(url, `update mink_read.sum_v3 set mink_is_stale = true where key = 'Cart-1'`);
+          }
+          return scratch.log.readLogPage(query);
+        };
+        return work({ ...scratch, log: { ...scratch.log, readLogPage } });
+      });
     await using store = createEventStore(storage, { categories: { Cart: events } });
     await store.append('Cart-1', [add(1)]);
     await runAll(store, [sumV1, sameV3]);
