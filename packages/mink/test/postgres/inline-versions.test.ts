@@ -120,6 +120,26 @@ describePostgres('versions of inline projections', (databases) => {
     });
   });
 
+  test('park beside what the database refuses, while the log is read ahead on the same connection', async () => {
+    const url = await databases.create();
+    const store = open(poolOf(url), [sumV1]);
+    await store.append('Cart-0', [add(1)]);
+    const versions = createProjectionVersions(store, [sumV1, sameV3], { batchSize: 2 });
+    await versions.build(sameV3);
+    await runSql(url, `alter table mink_read.sum_v3 add check ((document ->> 'sum')::int < 9)`);
+    for (let n = 0; n < 60; n += 1) await store.append(`Cart-${n % 10}`, [add(n % 10 < 2 ? 3 : 1)]);
+    const compared = await versions.compare(sameV3);
+    const [nought, one] = [
+      { key: 'Cart-0', position: 22, events: 4 },
+      { key: 'Cart-1', position: 23, events: 4 },
+    ];
+    expect(compared).toMatchObject({ position: 61, errors: [nought, one], tables: [{ rowsAfter: 10, changed: 2 }] });
+    deepStrictEqual(
+      (await store.projections.list()).map(({ parkedKeys }) => parkedKeys),
+      [0, 0],
+    );
+  });
+
   test('are the same as the log at any moment, whoever writes', { timeout: 90_000 }, async () => {
     const { random } = seedOf('versions of inline projections beside writers');
     const pick = (most: number): number => Math.floor(random() * most);
