@@ -91,7 +91,7 @@ export interface StoreProjections {
   /**
    * Proves that every event has been applied once to each of its keys, up to where the projection is, or waits, or was given up: by
    * sums over what the engine has applied, compared with the log and the code of the projection. Says nothing about rows that
-   * somebody has changed by hand. Reads all events of the projection; it may run meanwhile.
+   * somebody has changed by hand, nor about what appends apply inline: `verifyRows` of `createProjectionVersions` does. Reads all events of the projection; it may run meanwhile.
    *
    * @example
    * const { ok, first } = await store.projections.verify(cartSummary);
