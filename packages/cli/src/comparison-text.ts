@@ -11,10 +11,11 @@ const VERIFIED: Words = { added: 'missing', removed: 'too many', changed: 'wrong
 
 /** In what two versions differ, for people. */
 export function comparisonText(compared: ComparedVersions): string {
-  const { name, version, against, position, isSame, tables, errors } = compared;
+  const { name, version, against, position, isSame, sample, tables, errors } = compared;
   const verdict = isSame ? 'no difference' : 'different';
   const lines = [
     `${name} version ${version} against version ${against}, at position ${position}: ${verdict}`,
+    ...sampleLine(sample),
     ...tables.flatMap((table) => tableLines(table, COMPARED)),
     ...errorLines(errors),
   ];
@@ -22,12 +23,14 @@ export function comparisonText(compared: ComparedVersions): string {
 }
 
 /** Whether the rows of a version are what they have to be, for people. */
-export function verifiedText({ name, version, position, ok, tables, errors, keysApart }: VerifiedRows): string {
+export function verifiedText(verified: VerifiedRows): string {
+  const { name, version, position, ok, sample, tables, errors, keysApart } = verified;
   const verdict = ok
     ? 'the rows are what its code makes of the log'
     : 'the rows are not what its code makes of the log';
   const lines = [
     `${name} version ${version}, at position ${position}: ${verdict}`,
+    ...sampleLine(sample),
     ...tables.flatMap((table) => tableLines(table, VERIFIED)),
     ...(keysApart === 0
       ? []
@@ -35,6 +38,13 @@ export function verifiedText({ name, version, position, ok, tables, errors, keys
     ...errorLines(errors),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What was not compared is not said to be the same. */
+function sampleLine(sample: ComparedVersions['sample']): readonly string[] {
+  return sample === undefined
+    ? []
+    : [`  only one key in ${numberText(sample.oneIn)} was compared, --seed ${sample.seed}`];
 }
 
 function errorLines(errors: ComparedVersions['errors']): readonly string[] {

@@ -211,6 +211,10 @@ describe('code that has changed', () => {
     );
     const lines = await run(['projections', 'verify', 'lines', '--deep'], first);
     expect(lines.stdout).toContain('  rows of skus: 3 -> 4, 1 missing, 0 too many, 0 wrong\n  d: missing\n');
+    const part = await run(['projections', 'verify', 'lines', '--deep', '--sample', '1000', '--seed', '1'], first);
+    expect(part.stdout).toContain('  only one key in 1,000 was compared, --seed 1\n  rows of skus: 0 -> 0');
+    const some = ['projections', 'what-if', 'item-count', '--sample', '1000', '--json'];
+    expect(jsonLines((await run(some, first)).stdout)).toMatchObject([{ sample: { oneIn: 1_000 } }]);
     // What was applied is as it was.
     expect((await run(['projections', 'verify', 'item-count'], first)).exitCode).toBe(0);
     expect((await run(['projections', 'list'], first)).stdout.split('\n')).toHaveLength(4);

@@ -21,6 +21,8 @@ interface BuildOptions extends VersionOptions {
 interface CompareOptions extends BuildOptions {
   readonly against?: number | undefined;
   readonly samples?: number | undefined;
+  readonly sample?: number | undefined;
+  readonly seed?: number | undefined;
   readonly timeout: number;
 }
 
@@ -91,6 +93,8 @@ function addComparison(command: Command): Command {
   return command
     .option('--against <version>', 'the version to compare with (default: the live one)', wholeFrom(1))
     .option('--samples <number>', 'rows that are shown', wholeFrom(0), 10)
+    .option('--sample <number>', 'compare one key in so many', wholeFrom(1))
+    .option('--seed <number>', 'with --sample: which keys', wholeFrom(0))
     .option('--timeout <seconds>', 'how long comparing may take', wholeFrom(1), 60);
 }
 
@@ -174,9 +178,9 @@ async function compare(
   { verb, name }: { readonly verb: 'compare' | 'whatIf'; readonly name: string },
 ): Promise<void> {
   const { stdout } = context;
-  const { against, samples, timeout } = options;
+  const { against, samples, sample, seed, timeout } = options;
   await withVersions(context, options, async (of) => {
-    const limits = { against, samples, timeout: timeout * MILLISECONDS };
+    const limits = { against, samples, sample, seed, timeout: timeout * MILLISECONDS };
     const all = { ...buildOptions(context, options), ...limits };
     const compared = await of.versions[verb](chooseCode(of, name, options.of), all);
     await stdout.write(options.json === true ? `${jsonText(compared)}\n` : comparisonText(compared));

@@ -19,6 +19,8 @@ interface VerifyOptions extends GlobalOptions {
   readonly rate?: number | undefined;
   readonly batch?: number | undefined;
   readonly samples?: number | undefined;
+  readonly sample?: number | undefined;
+  readonly seed?: number | undefined;
   readonly timeout: number;
 }
 
@@ -35,6 +37,8 @@ export function addProjectionsVerifyCommand(group: Command, context: Context): v
     .option('--rate <number>', 'with --deep: events of a second, at most', wholeFrom(1))
     .option('--batch <number>', 'with --deep: events that are stored together, at most', wholeFrom(1))
     .option('--samples <number>', 'with --deep: rows that are shown', wholeFrom(0), 10)
+    .option('--sample <number>', 'with --deep: compare one key in so many', wholeFrom(1))
+    .option('--seed <number>', 'with --sample: which keys', wholeFrom(0))
     .option('--timeout <seconds>', 'with --deep: how long comparing may take', wholeFrom(1), 60)
     .action((name: string, _options, command: Command) => {
       const options = command.optsWithGlobals<VerifyOptions>();
@@ -73,12 +77,12 @@ function verdict({ events, pairs, parked, discarded, inline, first }: Verificati
 
 async function verifyRows(context: Context, options: VerifyOptions, name: string): Promise<void> {
   const { stdout, signal } = context;
-  const { rate, batch: batchSize, samples, timeout } = options;
+  const { rate, batch: batchSize, samples, sample, seed, timeout } = options;
   await withVersions(context, options, async ({ store, versions, projections }) => {
     const id = await interruptible(findProjection(store, name, options.of), signal);
     if (!projections.some((it) => it.name === id.name && it.version === id.version)) throw noCode(id);
     const onProgress = buildProgress(context, options);
-    const how = { rate, batchSize, samples, timeout: timeout * MILLISECONDS, signal, onProgress };
+    const how = { rate, batchSize, samples, sample, seed, timeout: timeout * MILLISECONDS, signal, onProgress };
     const found = await versions.verifyRows(id, how);
     await stdout.write(options.json === true ? `${jsonText(found)}\n` : verifiedText(found));
     if (!found.ok) throw new RowsWrongError(id.name, id.version);

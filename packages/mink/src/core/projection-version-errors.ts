@@ -135,7 +135,7 @@ export class CompareTimeoutError extends MinkError {
 
   constructor(projection: string, timeout: number, options?: { readonly cause?: unknown }) {
     super(
-      `Comparing versions of projection "${projection}" took longer than ${timeout} ms. Build the new version first, so that little is left to apply; or give it more time.`,
+      `Comparing versions of projection "${projection}" took longer than ${timeout} ms. Build the new version first, so that little is left to apply; give it more time; or compare a part of the keys (sample).`,
       options,
     );
     this.projection = projection;

@@ -3,8 +3,10 @@ import {
   LiveVersionError,
   ProjectionRetiredError,
   ProjectionVersionUnknownError,
+  textHash,
   type ColumnSpec,
   type JsonObject,
+  type KeySample,
   type Lease,
   type LiveVersion,
   type LogReader,
@@ -192,8 +194,9 @@ function setPartitions(
 function compareTables({ all }: KeptReadModels, pair: TablePair): TableDifference {
   const { before, after, beforeTable, afterTable, samples } = pair;
   const apart = new Set(pair.keysApart);
+  const isCompared = (key: string): boolean => !apart.has(key) && isSampled(pair.sample, key);
   const rowsOf = (id: ProjectionId): ReadonlyMap<string, StoredRow> =>
-    new Map([...(all.get(keyOf(id))?.rows ?? [])].filter(([key]) => !apart.has(key)));
+    new Map([...(all.get(keyOf(id))?.rows ?? [])].filter(([key]) => isCompared(key)));
   const [rowsBefore, rowsAfter] = [rowsOf(before), rowsOf(after)];
   const common = beforeTable.columns.filter(({ name, type }) => {
     return afterTable.columns.some((column) => column.name === name && column.type === type);
@@ -221,6 +224,10 @@ function compareTables({ all }: KeptReadModels, pair: TablePair): TableDifferenc
     changed: changed.length,
     samples: pairs.filter((it) => differing.has(it)).slice(0, samples),
   };
+}
+
+function isSampled(sample: KeySample | undefined, key: string): boolean {
+  return sample === undefined || textHash(`${sample.seed} ${key}`).low % sample.oneIn === 0;
 }
 
 function isChanged(columns: readonly ColumnSpec[], before: JsonObject, after: JsonObject): boolean {

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert';
+import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
 import { AsyncResource } from 'node:async_hooks';
 import { once } from 'node:events';
 import { Pool, type QueryConfig } from 'pg';
@@ -224,6 +224,27 @@ describePostgres('versions of inline projections', (databases) => {
     // What was applied is as it was; the rows are not.
     strictEqual((await store.projections.verify(sumV1)).ok, true);
     expect(await versions.verifyRows(sumV1)).toMatchObject({ ok: false, tables: [{ changed: 1 }] });
+  });
+
+  test('leave nothing behind when their proof is stopped in the middle', async () => {
+    const url = await databases.create();
+    const store = open(poolOf(url), [sumV1]);
+    for (let n = 0; n < 20; n += 1) await store.append(`Cart-${n}`, [add(1)]);
+    const stop = new AbortController();
+    const seen: number[] = [];
+    const stopped = createProjectionVersions(store, [sumV1], { batchSize: 1 }).verifyRows(sumV1, {
+      rate: 5,
+      signal: stop.signal,
+      onProgress: ({ events: applied }) => {
+        seen.push(applied);
+        if (applied > 0) stop.abort(new Error('enough'));
+      },
+    });
+    await rejects(stopped, /enough/u);
+    ok((seen.at(-1) ?? 20) < 20, 'it was over before it was stopped');
+    deepStrictEqual(await runSql(url, 'select version from mink.projections'), [{ version: 1 }]);
+    const [tables] = await runSql(url, `select count(*)::int n from pg_tables where schemaname = 'mink_read'`);
+    deepStrictEqual(tables, { n: 1 });
   });
 
   test('of a handler that writes SQL are proven, too, while an engine works on them', async () => {

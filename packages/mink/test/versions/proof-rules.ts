@@ -1,10 +1,11 @@
-import { deepStrictEqual, rejects, strictEqual } from 'node:assert';
+import { deepStrictEqual, notDeepStrictEqual, rejects, strictEqual } from 'node:assert';
 import { describe, expect, test } from 'vitest';
 import {
   createProjectionEngine,
   createProjectionVersions,
   defineProjection,
   documents,
+  type ComparedVersions,
   type Projection,
 } from '../../src/index.ts';
 import { add, events, runAll, sumV1, type Store } from './version-rules.ts';
@@ -22,6 +23,8 @@ const failsAt = (bad: number) =>
     if (n === bad) throw new Error(`no ${bad}`);
     return sum + n;
   });
+
+const keysIn = ({ tables }: ComparedVersions): unknown => tables[0]?.samples.map(({ key }) => key);
 
 /** The rules of the proof of rows, for any store. */
 export function proofRules(open: (inline: readonly Projection[]) => Promise<Store>): void {
@@ -96,6 +99,37 @@ export function proofRules(open: (inline: readonly Projection[]) => Promise<Stor
       await store.projections.reset(sumV1);
       await runAll(store, [sumV1]);
       expect(await versions.verifyRows(sumV1)).toMatchObject({ ok: true, keysApart: 0, tables: [{ rowsBefore: 2 }] });
+    });
+
+    test('are compared at a part of the keys, the same in both, where all would take too long', async () => {
+      const none = defineProjection({
+        name: 'sum',
+        version: 2,
+        events: { Cart: events },
+        readModel: documents<{ sum: number }>(),
+      }).on({ Added: () => null });
+      await using store = await open([]);
+      for (let n = 0; n < 200; n += 1) await store.append(`Cart-${n}`, [add(1)]);
+      await runAll(store, [sumV1]);
+      const versions = createProjectionVersions(store, [sumV1, none]);
+      const counts: number[] = [];
+      for (const seed of [1, 1, 2]) {
+        const found = await versions.verifyRows(sumV1, { sample: 4, seed });
+        expect(found).toMatchObject({ ok: true, sample: { oneIn: 4, seed } });
+        counts.push(found.tables[0]?.rowsBefore ?? 0, found.tables[0]?.rowsAfter ?? 0);
+        expect(counts.at(-1)).toBeGreaterThan(20);
+        expect(counts.at(-1)).toBeLessThan(90);
+      }
+      strictEqual(new Set(counts.slice(0, 4)).size, 1);
+      await versions.build(none);
+      const compared = await versions.compare(none, { sample: 4, seed: 1, samples: 200 });
+      expect(compared).toMatchObject({ isSame: false, tables: [{ rowsBefore: counts[0], removed: counts[0] }] });
+      const all = await versions.compare(none, { samples: 200 });
+      expect(all).toMatchObject({ sample: undefined, tables: [{ removed: 200 }] });
+      const other = await versions.compare(none, { sample: 4, seed: 2, samples: 200 });
+      notDeepStrictEqual(keysIn(other), keysIn(compared));
+      expect((await versions.compare(none, { sample: 4 })).sample?.seed).toBeGreaterThanOrEqual(0);
+      await rejects(versions.compare(none, { sample: 0 }), { code: 'INVALID_ARGUMENT' });
     });
 
     test('are asked for of a version that there is, and is not retired', async () => {

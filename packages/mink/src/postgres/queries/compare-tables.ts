@@ -1,4 +1,12 @@
-import type { ColumnSpec, JsonObject, RowPair, TableDifference, TablePair, TableSpec } from '../../core/index.ts';
+import type {
+  ColumnSpec,
+  JsonObject,
+  ProjectionId,
+  RowPair,
+  TableDifference,
+  TablePair,
+  TableSpec,
+} from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 import { columnText, keyColumn, parseColumn } from './projection-rows.ts';
@@ -11,8 +19,20 @@ function commonColumns({ beforeTable, afterTable }: TablePair): readonly ColumnS
   });
 }
 
+/** The rows of a table, or of the part of the keys that is compared. */
+function rowsOf(id: ProjectionId, table: TableSpec, { sample }: TablePair, values: unknown[]): string {
+  if (sample === undefined) return tableOf(id, table);
+  const key = table.primaryKey.map((name) => `t.${quoted(name)}::text`).join(` || ' ' || `);
+  const [seed, oneIn] = [values.push(sample.seed), values.push(sample.oneIn)];
+  return `(
+      select t.*
+      from ${tableOf(id, table)} t
+      where pg_catalog.hashtextextended(${key}, $${seed}::bigint) % $${oneIn}::bigint = 0
+    )`;
+}
+
 /** Rows are of one key where the key has the same columns; otherwise no row is the same as another. */
-function joined(pair: TablePair): string {
+function joined(pair: TablePair, values: unknown[]): string {
   const { before, after, beforeTable, afterTable } = pair;
   const common = new Set(commonColumns(pair).map(({ name }) => name));
   const isSameKey =
@@ -21,7 +41,7 @@ function joined(pair: TablePair): string {
   const on = isSameKey
     ? beforeTable.primaryKey.map((name) => `b.${quoted(name)} = a.${quoted(name)}`).join(' and ')
     : 'false';
-  return `${tableOf(before, beforeTable)} b full join ${tableOf(after, afterTable)} a on ${on}`;
+  return `${rowsOf(before, beforeTable, pair, values)} b full join ${rowsOf(after, afterTable, pair, values)} a on ${on}`;
 }
 
 function isMissing(alias: string, { primaryKey }: TableSpec): string {
@@ -64,7 +84,7 @@ export function countDifferencesQuery(schema: SchemaName, pair: TablePair): Stat
       count(*) filter (where ${before}),
       count(*) filter (where ${after}),
       count(*) filter (where ${isChanged(pair)})
-    from ${joined(pair)}
+    from ${joined(pair, values)}
     where ${isCompared(pair, values)}`;
   return { ...inSchema(schema, 'count_differences', sql), values };
 }
@@ -85,7 +105,7 @@ export function sampleDifferencesQuery(schema: SchemaName, pair: TablePair): Sta
   const values: unknown[] = [pair.samples];
   const sql = `
     select ${before}, ${after}, greatest(${positions}), ${columns.join(', ')}
-    from ${joined(pair)}
+    from ${joined(pair, values)}
     where ${isCompared(pair, values)}
       and (${before} or ${after} or (${isChanged(pair)}))
     order by ${order.join(', ')}

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseError } from '../../errors.ts';
 import { CompareTimeoutError, ProjectionVersionUnknownError } from '../../projection-version-errors.ts';
@@ -7,7 +8,7 @@ import type { ParkedKey, ProjectionId } from '../projection-storage.ts';
 import { alignVersions, isConflict, type Side } from './align-versions.ts';
 import { compareTables, type ComparedTable } from './compared-table.ts';
 import { addFirstEvents } from './first-difference.ts';
-import type { Scratch } from './version-storage.ts';
+import type { KeySample, Scratch } from './version-storage.ts';
 import { findCode, readableOf, type VersionsContext } from './versions-context.ts';
 
 /** How to compare. */
@@ -22,6 +23,16 @@ export interface CompareOptions {
    * @defaultValue 10
    */
   readonly samples?: number | undefined;
+  /**
+   * Compares one key in so many: for tables that cannot all be compared in time. What differs elsewhere is not seen.
+   * @defaultValue 1, all keys
+   */
+  readonly sample?: number | undefined;
+  /**
+   * Which keys `sample` chooses: with the same number, the same.
+   * @defaultValue a random one, which the result says
+   */
+  readonly seed?: number | undefined;
   /**
    * Milliseconds. As long as it runs, PostgreSQL keeps the old versions of all rows.
    * @defaultValue 60_000
@@ -41,6 +52,8 @@ export interface ComparedVersions {
   readonly position: number;
   /** No row and no column differs, and nothing failed that did not fail before. */
   readonly isSame: boolean;
+  /** What part of the keys was compared, and counted; undefined where all were. */
+  readonly sample: KeySample | undefined;
   readonly tables: readonly ComparedTable[];
   /** Keys that are parked in this version, and not in the other one. */
   readonly errors: readonly ParkedKey[];
@@ -57,6 +70,7 @@ export interface Sides {
 const PATIENCE = 5_000;
 const LOOK = 20;
 const MOST_ERRORS = 1_000;
+const MOST_SEEDS = 2 ** 31;
 
 /** A version against the live one, or another. */
 export async function compareVersions(
@@ -112,7 +126,10 @@ export async function compareRows(
   { before, after }: Sides,
   { isProof = false, ...options }: CompareRowsOptions,
 ): Promise<ComparedRows> {
-  const { samples = 10, timeout = 60_000, signal } = options;
+  const { samples = 10, sample: oneIn = 1, seed = randomInt(MOST_SEEDS), timeout = 60_000, signal } = options;
+  checkWhole('sample', oneIn, 1);
+  checkWhole('seed', seed, 0);
+  const sample = oneIn === 1 ? undefined : { oneIn, seed };
   checkWhole('samples', samples, 0);
   checkWhole('timeout', timeout, 1);
   const begun = performance.now();
@@ -124,10 +141,10 @@ export async function compareRows(
   const late = AbortSignal.timeout(timeout);
   const either = signal === undefined ? late : AbortSignal.any([late, signal]);
   try {
-    const how = { samples, timeout, isProof, late, signal: either };
+    const how = { samples, sample, timeout, isProof, late, signal: either };
     const found = await compareInScratch(context, { before, after }, how);
     const isSame = found.errors.length === 0 && found.tables.every((table) => table.isSame);
-    return { ...found, isSame, duration: performance.now() - begun };
+    return { ...found, sample, isSame, duration: performance.now() - begun };
   } catch (error) {
     const isLate = late.aborted || (error instanceof DatabaseError && error.sqlState === '57014');
     if (isLate && signal?.aborted !== true) throw new CompareTimeoutError(after.name, timeout, { cause: error });
@@ -146,6 +163,7 @@ async function heldOf(context: VersionsContext, { before, after }: Sides): Promi
 
 interface ScratchOptions {
   readonly samples: number;
+  readonly sample: KeySample | undefined;
   readonly timeout: number;
   readonly isProof: boolean;
   /** Is over when the time is. */
@@ -153,7 +171,7 @@ interface ScratchOptions {
   readonly signal: AbortSignal;
 }
 
-type InScratch = Omit<ComparedRows, 'isSame' | 'duration'>;
+type InScratch = Omit<ComparedRows, 'isSame' | 'sample' | 'duration'>;
 
 /** Again where somebody has begun to work on what was brought forward: from then on it comes by itself. */
 async function compareInScratch(context: VersionsContext, sides: Sides, options: ScratchOptions): Promise<InScratch> {
@@ -174,11 +192,11 @@ async function compareInScratch(context: VersionsContext, sides: Sides, options:
 async function compareWithin(
   context: VersionsContext,
   scratch: Scratch,
-  { before, after, samples, timeout, isProof, late, signal }: Sides & ScratchOptions,
+  { before, after, samples, sample, timeout, isProof, late, signal }: Sides & ScratchOptions,
 ): Promise<InScratch> {
   const position = await alignVersions(context, scratch, { before, after, timeout, signal });
   const keysApart = isProof ? await unappliedKeys(scratch, before) : [];
-  const found = await compareTables(scratch, { before, after, samples, keysApart });
+  const found = await compareTables(scratch, { before, after, samples, sample, keysApart });
   const errors = await newErrors(scratch, { before, after });
   const replay = { before, after, upTo: position, isProof, signal };
   // Where there is no time left for them, the differences are still worth knowing.

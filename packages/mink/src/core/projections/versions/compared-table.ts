@@ -52,7 +52,10 @@ export async function compareTables(
     before,
     after,
     ...how
-  }: { readonly before: ProjectionId; readonly after: ProjectionId } & Pick<TablePair, 'samples' | 'keysApart'>,
+  }: { readonly before: ProjectionId; readonly after: ProjectionId } & Pick<
+    TablePair,
+    'samples' | 'keysApart' | 'sample'
+  >,
 ): Promise<readonly ComparedTable[]> {
   const [left = [], right = []] = [
     await scratch.readModels.readTables(before),

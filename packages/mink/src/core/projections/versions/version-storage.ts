@@ -72,6 +72,14 @@ export interface TableDifference {
   readonly samples: readonly RowPair[];
 }
 
+/** A part of the keys, the same in both of two tables: those whose hash says so. */
+export interface KeySample {
+  /** One key in so many. */
+  readonly oneIn: number;
+  /** Which of them: the same number chooses the same keys, in one kind of store. */
+  readonly seed: number;
+}
+
 /** Two tables of one name to compare. */
 export interface TablePair {
   readonly before: ProjectionId;
@@ -81,6 +89,8 @@ export interface TablePair {
   readonly samples: number;
   /** Keys whose rows are left out; of tables that a handler writes, nobody knows which rows are a key's. */
   readonly keysApart: readonly string[];
+  /** Undefined for all keys. */
+  readonly sample: KeySample | undefined;
 }
 
 /** Read models as of one moment, in which everything can be tried: nothing of it is kept. */
