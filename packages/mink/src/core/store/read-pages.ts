@@ -192,7 +192,7 @@ export async function* followLog(
 
 /** Waits until enough positions can be read, or the time for that is over; whatever it is, the rest comes with what is next. */
 async function lingerFor(
-  storage: EventStorage,
+  storage: LogReader,
   { linger = 0, signal }: FollowQuery,
   { told, enough }: { readonly told: FeedBound; readonly enough: number },
 ): Promise<FeedBound> {
