@@ -224,6 +224,21 @@ export function inlineRules(openStorage: () => Promise<EventStorage>): void {
     );
   });
 
+  test('unique sets are rebuilt where projections are inline', async () => {
+    const storage = await openStorage();
+    const openShelves = (unique: { readonly sku?: () => string }) => {
+      const events = defineEvents({ Stocked: payload<null>() }, { unique });
+      const stock = defineProjection({ name: 'stock', events: { Shelf: events }, readModel: documents<string>() });
+      const inline = [stock.on({ Stocked: () => 'full' })];
+      return { events, store: createEventStore(storage, { categories: { Shelf: events }, inline }) };
+    };
+    const before = openShelves({});
+    await before.store.append('Shelf-1', [before.events.Stocked(null)]);
+    await using store = openShelves({ sku: () => 'a' }).store;
+    deepStrictEqual(await store.uniqueSets.rebuild('Shelf'), { streams: 1, conflicts: [] });
+    strictEqual(await store.uniqueSets.holderOf('sku', 'a'), 'Shelf-1');
+  });
+
   test('tables with columns of their own are kept, too', async () => {
     const lines = defineProjection({
       name: 'lines',

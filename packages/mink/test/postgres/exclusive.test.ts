@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'pg';
 import { expect, test } from 'vitest';
-import { defineDecider, defineEvents, payload } from '../../src/index.ts';
+import { defineDecider, defineEvents, defineProjection, documents, payload } from '../../src/index.ts';
 import { createPostgresStore, withTransaction } from '../../src/postgres/index.ts';
 import { describePostgres, runSql } from '../support/databases.ts';
 
@@ -16,6 +16,10 @@ const counter = defineDecider({
   initialState: () => 0,
   evolve: (total) => total + 1,
   decide: (_command: undefined, total) => events.Added({ total: total + 1 }),
+});
+
+const totals = defineProjection({ name: 'totals', events: { Counter: events }, readModel: documents<number>() }).on({
+  Added: (_, { data }) => data.total,
 });
 
 describePostgres('exclusive mode', (databases) => {
@@ -40,9 +44,13 @@ describePostgres('exclusive mode', (databases) => {
     expect(row).toEqual({ version: 960 });
   });
 
-  test('waits for the row that another process holds, and decides on what that has left', async () => {
+  test.each([
+    ['', []],
+    [', and applies inline projections', [totals]],
+  ])('waits for the row that another process holds, and decides on what that has left%s', async (_, inline) => {
     const url = await databases.create();
-    await using store = createPostgresStore({ url, categories: { Counter: events } });
+    await using store = createPostgresStore({ url, categories: { Counter: events }, inline });
+    if (inline.length > 0) await store.projections.activateInline();
     const pool = new Pool({ connectionString: url, max: 2 });
     try {
       let started: () => void = () => undefined;
@@ -57,6 +65,7 @@ describePostgres('exclusive mode', (databases) => {
         await expect.poll(async () => (await runSql(url, blocked))[0]?.['n']).toBe(1);
       });
       expect((await waiting).map(({ state }) => state)).toEqual([2, 3]);
+      if (inline.length > 0) expect(await store.projections.readModel(totals).get('Counter-1')).toBe(3);
     } finally {
       await pool.end();
     }

@@ -169,6 +169,19 @@ export async function sendAppend(
   return appended;
 }
 
+/**
+ * An append without events, which locks a stream or takes values for it. It, too, has to say which inline projections it knows: the
+ * database asks every append.
+ */
+export function sendWithoutEvents(
+  context: AppendContext,
+  entry: Omit<AppendCommandEntry, 'events'>,
+  options: StorageCallOptions,
+): Promise<SettledOutcome> {
+  const command = { entries: [{ ...entry, events: [] }], mayBeRepeated: false };
+  return sendWithInline(context, { command, data: [[]] }, options);
+}
+
 /** Looks again where the inline projections have changed: this process may have all of them. */
 async function sendWithInline(
   context: AppendContext,

@@ -12,7 +12,7 @@ import { remember } from '../snapshots/replay.ts';
 import type { OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Actor, Decision } from './actor.ts';
-import { prepareAppend, type PreparedAppend } from './append.ts';
+import { prepareAppend, sendWithoutEvents, type PreparedAppend } from './append.ts';
 import type { StoredEvent } from './categories.ts';
 import { createCategoryRegistry } from './event-registry.ts';
 import { checkExpectation, type ExecuteContext, type Executed } from './execute.ts';
@@ -158,9 +158,8 @@ export class ExclusiveStreams {
         streamName: known.streamName,
         category: line.fold.category,
         expectedVersion: 'any' as const,
-        events: [],
       };
-      await storage.append({ entries: [entry], mayBeRepeated: false }, { tx });
+      await sendWithoutEvents(this.#context, entry, { tx });
       return this.#attempt(line, batch, await loadOn(this.#context, line.fold, known, { tx }), tx);
     });
   }

@@ -1,6 +1,6 @@
 import { holdsAfter, wantedValues } from '../events/unique-sets.ts';
 import { InvalidArgumentError } from '../errors.ts';
-import type { AppendContext } from './append.ts';
+import { sendWithoutEvents, type AppendContext } from './append.ts';
 import type { LoadContext } from './load.ts';
 import { checkText } from './read-options.ts';
 import { streamPages } from './read-pages.ts';
@@ -91,7 +91,7 @@ async function rebuildStream(
   { category, streamName }: { readonly category: string; readonly streamName: string },
   signal: AbortSignal | undefined,
 ): Promise<readonly UniqueConflict[]> {
-  const { registry, storage } = context;
+  const { registry } = context;
   const sets = registry.uniqueSets(category);
   const conflicts: UniqueConflict[] = [];
   for (;;) {
@@ -108,8 +108,8 @@ async function rebuildStream(
     const holds = [...sets].map(([set, definition]) => {
       return without(told.get(set) ?? { set, values: [], isForever: typeof definition !== 'function' });
     });
-    const entry = { streamName, category, expectedVersion: version, events: [], holds };
-    const outcome = await storage.append({ entries: [entry], mayBeRepeated: false }, { signal });
+    const entry = { streamName, category, expectedVersion: version, holds };
+    const outcome = await sendWithoutEvents(context, entry, { signal });
     if (outcome.status === 'taken') {
       const { set, value, heldBy } = outcome;
       conflicts.push({ set, value, streamName, heldBy });
