@@ -1,19 +1,39 @@
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { currentMetadata, type PipelineOptions } from 'mink';
+import { currentMetadata, type LiveProjection, type PipelineOptions } from 'mink';
 import { commandRoutes } from './http/command-routes.ts';
 import { correlation } from './http/correlation.ts';
+import { pageRoutes } from './http/page-routes.ts';
 import { describeProblemType, Problem } from './http/problem.ts';
 import { queryRoutes } from './http/query-routes.ts';
 import { limitBody } from './http/read-request.ts';
 import { respondWithProblem } from './http/respond.ts';
+import { statisticsRoutes } from './http/statistics-routes.ts';
 import { toProblem } from './http/to-problem.ts';
 import { createOrderBus } from './order-bus.ts';
 import { createOrderQueryBus } from './order-queries.ts';
 import type { OrderStore } from './order-store.ts';
+import { orderList, type OrderList } from './projections/order-list.ts';
+import type { Day } from './projections/statistics.ts';
 
 export interface AppOptions {
   readonly store: OrderStore;
+  /** The day's figures, in memory. */
+  readonly statistics: LiveProjection<Day>;
+  /**
+   * The versions of the list of orders that there is code for.
+   * @defaultValue the only one
+   */
+  readonly orderLists?: readonly OrderList[] | undefined;
+  /**
+   * Milliseconds that a read waits for the write that it is to show.
+   * @defaultValue 5_000
+   */
+  readonly readTimeout?: number | undefined;
+  /** Ends answers that have no end by themselves, when the service is to stop. */
+  readonly stopping?: AbortSignal | undefined;
+  /** @defaultValue Date.now */
+  readonly now?: (() => number) | undefined;
   /**
    * What commands and queries go through: a logger, a tracer, metrics, who may do what.
    * @defaultValue the recommended pipeline, without any of these
@@ -34,7 +54,14 @@ export interface FailedRequest {
 
 /** The order service as a Hono app: `createApp({ store }).request('/orders/42')`. */
 export function createApp(options: AppOptions): Hono {
-  const { store, pipeline, reportError = logError } = options;
+  const {
+    store,
+    statistics,
+    orderLists = [orderList],
+    readTimeout = 5_000,
+    pipeline,
+    reportError = logError,
+  } = options;
   const app = new Hono();
 
   app.use(correlation);
@@ -46,8 +73,12 @@ export function createApp(options: AppOptions): Hono {
   );
   app.use(limitBody);
 
-  app.route('/orders', commandRoutes(createOrderBus(store, pipeline)));
-  app.route('/orders', queryRoutes(createOrderQueryBus(store, pipeline)));
+  const commands = createOrderBus(store, pipeline);
+  const queries = createOrderQueryBus({ store, orderLists, readTimeout }, pipeline);
+  app.route('/', pageRoutes(commands, queries));
+  app.route('/', commandRoutes(commands));
+  app.route('/', queryRoutes(queries));
+  app.route('/statistics', statisticsRoutes(statistics, options));
   app.get('/problems/:name', (c) => {
     const description = describeProblemType(c.req.param('name'));
     return description === undefined ? c.notFound() : c.text(description);

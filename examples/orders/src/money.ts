@@ -15,10 +15,17 @@ export function addLine(total: number, line: { readonly quantity: number; readon
   return fromCents(toCents(total) + line.quantity * toCents(line.price));
 }
 
-function toCents(amount: number): number {
+/** The sum of two amounts. */
+export function addAmounts(left: number, right: number): number {
+  return fromCents(toCents(left) + toCents(right));
+}
+
+/** An amount in whole cents. */
+export function toCents(amount: number): number {
   return Math.round(amount * CENTS);
 }
 
-function fromCents(cents: number): number {
+/** The amount that so many cents are. */
+export function fromCents(cents: number): number {
   return cents / CENTS;
 }

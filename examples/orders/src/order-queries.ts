@@ -2,8 +2,9 @@ import { createQueryBus, defineQueries, queryHandlers, recommendedPipeline, type
 import { z } from 'zod';
 import { orderId } from './order-commands.ts';
 import { OrderNotFoundError, OrderVersionNotFoundError } from './order-errors.ts';
-import type { OrderStore } from './order-store.ts';
 import { order } from './order.ts';
+import { customerQuery, getCustomer } from './queries/get-customer.ts';
+import { listOrders, listOrdersQuery, type ListSource } from './queries/list-orders.ts';
 
 const wholeNumber = z.coerce.number('Use a whole number').int();
 const TIME = 'Use a time such as 2026-01-31T15:00:00Z, its + written as %2B';
@@ -26,12 +27,15 @@ export const orderQueries = defineQueries({
     limit: wholeNumber.min(1).max(1_000).default(100),
     states: z.stringbool().default(false),
   }),
+  ListOrders: listOrdersQuery,
+  GetCustomer: customerQuery,
 });
 
 export type OrderQueryBus = ReturnType<typeof createOrderQueryBus>;
 
-/** Answers queries from the events of an order, now or at any time before. */
-export function createOrderQueryBus(store: OrderStore, pipeline: PipelineOptions = {}) {
+/** Answers queries: about one order from its events, now or at any time before; about many from what projections keep. */
+export function createOrderQueryBus(source: ListSource, pipeline: PipelineOptions = {}) {
+  const { store } = source;
   const handlers = queryHandlers(orderQueries, {
     GetOrder: async ({ data: { id, at, version } }, { signal }) => {
       const until = version === undefined ? at && { time: at } : { version };
@@ -56,6 +60,9 @@ export function createOrderQueryBus(store: OrderStore, pipeline: PipelineOptions
       if (!isThere) throw new OrderNotFoundError();
       return { id, events, nextAfter: undefined };
     },
+
+    ListOrders: ({ data }, { signal }) => listOrders(source, data, { signal }),
+    GetCustomer: ({ data }) => getCustomer(store, data),
   });
   return createQueryBus({ handlers: [handlers], middleware: recommendedPipeline(pipeline) });
 }

@@ -18,8 +18,10 @@ describe('the events of the first orders', () => {
   it('go on as any other', async () => {
     const storage = createMemoryStorage();
     await createEventStore(storage).append('Order-1', [{ type: 'OrderCreated', data: { customerId: 'ada' } }, added]);
-    const { post, get } = startService(storage);
+    const { store, post, get } = startService(storage);
+    await store.projections.activateInline();
     expect((await post('/orders/1/confirm')).body).toMatchObject({ version: 3, total: 50, reference: null });
+    expect((await get('/customers/ada')).body).toMatchObject({ open: 50, orders: [{ id: '1' }] });
     expect((await get('/orders/1/history')).body.events?.[0]?.data).toEqual({ customerId: 'ada', reference: null });
   });
 

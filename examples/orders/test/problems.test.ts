@@ -38,13 +38,13 @@ describe('problems', () => {
     });
   });
 
-  it.each(['/', '/nonsense', '/orders/42/nonsense', '/orders/'])('say 404 for the route %s', async (path) => {
+  it.each(['/nonsense', '/orders/42/nonsense', '/orders/'])('say 404 for the route %s', async (path) => {
     const { get } = startService();
     expect(await get(path)).toMatchObject({ status: 404, body: { code: 'ROUTE_NOT_FOUND', instance: path } });
   });
 
   it.each([
-    ['GET', '/orders', 'POST'],
+    ['PUT', '/orders', 'POST, GET, HEAD'],
     ['DELETE', '/orders/42', 'GET, HEAD'],
     ['PUT', '/orders/42/items', 'POST'],
     ['POST', '/orders/42/history', 'GET, HEAD'],

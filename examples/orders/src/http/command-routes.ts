@@ -9,14 +9,14 @@ import { respondWithOrder } from './respond.ts';
 /** The routes that change orders. A body has the fields of its command, but for the id that is in the path. */
 export function commandRoutes(commands: OrderBus): Hono {
   const routes = new Hono();
-  routes.post('/', async (c) => {
+  routes.post('/orders', async (c) => {
     const created = await dispatch(c, 'CreateOrder', await readBody(c));
     return respondWithOrder(c, created, { isNew: true });
   });
-  routes.post('/:id/items', async (c) => change(c, 'AddItem', await readBody(c)));
-  routes.post('/:id/confirm', async (c) => change(c, 'ConfirmOrder'));
-  routes.post('/:id/ship', async (c) => change(c, 'ShipOrder', await readBody(c)));
-  routes.post('/:id/cancel', async (c) => change(c, 'CancelOrder', await readBody(c)));
+  routes.post('/orders/:id/items', async (c) => change(c, 'AddItem', await readBody(c)));
+  routes.post('/orders/:id/confirm', async (c) => change(c, 'ConfirmOrder'));
+  routes.post('/orders/:id/ship', async (c) => change(c, 'ShipOrder', await readBody(c)));
+  routes.post('/orders/:id/cancel', async (c) => change(c, 'CancelOrder', await readBody(c)));
   return routes;
 
   async function change(c: Context, type: OrderCommand['type'], body: object = {}): Promise<Response> {

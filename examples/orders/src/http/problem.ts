@@ -7,6 +7,7 @@ type RequestErrorCode =
   | 'INVALID_IDEMPOTENCY_KEY'
   | 'INVALID_IF_MATCH'
   | 'INVALID_QUERY'
+  | 'INVALID_TOKEN'
   | 'MALFORMED_JSON'
   | 'METHOD_NOT_ALLOWED'
   | 'ROUTE_NOT_FOUND';
@@ -16,8 +17,12 @@ type StoreErrorCode =
   | 'CONCURRENCY_CONFLICT'
   | 'DATABASE_UNAVAILABLE'
   | 'IDEMPOTENCY_KEY_REUSED'
+  | 'INLINE_SET_CHANGED'
   | 'INTERNAL_ERROR'
+  | 'KEY_PARKED'
+  | 'LOG_REWOUND'
   | 'NOT_AUTHORIZED'
+  | 'PROJECTION_BEHIND'
   | 'REFERENCE_TAKEN'
   | 'TIMEOUT';
 
@@ -31,12 +36,16 @@ const problemTypes = {
   CONCURRENCY_CONFLICT: { status: 409, title: 'The order has changed meanwhile' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is unavailable' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The idempotency key was used for something else' },
+  INLINE_SET_CHANGED: { status: 503, title: 'This process has older or newer code than the others' },
   INTERNAL_ERROR: { status: 500, title: 'Something went wrong here' },
   INVALID_BODY: { status: 422, title: 'The body does not fit' },
   INVALID_IDEMPOTENCY_KEY: { status: 400, title: 'The Idempotency-Key header cannot be used' },
   INVALID_IF_MATCH: { status: 400, title: 'The If-Match header cannot be read' },
   INVALID_ITEM: { status: 422, title: 'The item is not valid' },
   INVALID_QUERY: { status: 400, title: 'The query cannot be read' },
+  INVALID_TOKEN: { status: 400, title: 'The mink-token header cannot be used' },
+  KEY_PARKED: { status: 503, title: 'What was written cannot be listed' },
+  LOG_REWOUND: { status: 409, title: 'What was written is not there any more' },
   MALFORMED_JSON: { status: 400, title: 'The body is not JSON' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This method is not possible here' },
   NOT_AUTHORIZED: { status: 403, title: 'This is not allowed' },
@@ -48,6 +57,7 @@ const problemTypes = {
   ORDER_NOT_CONFIRMED: { status: 409, title: 'The order is not confirmed' },
   ORDER_NOT_FOUND: { status: 404, title: 'There is no such order' },
   ORDER_VERSION_NOT_FOUND: { status: 404, title: 'The order has no such version' },
+  PROJECTION_BEHIND: { status: 503, title: 'What was written is not listed yet' },
   REFERENCE_TAKEN: { status: 409, title: 'Another order has this reference' },
   ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this address' },
   TIMEOUT: { status: 503, title: 'There was no answer in time' },

@@ -51,3 +51,9 @@ function parseJson(text: string): unknown {
     throw new Problem('MALFORMED_JSON', `The body cannot be parsed: ${reason}.`);
   }
 }
+
+/** The fields of a form. */
+export async function readForm(c: Context): Promise<Readonly<Record<string, string>>> {
+  const fields = new URLSearchParams(await c.req.text());
+  return Object.fromEntries(fields);
+}

@@ -6,10 +6,15 @@ import {
   currentMetadata,
   DatabaseUnavailableError,
   IdempotencyKeyReusedError,
+  InlineSetChangedError,
   InvalidMessageError,
+  InvalidTokenError,
+  KeyParkedError,
+  LogRewoundError,
   MessageTimeoutError,
   NotAuthorizedError,
   OverloadedError,
+  ProjectionBehindError,
   StoreClosedError,
   UniqueValueTakenError,
 } from 'mink';
@@ -26,7 +31,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof BusinessRuleViolationError && isProblemCode(error.code)) {
     return new Problem(error.code, error.message, { facts: factsOf(error) });
   }
-  return ofTheRequest(error) ?? ofTheStore(error) ?? unknown();
+  return ofTheRequest(error) ?? ofTheList(error) ?? ofTheStore(error) ?? unknown();
 }
 
 /** What the client can do better. */
@@ -47,6 +52,29 @@ function ofTheRequest(error: unknown): Problem | undefined {
   return error instanceof NotAuthorizedError ? new Problem('NOT_AUTHORIZED', error.message) : undefined;
 }
 
+/** Why the list does not show what it was to show. */
+function ofTheList(error: unknown): Problem | undefined {
+  if (error instanceof ProjectionBehindError) {
+    const { projection, state, lagEvents, position, wanted } = error;
+    return new Problem('PROJECTION_BEHIND', `"${projection}" is ${state}, and ${lagEvents} events behind.`, {
+      facts: { projection, state, lagEvents, position, wanted },
+      headers: { 'retry-after': RETRY_AFTER_SECONDS },
+    });
+  }
+  if (error instanceof KeyParkedError) {
+    const { projection, key, position } = error;
+    return new Problem('KEY_PARKED', `"${projection}" could not apply it: somebody has to see to the dead letters.`, {
+      facts: { projection, key, position },
+    });
+  }
+  if (error instanceof InvalidTokenError) {
+    return new Problem('INVALID_TOKEN', 'It is not from this service. Leave it out, or send it as you got it.');
+  }
+  return error instanceof LogRewoundError
+    ? new Problem('LOG_REWOUND', 'The database was restored since. Read without the mink-token header.')
+    : undefined;
+}
+
 /** What passes, or has to be looked at. */
 function ofTheStore(error: unknown): Problem | undefined {
   if (error instanceof ConflictNotResolvedError) return toProblem(error.cause);
@@ -58,6 +86,9 @@ function ofTheStore(error: unknown): Problem | undefined {
     return new Problem('DATABASE_UNAVAILABLE', 'Nothing was changed. Try again in a few seconds.', {
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
     });
+  }
+  if (error instanceof InlineSetChangedError) {
+    return new Problem('INLINE_SET_CHANGED', 'Nothing was changed. Another process may take it.');
   }
   // No Retry-After: whoever repeats this blindly may do it twice.
   const advice = 'With an Idempotency-Key it is safe to send this again; without one, read the order first.';

@@ -19,6 +19,8 @@ export async function welcome(
     `  curl ${orderUrl}/items ${JSON_BODY} '{"sku":"SKU-001","quantity":2,"price":29.99}'`,
     `  curl ${orderUrl}/history`,
     '',
+    `Or in a browser: ${url}`,
+    '',
   ];
   if (number > 1) lines.push(`Still there from before: ${url}/orders/demo-${number - 1}`);
   lines.push('Ctrl-C stops it.');

@@ -1,9 +1,11 @@
-import type { EventStorage, PipelineOptions } from 'mink';
+import { createLiveProjection, createProjectionEngine, type EventStorage, type PipelineOptions } from 'mink';
 import { createMemoryStorage } from 'mink/memory';
-import { vi } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { z } from 'zod';
 import { createApp, type FailedRequest } from '../../src/app.ts';
 import { createOrderStore } from '../../src/order-store.ts';
+import { orderList } from '../../src/projections/order-list.ts';
+import { statistics } from '../../src/projections/statistics.ts';
 
 /** The fields of the service's answers that tests look at. */
 const answer = z.looseObject({
@@ -29,6 +31,7 @@ const answer = z.looseObject({
     )
     .optional(),
   next: z.string().nullable().optional(),
+  orders: z.array(z.looseObject({ id: z.string() })).optional(),
 });
 
 export interface Reply {
@@ -42,7 +45,18 @@ export function startService(storage?: EventStorage, pipeline?: PipelineOptions)
   const clock = { now: Date.parse('2026-01-31T12:00:00Z') };
   const reportError = vi.fn<(error: unknown, request: FailedRequest) => void>();
   const store = createOrderStore(storage ?? createMemoryStorage({ now: () => clock.now }));
-  const app = createApp({ store, pipeline, reportError });
+  const live = createLiveProjection(store, statistics, { from: 'start' });
+  onTestFinished(() => live.close());
+  const stopping = new AbortController();
+  const app = createApp({
+    store,
+    statistics: live,
+    readTimeout: 100,
+    stopping: stopping.signal,
+    now: () => clock.now,
+    pipeline,
+    reportError,
+  });
 
   async function send(
     method: string,
@@ -65,7 +79,15 @@ export function startService(storage?: EventStorage, pipeline?: PipelineOptions)
     await post(`/orders/${id}/items`, item);
   }
 
-  return { app, store, clock, reportError, send, post, get, openOrder };
+  /** Keeps the list up to date until the test is over. */
+  async function startEngine() {
+    const engine = createProjectionEngine(store, [orderList], { tries: 1 });
+    await engine.start();
+    onTestFinished(() => engine.close());
+    return engine;
+  }
+
+  return { app, store, clock, live, stopping, reportError, send, post, get, openOrder, startEngine };
 }
 
 export const item = { sku: 'SKU-001', quantity: 2, price: 29.99 };

@@ -1,0 +1,99 @@
+import type { Verification } from 'mink';
+import type { Latencies, Measurements, Phase } from './measurements.ts';
+
+/** A step of the walk, and how long it took, in milliseconds. */
+export interface Step {
+  readonly name: string;
+  readonly duration: number;
+}
+
+/** What was found of one version of a projection. */
+export interface VerifiedVersion extends Pick<Verification, 'ok' | 'events' | 'parked'> {
+  readonly name: string;
+}
+
+/** Something that has to be so. */
+export interface Guarantee {
+  readonly name: string;
+  readonly ok: boolean;
+}
+
+/** What came of the walk. */
+export interface Outcome {
+  readonly ok: boolean;
+  readonly guarantees: readonly Guarantee[];
+  readonly requests: { readonly sent: number; readonly failed: number };
+  readonly ownReads: { readonly sent: number; readonly missed: number };
+  readonly orders: number;
+  readonly verified: readonly VerifiedVersion[];
+  readonly served: Readonly<Record<string, number>>;
+  readonly steps: readonly Step[];
+  readonly latencies: Readonly<Record<Phase, Latencies>>;
+  readonly problems: readonly string[];
+}
+
+/** Puts together what was measured, and judges it. */
+export function toOutcome(
+  measurements: Measurements,
+  found: Pick<Outcome, 'orders' | 'verified' | 'steps'> & { readonly listed: number; readonly placed: number },
+): Outcome {
+  const { sent, failed, ownReads, missed, problems } = measurements;
+  const { orders, verified, steps, listed, placed } = found;
+  const guarantees = [
+    { name: 'no request failed', ok: sent > 0 && failed === 0 },
+    { name: 'no read missed its own write', ok: ownReads > 0 && missed === 0 },
+    { name: 'every version has applied every event once', ok: verified.every(({ ok, parked }) => ok && parked === 0) },
+    { name: 'the list has every order', ok: listed === placed },
+  ];
+  return {
+    ok: guarantees.every(({ ok }) => ok),
+    guarantees,
+    requests: { sent, failed },
+    ownReads: { sent: ownReads, missed },
+    orders,
+    verified,
+    served: Object.fromEntries(measurements.served),
+    steps,
+    latencies: {
+      before: measurements.latencies('before'),
+      during: measurements.latencies('during'),
+      after: measurements.latencies('after'),
+    },
+    problems,
+  };
+}
+
+/** The outcome as tables for people. */
+export function outcomeText(outcome: Outcome): string {
+  const { requests, ownReads, verified, steps, latencies, served, guarantees, problems } = outcome;
+  const lines = [
+    `requests             ${number(requests.sent)} sent, ${number(requests.failed)} failed`,
+    `reads of own writes  ${number(ownReads.sent)} sent, ${number(ownReads.missed)} missed`,
+    ...verified.map(
+      ({ name, ok, events }) => `${name.padEnd(20)} ${number(events)} events, ${ok ? 'each once' : 'WRONG'}`,
+    ),
+    '',
+    'lists that were served by',
+    ...Object.entries(served).map(([by, times]) => `  ${by.padEnd(18)} ${number(times)}`),
+    '',
+    'the switch     requests      p50      p99',
+    ...Object.entries(latencies).map(([phase, { requests, p50, p99 }]) => {
+      return `  ${phase.padEnd(11)} ${number(requests).padStart(9)} ${milliseconds(p50)} ${milliseconds(p99)}`;
+    }),
+    '',
+    'step                      took',
+    ...steps.map(({ name, duration }) => `  ${name.padEnd(18)} ${(duration / 1_000).toFixed(1).padStart(6)} s`),
+    '',
+    ...guarantees.map(({ name, ok }) => `${ok ? 'ok' : 'BROKEN'}: ${name}`),
+    ...problems.map((problem) => `  ${problem}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en');
+}
+
+function milliseconds(value: number): string {
+  return `${value.toFixed(1)} ms`.padStart(8);
+}

@@ -1,0 +1,52 @@
+import { createLiveProjection, createProjectionEngine } from 'mink';
+import { createPostgresStorage } from 'mink/postgres';
+import { createApp } from '../app.ts';
+import { createOrderStore } from '../order-store.ts';
+import type { OrderList } from '../projections/order-list.ts';
+import { statistics } from '../projections/statistics.ts';
+import { openDatabase } from './database.ts';
+import { listen } from './http-server.ts';
+import { logProjectionErrors } from './projection-errors.ts';
+import { readSettings } from './settings.ts';
+import { describeFailure } from './start-error.ts';
+import { aborted, stopSignal } from './stop-signal.ts';
+import { welcome } from './welcome.ts';
+
+/**
+ * Milliseconds. Who waits for the list waits for a third of it at most when the process that keeps it up to date has ended, and for
+ * all of it when that was killed. The default, 15 seconds, is gentler to the database.
+ */
+const LEASE_DURATION = 3_000;
+
+/**
+ * Runs the service with these versions of the list of orders until a signal comes. What was opened last is closed first: the server,
+ * then what keeps the read models up to date, the store, and PostgreSQL.
+ */
+export async function runService(orderLists: readonly OrderList[]): Promise<void> {
+  try {
+    await run(orderLists);
+  } catch (error) {
+    console.error(describeFailure(error));
+    process.exitCode = 1;
+  }
+}
+
+async function run(orderLists: readonly OrderList[]): Promise<void> {
+  const stopping = stopSignal();
+  const { port, databaseUrl, logger } = readSettings(process.env);
+  await using database = await openDatabase(databaseUrl);
+  if (stopping.aborted) return;
+  await using store = createOrderStore(createPostgresStorage({ url: database.url }));
+  // Does nothing but once: where the log is from the time before this projection, it catches up first.
+  await store.projections.activateInline();
+  await using engine = createProjectionEngine(store, orderLists, {
+    leaseDuration: LEASE_DURATION,
+    classify: logProjectionErrors,
+  });
+  await engine.start();
+  await using live = createLiveProjection(store, statistics, { from: 'start' });
+  const app = createApp({ store, statistics: live, orderLists, pipeline: { logger }, stopping });
+  await using server = await listen(app, port);
+  console.log(await welcome(store, { url: server.url, data: database.description }));
+  await Promise.race([aborted(stopping), database.lost]);
+}
