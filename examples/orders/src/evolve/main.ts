@@ -19,6 +19,7 @@ async function run({ seconds, json }: Request, signal: AbortSignal): Promise<Out
   const first = await store.readAll().first();
   if (first !== undefined) throw new UsageError('The database of DATABASE_URL has events already. Give an empty one.');
   const say = json ? console.error : console.log;
+  say(`Database: ${database.url}`);
   // Awaited here: afterwards the store is closed.
   return await walk({ store, databaseUrl: database.url, seconds, signal, say });
 }

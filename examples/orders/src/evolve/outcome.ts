@@ -1,4 +1,5 @@
 import type { Verification } from 'mink';
+import type { CheckedRows } from './check-rows.ts';
 import type { Latencies, Measurements, Phase } from './measurements.ts';
 
 /** A step of the walk, and how long it took, in milliseconds. */
@@ -26,6 +27,7 @@ export interface Outcome {
   readonly ownReads: { readonly sent: number; readonly missed: number };
   readonly orders: number;
   readonly verified: readonly VerifiedVersion[];
+  readonly rows: readonly CheckedRows[];
   readonly served: Readonly<Record<string, number>>;
   readonly steps: readonly Step[];
   readonly latencies: Readonly<Record<Phase, Latencies>>;
@@ -35,25 +37,23 @@ export interface Outcome {
 /** Puts together what was measured, and judges it. */
 export function toOutcome(
   measurements: Measurements,
-  found: Pick<Outcome, 'orders' | 'verified' | 'steps'> & { readonly listed: number; readonly placed: number },
+  found: Pick<Outcome, 'orders' | 'verified' | 'rows' | 'steps'>,
 ): Outcome {
   const { sent, failed, ownReads, missed, problems } = measurements;
-  const { orders, verified, steps, listed, placed } = found;
+  const { verified, rows } = found;
   const guarantees = [
     { name: 'no request failed', ok: sent > 0 && failed === 0 },
     { name: 'no read missed its own write', ok: ownReads > 0 && missed === 0 },
     { name: 'every version has applied every event once', ok: verified.every(({ ok, parked }) => ok && parked === 0) },
-    { name: 'the list has every order', ok: listed === placed },
+    { name: 'every row is what a replay of the log makes', ok: rows.every(({ wrong }) => wrong === 0) },
   ];
   return {
     ok: guarantees.every(({ ok }) => ok),
     guarantees,
     requests: { sent, failed },
     ownReads: { sent: ownReads, missed },
-    orders,
-    verified,
+    ...found,
     served: Object.fromEntries(measurements.served),
-    steps,
     latencies: {
       before: measurements.latencies('before'),
       during: measurements.latencies('during'),
@@ -65,13 +65,14 @@ export function toOutcome(
 
 /** The outcome as tables for people. */
 export function outcomeText(outcome: Outcome): string {
-  const { requests, ownReads, verified, steps, latencies, served, guarantees, problems } = outcome;
+  const { requests, ownReads, verified, rows, steps, latencies, served, guarantees, problems } = outcome;
   const lines = [
     `requests             ${number(requests.sent)} sent, ${number(requests.failed)} failed`,
     `reads of own writes  ${number(ownReads.sent)} sent, ${number(ownReads.missed)} missed`,
     ...verified.map(
       ({ name, ok, events }) => `${name.padEnd(20)} ${number(events)} events, ${ok ? 'each once' : 'WRONG'}`,
     ),
+    ...rows.map(({ name, rows, wrong }) => `${name.padEnd(20)} ${number(rows)} rows, ${number(wrong)} wrong`),
     '',
     'lists that were served by',
     ...Object.entries(served).map(([by, times]) => `  ${by.padEnd(18)} ${number(times)}`),

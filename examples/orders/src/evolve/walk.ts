@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createProjectionVersions, type BuildProgress } from 'mink';
 import type { OrderStore } from '../order-store.ts';
 import { openOrders } from '../projections/open-orders.ts';
-import { orderList } from '../projections/order-list.ts';
+import { orderList, type OrderList } from '../projections/order-list.ts';
+import { checkRows } from './check-rows.ts';
 import { Fleet } from './fleet.ts';
 import { writeHistory } from './history.ts';
 import { Load } from './load.ts';
@@ -18,6 +19,7 @@ const HISTORY = 1_000;
 const BUILD_RATE = 2_000;
 const SAMPLES = 3;
 const LOOK_MS = 20;
+const PATIENCE_MS = 30_000;
 
 export interface WalkOptions {
   readonly store: OrderStore;
@@ -49,9 +51,8 @@ export async function walk(options: WalkOptions): Promise<Outcome> {
     await path.goOn();
     orders = load.orders;
   }
-  const verified = await path.step('verify', 'mink projections verify', () => path.verify());
-  const listed = await store.projections.readModel(orderListWithPieces).count();
-  return toOutcome(measurements, { orders, verified, steps: path.steps, listed, placed: HISTORY + orders });
+  const { verified, rows } = await path.step('verify', 'mink projections verify order-list', () => path.verify());
+  return toOutcome(measurements, { orders, verified, rows, steps: path.steps });
 }
 
 /** The steps, one method for a stretch of them. */
@@ -141,18 +142,16 @@ class Walk {
   }
 
   /** What is left at the end; version 1 was verified before it was retired. */
-  async verify(): Promise<readonly VerifiedVersion[]> {
-    await this.#options.store.projections.waitFor(await this.#end(), { projections: [orderListWithPieces] });
+  async verify(): Promise<Pick<Outcome, 'verified' | 'rows'>> {
+    const { store } = this.#options;
+    const { position } = await store.feedStatus();
+    await store.projections.waitFor(position, { projections: [orderListWithPieces] });
     await this.#verify(orderListWithPieces);
-    await this.#verify(openOrders);
-    return this.#verified;
+    const rows = [orderListWithPieces, openOrders].map((projection) => checkRows(store, projection, position));
+    return { verified: this.#verified, rows: await Promise.all(rows) };
   }
 
-  async #end(): Promise<number> {
-    return (await this.#options.store.feedStatus()).position;
-  }
-
-  async #verify(projection: typeof orderList | typeof openOrders): Promise<void> {
+  async #verify(projection: OrderList): Promise<void> {
     const { signal, store } = this.#options;
     const { ok, events, parked } = await store.projections.verify(projection, { signal });
     this.#verified.push({ name: `${projection.name} ${projection.version}`, ok, events, parked });
@@ -168,7 +167,12 @@ class Walk {
     const by = `new order-list/${version}`;
     const { served } = this.#measurements;
     const before = served.get(by) ?? 0;
-    while ((served.get(by) ?? 0) === before) await sleep(LOOK_MS, undefined, { signal: this.#options.signal });
+    const deadline = performance.now() + PATIENCE_MS;
+    while ((served.get(by) ?? 0) === before) {
+      if (performance.now() > deadline)
+        throw new Error(`Nobody has answered with version ${version} in ${PATIENCE_MS} ms.`);
+      await sleep(LOOK_MS, undefined, { signal: this.#options.signal });
+    }
     this.#options.say(`Processes of the new release answer with version ${version}.`);
   }
 }

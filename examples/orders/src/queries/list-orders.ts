@@ -1,4 +1,10 @@
-import { InvalidArgumentError, InvalidMessageError, LiveVersionError, parseStreamName } from 'mink';
+import {
+  InvalidArgumentError,
+  InvalidMessageError,
+  LiveVersionError,
+  parseStreamName,
+  ProjectionRetiredError,
+} from 'mink';
 import { z } from 'zod';
 import { fromCents, isAmount, toCents } from '../money.ts';
 import type { OrderStore } from '../order-store.ts';
@@ -57,16 +63,32 @@ export async function listOrders(
   { signal }: { readonly signal?: AbortSignal | undefined },
 ) {
   const { status, customer, 'min-total': minTotal, 'order-by': order, after, limit, afterWrite } = query;
-  const version = await versionToRead(store, orderLists);
   const where = { status, customer, cents: minTotal === undefined ? undefined : { gte: toCents(minTotal) } };
   try {
-    const page = await store.projections
-      .readModel(version)
-      .find({ where, orderBy: [order], after, limit, afterWrite, timeout: readTimeout, signal });
-    return { version: version.version, orders: page.items.map(({ model }) => toListed(model)), next: page.next };
+    return await readLive({ store, orderLists }, async (list) => {
+      const page = await store.projections
+        .readModel(list)
+        .find({ where, orderBy: [order], after, limit, afterWrite, timeout: readTimeout, signal });
+      return { version: list.version, orders: page.items.map(({ model }) => toListed(model)), next: page.next };
+    });
   } catch (error) {
     if (!(error instanceof InvalidArgumentError) || error.argument !== 'after') throw error;
     throw new InvalidMessageError('ListOrders', [{ path: 'after', reason: 'Use the next of a page in this order' }]);
+  }
+}
+
+/** Reads the version that is live. One that is retired while a read waits for it leaves that to its successor. */
+async function readLive<T>(
+  { store, orderLists }: Pick<ListSource, 'store' | 'orderLists'>,
+  read: (list: OrderList) => Promise<T>,
+): Promise<T> {
+  const list = await versionToRead(store, orderLists);
+  try {
+    return await read(list);
+  } catch (error) {
+    const successor = error instanceof ProjectionRetiredError ? await versionToRead(store, orderLists) : list;
+    if (successor === list) throw error;
+    return read(successor);
   }
 }
 

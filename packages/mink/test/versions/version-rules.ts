@@ -244,14 +244,19 @@ export function versionRules(open: () => Promise<Store>): void {
       const versions = createProjectionVersions(store, [sumV1, sumV2]);
       await versions.build(sumV2);
       await rejects(versions.retire(sumV1), { code: 'LIVE_VERSION', version: 1 });
-      await using old = createProjectionEngine(store, [sumV1], { leaseDuration: 300 });
+      const errors: unknown[] = [];
+      const classify = (error: unknown) => void errors.push(error);
+      await using old = createProjectionEngine(store, [sumV1], { leaseDuration: 900, classify });
       await old.start();
       await versions.switchTo(sumV2);
       await rejects(versions.retire(sumV1), { code: 'PROJECTION_IN_USE', version: 1 });
       await versions.retire(sumV1, { isForced: true });
       await store.append('Cart-1', [add(5)]);
-      // The old process has seen it, and leaves it alone.
+      // The old process has seen it, and leaves it alone: nothing has failed.
       await expect.poll(async () => (await old.status())[0]?.state).toBe('retired');
+      await store.append('Cart-1', [add(5)]);
+      await old.close();
+      deepStrictEqual(errors, []);
       await runAll(store, [sumV2]);
       deepStrictEqual(
         (await store.projections.list()).map((it) => [it.version, it.isLive]),

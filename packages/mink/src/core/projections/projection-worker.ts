@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BusinessRuleViolationError } from '../commands/business-rule-violation.ts';
 import { DatabaseError, DatabaseUnavailableError, InvalidEventDataError } from '../errors.ts';
 import { ProjectionFailedError } from '../projection-errors.ts';
+import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import type { EventStorage, LogFilter, LogReader, RecordedEvent } from '../storage/event-storage.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
 import { boundedLogPages, followLog, isUnavailable } from '../store/read-pages.ts';
@@ -160,6 +161,8 @@ export class ProjectionWorker {
         return await this.#follow();
       } catch (error) {
         if (this.#signal.aborted) return 'stopped';
+        // Somebody has dropped it, and nothing has failed.
+        if (error instanceof ProjectionRetiredError) return 'lost';
         const end = await this.#failed(error);
         if (end !== undefined) return end;
       }
