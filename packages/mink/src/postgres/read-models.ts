@@ -239,7 +239,7 @@ export class ReadModels implements ProjectionStorage {
   async readRows(projection: ProjectionModel, keys: readonly string[]): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#read(projection, readRowsQuery(this.#schema, projection, { table, keys }));
+    const rows = await this.#onRows(projection, readRowsQuery(this.#schema, projection, { table, keys }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
@@ -249,32 +249,33 @@ export class ReadModels implements ProjectionStorage {
   ): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#read(projection, listRowsQuery(this.#schema, projection, { table, ...page }));
+    const rows = await this.#onRows(projection, listRowsQuery(this.#schema, projection, { table, ...page }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
   async findRows(projection: ProjectionModel, query: RowQuery): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#read(projection, findRowsQuery(this.#schema, projection, { table, query }));
+    const rows = await this.#onRows(projection, findRowsQuery(this.#schema, projection, { table, query }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
   async countRows(projection: ProjectionModel, where: readonly Condition[]): Promise<number> {
     const table = rowTable(projection);
     if (table === undefined) return 0;
-    const [row] = await this.#read(projection, countRowsQuery(this.#schema, projection, { table, where }));
+    const [row] = await this.#onRows(projection, countRowsQuery(this.#schema, projection, { table, where }));
     return Number(row?.[0]);
   }
 
   async readBatch(projection: ProjectionModel, keys: readonly string[]): Promise<BatchState> {
-    return toBatchState(projection, await this.#read(projection, readBatchQuery(this.#schema, projection, keys)));
+    return toBatchState(projection, await this.#onRows(projection, readBatchQuery(this.#schema, projection, keys)));
   }
 
   async commitProjection(commit: ProjectionCommit): Promise<CommitOutcome> {
     const { table, writes } = commit;
     const rows = table === undefined ? undefined : { table, writes };
-    const [row = []] = await this.#run(commitProjectionQuery(this.#schema, commit, rows));
+    const statement = commitProjectionQuery(this.#schema, commit, rows);
+    const [row = []] = await this.#onRows(commit.lease, statement);
     return toCommitOutcome(commit, row);
   }
 
@@ -410,8 +411,8 @@ export class ReadModels implements ProjectionStorage {
     return this.#settings.schema;
   }
 
-  /** Reads the rows of a version. */
-  async #read(projection: ProjectionId, statement: Statement): Promise<readonly Row[]> {
+  /** A statement on the rows of a version, which may have been dropped. */
+  async #onRows(projection: ProjectionId, statement: Statement): Promise<readonly Row[]> {
     try {
       return await this.#run(statement);
     } catch (error) {

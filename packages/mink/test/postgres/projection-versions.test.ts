@@ -490,6 +490,42 @@ describePostgres('versions of a projection', (databases) => {
     ok(hasChanged);
   });
 
+  test('are retired in the middle of a batch, whose worker has not failed', async () => {
+    const url = await databases.create();
+    const postgres = createPostgresStorage({ url });
+    await using store = createEventStore(postgres, { categories: { Cart: events } });
+    await runAll(store, [sumV1, sumV2]);
+    const versions = createProjectionVersions(store, [sumV1, sumV2]);
+    await versions.switchTo(sumV2);
+    const { readModels } = postgres;
+    if (readModels === undefined) throw new Error('it has none');
+    let isRetired = false;
+    const commitProjection: typeof readModels.commitProjection = async (commit) => {
+      if (!isRetired) await versions.retire(sumV1, { isForced: true });
+      isRetired = true;
+      return readModels.commitProjection(commit);
+    };
+    const storage = storageWith(postgres, {
+      readModels: new Proxy(readModels, {
+        get: (target, name) => {
+          if (name === 'commitProjection') return commitProjection;
+          const value: unknown = Reflect.get(target, name);
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      }),
+    });
+    const errors: unknown[] = [];
+    const classify = (error: unknown) => void errors.push(error);
+    const other = createEventStore(storage, { categories: { Cart: events } });
+    await using engine = createProjectionEngine(other, [sumV1], { leaseDuration: 900, classify });
+    await engine.start();
+    await store.append('Cart-1', [add(1)]);
+    await expect.poll(() => isRetired).toBe(true);
+    await expect.poll(async () => (await engine.status())[0]?.state).toBe('retired');
+    await engine.close();
+    deepStrictEqual(errors, []);
+  });
+
   test('are not compared for longer than they may be', async () => {
     const url = await databases.create();
     await using store = open(url);
