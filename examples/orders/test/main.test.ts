@@ -5,7 +5,9 @@ import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findRunningPostgres } from '@mink/dev';
+import { createTemporaryPostgres, findRunningPostgres } from '@mink/dev';
+import { createEventStore } from 'mink';
+import { createPostgresStorage } from 'mink/postgres';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readReply } from './support/order-client.ts';
 import { spawnService } from './support/service-process.ts';
@@ -95,6 +97,54 @@ describe('the service', { timeout: TIMEOUT_MS }, () => {
     expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
     expect((await call(`${urls[1]}/orders/42`)).body).toMatchObject({ version: 41, total: 4 });
     expect(await other.stop()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('shows a write to the next request, whichever process answers it', async () => {
+    const one = start();
+    await one.url();
+    const found = await findRunningPostgres(join(directory, '.mink/postgres'));
+    const other = start({ DATABASE_URL: found?.url ?? '' });
+    const urls = [await one.url(), await other.url()];
+    for (let number = 0; number < 20; number += 1) {
+      const [writing, reading] = number % 2 === 0 ? urls : urls.toReversed();
+      const { headers } = await call(`${writing}/orders`, { id: `${number}`, customerId: `ada-${number}` });
+      const token = headers.get('mink-token') ?? '';
+      const list = await fetch(`${reading}/orders?limit=1`, { headers: { 'mink-token': token } });
+      expect((await readReply(list)).body.orders).toMatchObject([{ id: `${number}` }]);
+      const page = await fetch(`${reading}/`, { headers: { cookie: `mink-token=${token}` } });
+      expect(await page.text()).toContain(`>ada-${number}</a>`);
+    }
+    expect(await other.stop()).toMatchObject({ code: 0, stderr: '' });
+    expect(await one.stop()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('knows what is open of orders from the time before it kept that', async () => {
+    await using postgres = await createTemporaryPostgres({ durable: false });
+    {
+      await using before = createEventStore(createPostgresStorage({ url: postgres.url }));
+      await before.append('Order-1', [
+        { type: 'OrderCreated', data: { customerId: 'ada' } },
+        { type: 'ItemAdded', data: { sku: 'SKU-1', quantity: 2, price: 25 } },
+      ]);
+    }
+    const service = start({ DATABASE_URL: postgres.url });
+    const url = await service.url();
+    expect((await call(`${url}/customers/ada`)).body).toMatchObject({ open: 50, orders: [{ id: '1' }] });
+    await call(`${url}/orders/1/items`, { sku: 'SKU-2', quantity: 1, price: 25 });
+    expect((await call(`${url}/customers/ada`)).body).toMatchObject({ open: 75 });
+    expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('ends what it pushes when it stops', async () => {
+    const service = start();
+    const url = await service.url();
+    const changes = await fetch(`${url}/statistics/changes`);
+    await call(`${url}/orders`, { id: '42', customerId: 'ada' });
+    const reader = changes.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader?.read())?.value).toContain('"placed":1');
+    service.signal('SIGTERM');
+    expect(await reader?.read()).toEqual({ done: true, value: undefined });
+    expect(await service.exited).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('tells of commands and queries on stderr, if that is wanted', async () => {

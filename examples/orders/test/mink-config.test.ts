@@ -2,10 +2,12 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createTemporaryPostgres, type RunningPostgres } from '@mink/dev';
+import { createProjectionEngine } from 'mink';
 import { createPostgresStorage } from 'mink/postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { orderEvents } from '../src/order-events.ts';
 import { createOrderStore } from '../src/order-store.ts';
+import { orderList } from '../src/projections/order-list.ts';
 
 const MINK = fileURLToPath(new URL('../../../packages/cli/dist/main.js', import.meta.url));
 const EXAMPLE = fileURLToPath(new URL('..', import.meta.url));
@@ -19,6 +21,7 @@ beforeAll(async () => {
     orderEvents.OrderCreated({ customerId: 'ada', reference: 'PO-17' }),
     orderEvents.ItemAdded({ sku: 'SKU-1', quantity: 2, price: 25 }),
   ]);
+  await createProjectionEngine(store, [orderList]).catchUp();
 });
 
 afterAll(() => postgres.stop());
@@ -43,5 +46,12 @@ describe('mink in the folder of the example', () => {
 
   it('finds the order with a reference', async () => {
     expect(await mink('unique-sets', 'holder', 'reference', 'PO-17')).toBe('Order-42\n');
+  });
+
+  it('knows the projections', async () => {
+    expect(await mink('projections', 'status')).toMatch(/open-orders .*inline[^]*order-list .*stopped/u);
+    expect(await mink('projections', 'show', 'order-list', 'Order-42')).toContain('"customer":"ada"');
+    expect(await mink('projections', 'verify', 'order-list')).toContain('2 events');
+    expect(await mink('deadletters', 'list')).toBe('');
   });
 });

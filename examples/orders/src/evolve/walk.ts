@@ -18,6 +18,8 @@ const HISTORY = 1_000;
 /** Events of a second that the build may apply: the rest is for the requests. */
 const BUILD_RATE = 2_000;
 const SAMPLES = 3;
+/** Of requests as usual, between steps. */
+const STRETCHES = 5;
 const LOOK_MS = 20;
 const PATIENCE_MS = 30_000;
 
@@ -84,7 +86,7 @@ class Walk {
   /** Requests as usual, for a while. */
   async goOn(): Promise<void> {
     const { seconds, signal } = this.#options;
-    await sleep((seconds * 1_000) / 4, undefined, { signal });
+    await sleep((seconds * 1_000) / STRETCHES, undefined, { signal });
   }
 
   /** Starts processes, which take requests from then on. */
@@ -129,6 +131,7 @@ class Walk {
       say(switchText(await this.#versions.rollback(orderList, { signal })));
       await this.#untilServed(1);
     });
+    await this.goOn();
     await this.step('deploy the rest', 'the last old process goes', () => this.#replace());
     await this.step('switch again', 'mink projections switch order-list', toNext);
     await this.goOn();
