@@ -1,6 +1,15 @@
-import { AppendOutcomeUnknownError, currentMetadata, DatabaseUnavailableError, OverloadedError } from 'mink';
+import {
+  AppendOutcomeUnknownError,
+  currentMetadata,
+  DatabaseUnavailableError,
+  InlineSetChangedError,
+  KeyParkedError,
+  LogRewoundError,
+  OverloadedError,
+} from 'mink';
 import { createMemoryStorage } from 'mink/memory';
 import { describe, expect, it, vi } from 'vitest';
+import { toProblem } from '../src/http/to-problem.ts';
 import { item, startService } from './support/order-client.ts';
 
 describe('problems', () => {
@@ -53,6 +62,16 @@ describe('problems', () => {
     const reply = await send(method, path);
     expect(reply).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } });
     expect(reply.headers.get('allow')).toBe(allow);
+  });
+
+  it.each([
+    [503, 'KEY_PARKED', new KeyParkedError({ name: 'order-list', version: 1 }, { key: 'Order-42', position: 7 })],
+    [409, 'LOG_REWOUND', new LogRewoundError(7, 3)],
+    [503, 'INLINE_SET_CHANGED', new InlineSetChangedError({ missing: ['"stock" version 1'], inactive: [] })],
+  ])('say %s and %s, and nothing of what is for operators', (status, code, error) => {
+    const problem = toProblem(error);
+    expect(problem).toMatchObject({ status, code });
+    expect(problem.message).not.toContain(error.message);
   });
 
   it('say 503 and when to come back while the database is unavailable', async () => {
