@@ -27,7 +27,7 @@ export interface AppOptions {
   readonly orderLists?: readonly OrderList[] | undefined;
   /**
    * Milliseconds that a read waits for the write that it is to show.
-   * @defaultValue 5_000
+   * @defaultValue 10_000
    */
   readonly readTimeout?: number | undefined;
   /** Ends answers that have no end by themselves, when the service is to stop. */
@@ -58,7 +58,7 @@ export function createApp(options: AppOptions): Hono {
     store,
     statistics,
     orderLists = [orderList],
-    readTimeout = 5_000,
+    readTimeout = 10_000,
     pipeline,
     reportError = logError,
   } = options;
