@@ -3,13 +3,12 @@ import { createProjectionVersions, type BuildProgress } from 'mink';
 import type { OrderStore } from '../order-store.ts';
 import { openOrders } from '../projections/open-orders.ts';
 import { orderList, type OrderList } from '../projections/order-list.ts';
-import { checkRows } from './check-rows.ts';
 import { Fleet } from './fleet.ts';
 import { writeHistory } from './history.ts';
 import { Load } from './load.ts';
 import { Measurements } from './measurements.ts';
 import { orderListWithPieces } from './order-list-2.ts';
-import { toOutcome, type Outcome, type Step, type VerifiedVersion } from './outcome.ts';
+import { toOutcome, type Outcome, type Step, type VerifiedRows, type VerifiedVersion } from './outcome.ts';
 import { startService, type Release } from './service-process.ts';
 import { comparisonText, planText, progressText, switchText } from './steps.ts';
 
@@ -53,7 +52,9 @@ export async function walk(options: WalkOptions): Promise<Outcome> {
     await path.goOn();
     orders = load.orders;
   }
-  const { verified, rows } = await path.step('verify', 'mink projections verify order-list', () => path.verify());
+  const { verified, rows } = await path.step('verify', 'mink projections verify order-list, and --deep', () =>
+    path.verify(),
+  );
   return toOutcome(measurements, { orders, verified, rows, steps: path.steps });
 }
 
@@ -70,7 +71,7 @@ class Walk {
     this.#options = options;
     this.#fleet = fleet;
     this.#measurements = measurements;
-    this.#versions = createProjectionVersions(options.store, [orderList, orderListWithPieces]);
+    this.#versions = createProjectionVersions(options.store, [orderList, orderListWithPieces, openOrders]);
   }
 
   /** Does a step, and notes how long it took. `shown` is how it is done by hand. */
@@ -146,12 +147,16 @@ class Walk {
 
   /** What is left at the end; version 1 was verified before it was retired. */
   async verify(): Promise<Pick<Outcome, 'verified' | 'rows'>> {
-    const { store } = this.#options;
+    const { signal, store } = this.#options;
     const { position } = await store.feedStatus();
     await store.projections.waitFor(position, { projections: [orderListWithPieces] });
     await this.#verify(orderListWithPieces);
-    const rows = [orderListWithPieces, openOrders].map((projection) => checkRows(store, projection, position));
-    return { verified: this.#verified, rows: await Promise.all(rows) };
+    const rows: VerifiedRows[] = [];
+    for (const projection of [orderListWithPieces, openOrders]) {
+      const { name, version, ok, tables } = await this.#versions.verifyRows(projection, { signal });
+      rows.push({ name: `${name} ${version}`, ok, rows: tables[0]?.rowsBefore ?? 0 });
+    }
+    return { verified: this.#verified, rows };
   }
 
   async #verify(projection: OrderList): Promise<void> {

@@ -17,6 +17,7 @@ import {
 } from '../../src/index.ts';
 import type { LogReader } from '../../src/core/index.ts';
 import { createPostgresStorage, createPostgresStore } from '../../src/postgres/index.ts';
+import { storageWith } from '../support/storage-with.ts';
 import { describePostgres, openClient, runSql } from '../support/databases.ts';
 import { add, events, runAll, sameV3, sumV1, sumV2, type Store } from '../versions/version-rules.ts';
 
