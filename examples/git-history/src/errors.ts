@@ -10,6 +10,7 @@ export type GitHistoryProblem =
   | 'NOT_FOUND'
   | 'NOT_IMPORTED'
   | 'POSTGRES_IN_USE'
+  | 'READ_MODEL_BROKEN'
   | 'SHALLOW_REPOSITORY';
 
 /** An expected failure: shown as its message, without a stack trace. */

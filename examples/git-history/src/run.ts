@@ -1,19 +1,19 @@
 import { MinkError } from 'mink';
 import { MinkDevError } from '@mink/dev';
-import { HELP, parseArguments, type Question, type Request } from './arguments.ts';
+import { HELP, parseArguments, type Request } from './arguments.ts';
+import { ask, asksReadModels } from './ask.ts';
 import { GitHistoryError } from './errors.ts';
 import type { HistoryStore } from './events.ts';
 import { openRepository, type GitRepository } from './git/repository.ts';
 import { identify } from './identify.ts';
 import { importHistory, type ImportProgress } from './import/import-history.ts';
+import { maintain } from './maintain.ts';
 import type { OpenStore } from './open-store.ts';
-import { authorAnswer, fileAnswer, rankingAnswer } from './output/answers.ts';
+import type { ProgressDisplay } from './output/progress.ts';
 import { summarize, summaryText } from './output/summary.ts';
 import { wholeNumber } from './output/table.ts';
-import { authorHistory } from './questions/author-history.ts';
-import { fileHistory } from './questions/file-history.ts';
-import { topAuthors, topFiles } from './questions/ranking.ts';
 import { countTotals } from './questions/totals.ts';
+import { catchUp, type CatchUpProgress } from './read-models/catch-up.ts';
 
 const TOP = 5;
 
@@ -22,8 +22,8 @@ export interface Surroundings {
   readonly openStore: () => Promise<OpenStore>;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
-  readonly progress: { readonly show: (progress: ImportProgress) => void; readonly stop: () => void };
-  /** Aborting it stops an import after the batch under way. */
+  readonly progress: ProgressDisplay;
+  /** Aborting it stops an import after the batch under way, and whatever is done with read models. */
   readonly signal: AbortSignal;
   /** Milliseconds. */
   readonly now: () => number;
@@ -40,7 +40,10 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     surroundings.print(HELP);
     return 'done';
   } catch (error) {
-    if (surroundings.signal.aborted && error === surroundings.signal.reason) return 'interrupted';
+    if (surroundings.signal.aborted && error === surroundings.signal.reason) {
+      surroundings.printError('Stopped. Run the same command again to continue.\n');
+      return 'interrupted';
+    }
     surroundings.printError(`${describe(error)}\n`);
     return 'failed';
   }
@@ -56,19 +59,31 @@ async function answer(request: Exclude<Request, { kind: 'help' }>, surroundings:
   if (!isImported) {
     throw new GitHistoryError('NOT_IMPORTED', `${git.path} is not imported yet. Run this without a question first.`);
   }
-  const { text, json } = await ask(store, id, request.question);
+  const isBehind = request.kind === 'maintain' ? !request.rebuilds : asksReadModels(request);
+  if (isBehind) await bringUpToDate(store, surroundings);
+  if (request.kind === 'ask') {
+    const { text, json } = await ask(store, id, request);
+    surroundings.print(request.json ? toJson(json) : text);
+    return 'done';
+  }
+  const { text, json, failure } = await maintain(store, request, surroundings);
   surroundings.print(request.json ? toJson(json) : text);
+  if (failure !== undefined) throw failure;
   return 'done';
 }
 
 async function importAndReport(
   store: HistoryStore,
   { git, id, json }: { readonly git: GitRepository; readonly id: string; readonly json: boolean },
-  { print, printError, progress, signal, now }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<Outcome> {
+  const { print, printError, progress, signal, now } = surroundings;
   const start = now();
-  const result = await importHistory(store, { git, id }, { signal, onProgress: progress.show }).finally(progress.stop);
-  const seconds = (now() - start) / 1_000;
+  const onProgress = ({ commits, total, events }: ImportProgress): void => {
+    progress.show({ work: 'Imported', done: commits, total, unit: 'commits', note: `, ${wholeNumber(events)} events` });
+  };
+  const result = await importHistory(store, { git, id }, { signal, onProgress }).finally(progress.stop);
+  const imported = now();
   if (result.status === 'interrupted') {
     const { appended, total } = result;
     printError(
@@ -76,43 +91,32 @@ async function importAndReport(
     );
     return 'interrupted';
   }
-  const summary = summarize(result, { repository: id, totals: await countTotals(store, id), seconds });
+  const { events } = await bringUpToDate(store, surroundings);
+  const caughtUp = { events, seconds: (now() - imported) / 1_000 };
+  const totals = await countTotals(store, id);
+  const summary = summarize(result, { repository: id, totals, seconds: (imported - start) / 1_000, caughtUp });
   if (json) {
     print(toJson(summary));
     return 'done';
   }
-  print(`${summaryText(summary)}\n${(await ask(store, id, { kind: 'top', limit: TOP })).text}`);
+  const top = await ask(store, id, { question: { kind: 'top', limit: TOP, under: undefined }, fromLog: false });
+  print(`${summaryText(summary)}\n${top.text}`);
   return 'done';
 }
 
-async function ask(
+/** Says on the way how far it is, and afterwards where rows are not what the log says. */
+async function bringUpToDate(
   store: HistoryStore,
-  repository: string,
-  question: Question,
-): Promise<{ readonly text: string; readonly json: unknown }> {
-  switch (question.kind) {
-    case 'file': {
-      const file = await fileHistory(store, { repository, ...question });
-      if (file === undefined) throw unknown('file', question.path, question.at);
-      return { text: fileAnswer(file, question.at), json: { ...file, authors: Object.fromEntries(file.authors) } };
-    }
-    case 'author': {
-      const author = await authorHistory(store, { repository, ...question });
-      if (author === undefined) throw unknown('author', question.author, question.at);
-      return { text: authorAnswer(author, question.at), json: author };
-    }
-    case 'top': {
-      const authors = await topAuthors(store, { repository, limit: question.limit });
-      const files = await topFiles(store, { repository, limit: question.limit });
-      const json = { authors, files: files.map((file) => ({ ...file, authors: file.authors.size })) };
-      return { text: rankingAnswer(authors, files), json };
-    }
+  { printError, progress, signal }: Surroundings,
+): Promise<{ readonly events: number }> {
+  const onProgress = (reached: CatchUpProgress): void => {
+    progress.show({ work: 'Read models:', ...reached, unit: 'events' });
+  };
+  const { events, stale } = await catchUp(store, { signal, onProgress }).finally(progress.stop);
+  if (stale.length > 0) {
+    printError(`Some rows of ${stale.join(', ')} are stale: events of theirs could not be applied. See --rebuild.\n`);
   }
-}
-
-function unknown(what: string, name: string, at: Date | undefined): GitHistoryError {
-  const until = at === undefined ? '' : ` until ${at.toISOString()}`;
-  return new GitHistoryError('NOT_FOUND', `The imported history has no ${what} ${JSON.stringify(name)}${until}.`);
+  return { events };
 }
 
 function describe(error: unknown): string {

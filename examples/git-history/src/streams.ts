@@ -35,8 +35,18 @@ export function authorKey({ name, email }: { readonly name: string; readonly ema
   return quotePath(Buffer.from(key ?? 'unknown'));
 }
 
+/** The repository that the stream of a file or an author belongs to. */
+export function repositoryOf(stream: string): string {
+  return stream.slice(stream.indexOf('-') + 1, stream.indexOf(':'));
+}
+
+/** The path or the author that a stream is about, shortened as in its name. */
+export function entityOf(stream: string): string {
+  return stream.slice(stream.indexOf(':') + 1);
+}
+
 /** Shortened names are longer than any name that is kept, so the two never meet. */
-function shorten(name: string): string {
+export function shorten(name: string): string {
   if (name.length <= MAX_NAME_LENGTH) return name;
   const digest = createHash('sha256').update(name).digest('hex');
   return `${name.slice(0, MAX_NAME_LENGTH).replace(/[\uD800-\uDBFF]$/u, '')}~${digest}`;

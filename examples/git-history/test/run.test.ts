@@ -2,8 +2,7 @@ import { PassThrough } from 'node:stream';
 import { expect } from 'vitest';
 import { test } from './support/git-program.ts';
 import type { HistoryStore } from '../src/events.ts';
-import type { ImportProgress } from '../src/import/import-history.ts';
-import { createProgress } from '../src/output/progress.ts';
+import { createProgress, type Progress } from '../src/output/progress.ts';
 import { run, type Outcome } from '../src/run.ts';
 import { createRepository, temporaryFolder, type TestRepository } from './support/repository.ts';
 import { memoryStorage, memoryStore } from './support/stores.ts';
@@ -161,14 +160,12 @@ test('never lets names from a repository steer the terminal', async () => {
 test('prints about ten lines of progress where there is no terminal', () => {
   const output = new PassThrough({ encoding: 'utf8' });
   const progress = createProgress(output);
-  const steps = Array.from({ length: 1_001 }, (_, commits): ImportProgress => ({
-    commits,
-    total: 1_000,
-    events: commits,
-  }));
+  const steps = Array.from({ length: 1_001 }, (_, done): Progress => {
+    return { work: 'Imported', done, total: 1_000, unit: 'commits', note: `, ${done} events` };
+  });
   for (const step of steps) progress.show(step);
   progress.stop();
   const lines = String(output.read()).trimEnd().split('\n');
   expect(lines).toHaveLength(10);
-  expect(lines.at(-1)).toBe('Imported 1,000 of 1,000 commits, 1,000 events');
+  expect(lines.at(-1)).toBe('Imported 1,000 of 1,000 commits, 1000 events');
 });

@@ -1,14 +1,24 @@
 import cliProgress from 'cli-progress';
-import type { ImportProgress } from '../import/import-history.ts';
 import { wholeNumber } from './table.ts';
 
-/** Shows how an import goes. */
+/** How far some work is. */
+export interface Progress {
+  /** Begins the line: `Imported`. Another one begins another bar. */
+  readonly work: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
+  /** Ends the line: `, 1,234 events`. */
+  readonly note?: string | undefined;
+}
+
+/** Shows how long work goes. */
 export interface ProgressDisplay {
-  readonly show: (progress: ImportProgress) => void;
+  readonly show: (progress: Progress) => void;
   readonly stop: () => void;
 }
 
-const FORMAT = '[{bar}] {percentage}% | {value}/{total} commits | {events} events | {eta_formatted} left';
+const FORMAT = '{work} [{bar}] {percentage}% | {value}/{total} {unit}{note} | {eta_formatted} left';
 const LINES = 10;
 
 /** A bar on a terminal, and about ten plain lines anywhere else. */
@@ -17,30 +27,41 @@ export function createProgress(output: NodeJS.WritableStream & { readonly isTTY?
 }
 
 function createBar(stream: NodeJS.WritableStream): ProgressDisplay {
-  const bar = new cliProgress.SingleBar({ format: FORMAT, stream, etaBuffer: 100, gracefulExit: false });
-  let started = false;
+  let bar: cliProgress.SingleBar | undefined;
+  let shown: string | undefined;
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+    shown = undefined;
+  };
   return {
-    show({ commits, total, events }) {
+    show({ work, done, total, unit, note = '' }) {
       if (total === 0) return;
-      if (started) bar.update(commits, { events: wholeNumber(events) });
-      else bar.start(total, commits, { events: wholeNumber(events) });
-      started = true;
+      if (shown !== work) {
+        stop();
+        shown = work;
+        bar = new cliProgress.SingleBar({ format: FORMAT, stream, etaBuffer: 100, gracefulExit: false });
+        bar.start(total, done, { work, unit, note });
+      }
+      bar?.setTotal(total);
+      bar?.update(done, { work, unit, note });
     },
-    stop() {
-      if (started) bar.stop();
-    },
+    stop,
   };
 }
 
 function createLines(print: (line: string) => void): ProgressDisplay {
+  let shown: string | undefined;
   let printed = 0;
   return {
-    show({ commits, total, events }) {
-      const step = Math.floor((commits * LINES) / Math.max(total, 1));
+    show({ work, done, total, unit, note = '' }) {
+      if (shown !== work) printed = 0;
+      shown = work;
+      const step = Math.floor((done * LINES) / Math.max(total, 1));
       if (step <= printed) return;
       printed = step;
-      print(`Imported ${wholeNumber(commits)} of ${wholeNumber(total)} commits, ${wholeNumber(events)} events\n`);
+      print(`${work} ${wholeNumber(done)} of ${wholeNumber(total)} ${unit}${note}\n`);
     },
-    stop: () => undefined,
+    stop: () => (shown = undefined),
   };
 }

@@ -19,15 +19,22 @@ export interface Summary {
   readonly left: number;
   readonly seconds: number;
   readonly eventsPerSecond: number;
+  /** What was applied to the read models after the import: an event counts once for each that reads it. */
+  readonly readModels: { readonly events: number; readonly seconds: number; readonly eventsPerSecond: number };
   /** The most memory this process had, without Git and PostgreSQL. */
   readonly peakMemoryMegabytes: number;
 }
 
 export function summarize(
   { before, appended, left }: ImportResult,
-  facts: { readonly repository: string; readonly totals: Totals; readonly seconds: number },
+  facts: {
+    readonly repository: string;
+    readonly totals: Totals;
+    readonly seconds: number;
+    readonly caughtUp: { readonly events: number; readonly seconds: number };
+  },
 ): Summary {
-  const { repository, totals, seconds } = facts;
+  const { repository, totals, seconds, caughtUp } = facts;
   return {
     repository,
     commits: before.commits + appended.commits,
@@ -35,14 +42,26 @@ export function summarize(
     appended: { commits: appended.commits, events: appended.events },
     alreadyThere: { commits: before.commits, events: before.events },
     left,
-    seconds: Math.round(seconds * 100) / 100,
-    eventsPerSecond: Math.round(appended.events / Math.max(seconds, 0.001)),
-    peakMemoryMegabytes: Math.round(process.resourceUsage().maxRSS / 1_024),
+    ...rate(appended.events, seconds),
+    readModels: { events: caughtUp.events, ...rate(caughtUp.events, caughtUp.seconds) },
+    peakMemoryMegabytes: peakMemory(),
   };
 }
 
+function rate(events: number, seconds: number): Pick<Summary, 'seconds' | 'eventsPerSecond'> {
+  return {
+    seconds: Math.round(seconds * 100) / 100,
+    eventsPerSecond: Math.round(events / Math.max(seconds, 0.001)),
+  };
+}
+
+/** The most memory this process had until now, in megabytes, without Git and PostgreSQL. */
+export function peakMemory(): number {
+  return Math.round(process.resourceUsage().maxRSS / 1_024);
+}
+
 export function summaryText(summary: Summary): string {
-  const { appended, alreadyThere, commits, files, authors, events, seconds, eventsPerSecond } = summary;
+  const { appended, alreadyThere, commits, files, authors, events, readModels } = summary;
   const rows = [
     ['appended now', appended.commits, appended.events],
     ['already there', alreadyThere.commits, alreadyThere.events],
@@ -55,6 +74,10 @@ export function summaryText(summary: Summary): string {
   return (
     `Repository ${summary.repository}: ${counted(files, 'file')} and ${counted(authors, 'author')}\n` +
     table(['', numeric('commits'), numeric('events')], rows) +
-    `${seconds.toFixed(2)} seconds, ${wholeNumber(eventsPerSecond)} events a second, peak memory ${wholeNumber(summary.peakMemoryMegabytes)} MB\n${left}`
+    `Import: ${rateText(summary)}\nRead models: ${counted(readModels.events, 'event')} applied, ${rateText(readModels)}\nPeak memory ${wholeNumber(summary.peakMemoryMegabytes)} MB\n${left}`
   );
+}
+
+function rateText({ seconds, eventsPerSecond }: Pick<Summary, 'seconds' | 'eventsPerSecond'>): string {
+  return `${seconds.toFixed(2)} seconds, ${wholeNumber(eventsPerSecond)} events a second`;
 }

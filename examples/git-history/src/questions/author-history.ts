@@ -1,6 +1,7 @@
 import type { Fold } from 'mink';
 import { authorEvents, type HistoryStore } from '../events.ts';
 import { authorKey, authorStream, entityId } from '../streams.ts';
+import { byCodePoint } from './by-code-point.ts';
 import { addChange, type Contribution } from './contribution.ts';
 
 /** One author, as their events tell it; `changes` are commits. */
@@ -19,6 +20,8 @@ export interface TouchedFile {
 export interface AuthorHistory extends Contribution {
   readonly author: string;
   readonly merges: number;
+  /** Days with a commit, in UTC. */
+  readonly activeDays: number;
   /** All files the author changed, those changed most often first. */
   readonly files: readonly TouchedFile[];
 }
@@ -52,21 +55,24 @@ export async function authorHistory(
     author: key,
     ...state.work,
     merges: state.merges,
-    files: await touchedFiles(store, { repository, key, at }),
+    ...(await countWhileReading(store, { repository, key, at })),
   };
 }
 
-/** Counted while reading: a state with every file in it would be copied with every event. */
-async function touchedFiles(
+/** A state with every file and day in it would be copied with every event. */
+async function countWhileReading(
   store: HistoryStore,
   { repository, key, at }: { readonly repository: string; readonly key: string; readonly at: Date | undefined },
-): Promise<readonly TouchedFile[]> {
+): Promise<Pick<AuthorHistory, 'activeDays' | 'files'>> {
   const counts = new Map<string, number>();
+  const days = new Set<string>();
   for await (const { data } of store.readStream(authorStream(repository, key))) {
     if (at !== undefined && data.occurredAt > at) continue;
+    days.add(data.occurredAt.toISOString().slice(0, 10));
     for (const path of data.paths) counts.set(path, (counts.get(path) ?? 0) + 1);
   }
-  return Array.from(counts, ([path, commits]) => ({ path, commits })).toSorted(
-    (left, right) => right.commits - left.commits || (left.path < right.path ? -1 : 1),
+  const files = Array.from(counts, ([path, commits]) => ({ path, commits })).toSorted(
+    (left, right) => right.commits - left.commits || byCodePoint(left.path, right.path),
   );
+  return { activeDays: days.size, files };
 }

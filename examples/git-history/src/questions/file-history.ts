@@ -48,12 +48,16 @@ export async function fileHistory(
   store: HistoryStore,
   { repository, path, at }: { readonly repository: string; readonly path: string; readonly at?: Date | undefined },
 ): Promise<FileHistory | undefined> {
-  // Taken as the name itself first, then as git shows it: "caf\303\251" in quotes.
-  for (const spelling of new Set([quotePath(Buffer.from(path)), path])) {
+  for (const spelling of spellings(path)) {
     const { state } = await store.load(fileAt(at), entityId(repository, spelling));
     if (state.changes > 0) return { path: spelling, ...state };
   }
   return undefined;
+}
+
+/** What a path may be called here: it is taken as the name itself first, then as git shows it, "caf\\303\\251" in quotes. */
+export function spellings(path: string): ReadonlySet<string> {
+  return new Set([quotePath(Buffer.from(path)), path]);
 }
 
 function evolve(state: FileState, event: FileEvent): FileState {
@@ -61,7 +65,7 @@ function evolve(state: FileState, event: FileEvent): FileState {
   const authors = new Map(state.authors).set(author, addChange(state.authors.get(author), { name, lines, occurredAt }));
   return {
     ...state,
-    ...outcome(event),
+    ...fileOutcome(event),
     changes: state.changes + 1,
     first: earlier(state.first, occurredAt),
     last: later(state.last, occurredAt),
@@ -70,7 +74,8 @@ function evolve(state: FileState, event: FileEvent): FileState {
   };
 }
 
-function outcome(event: FileEvent): Pick<FileState, 'exists'> & Partial<FileState> {
+/** What an event makes of the file. */
+export function fileOutcome(event: FileEvent): Pick<FileState, 'exists'> & Partial<FileState> {
   switch (event.type) {
     case 'FileAdded':
     case 'FileModified':

@@ -1,4 +1,5 @@
 import type { HistoryStore } from '../events.ts';
+import { byCodePoint } from './by-code-point.ts';
 import { addChange, type Contribution } from './contribution.ts';
 import { fileAt, type FileState } from './file-history.ts';
 
@@ -16,6 +17,8 @@ export interface RankedFile extends FileState {
 export interface RankingQuestion {
   readonly repository: string;
   readonly limit: number;
+  /** Of files: only those below this directory. */
+  readonly under?: string | undefined;
 }
 
 /** The authors with the most commits, from one pass over their events in the log. */
@@ -32,16 +35,16 @@ export async function topAuthors(
     authors.set(author, addChange(authors.get(author), { name: data.name, occurredAt: data.occurredAt, lines }));
   }
   return Array.from(authors, ([author, work]) => ({ author, ...work }))
-    .toSorted((left, right) => right.changes - left.changes || (left.author < right.author ? -1 : 1))
+    .toSorted((left, right) => right.changes - left.changes || byCodePoint(left.author, right.author))
     .slice(0, limit);
 }
 
 /** The files that changed most often: every change is an event, so the stream's version is their number. */
 export async function topFiles(
   store: HistoryStore,
-  { repository, limit }: RankingQuestion,
+  { repository, limit, under }: RankingQuestion,
 ): Promise<readonly RankedFile[]> {
-  const prefix = `File-${repository}:`;
+  const prefix = streamsUnder(repository, under);
   let top: { readonly id: string; readonly version: number }[] = [];
   for await (const page of store.listStreams({ prefix }).pages()) {
     const candidates = page.map(({ streamName, version }) => ({ id: streamName.slice('File-'.length), version }));
@@ -53,4 +56,10 @@ export async function topFiles(
     files.push({ path: id.slice(repository.length + 1), ...state });
   }
   return files;
+}
+
+/** What the names of the streams begin with: of all files, or of those below a directory. */
+export function streamsUnder(repository: string, directory: string | undefined): string {
+  const path = directory === undefined ? '' : directory.replace(/\/*$/u, '/');
+  return `File-${repository}:${path === '/' ? '' : path}`;
 }
