@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startPostgres } from '@mink/dev';
+import { Client } from 'pg';
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import { test } from './support/git-program.ts';
 import { countTotals } from '../src/questions/totals.ts';
@@ -30,10 +31,13 @@ async function start(
   {
     cwd,
     env = {},
+    work = 'Imported ',
     onProgress = () => undefined,
   }: {
     readonly cwd: string;
     readonly env?: NodeJS.ProcessEnv;
+    /** What lines of progress begin with. */
+    readonly work?: string;
     readonly onProgress?: (kill: (signal: NodeJS.Signals) => void) => void;
   },
 ): Promise<Ended> {
@@ -44,7 +48,7 @@ async function start(
   child.stdout.setEncoding('utf8').on('data', (text: string) => void (output += text));
   createInterface({ input: child.stderr }).on('line', (line) => {
     lines.push(line);
-    if (line.startsWith('Imported ')) onProgress((signal) => child.kill(signal));
+    if (line.startsWith(work)) onProgress((signal) => child.kill(signal));
   });
   await once(child, 'close');
   return { exitCode: child.exitCode, output, errors: lines.join('\n') };
@@ -138,5 +142,43 @@ describe('the program, on a PostgreSQL of its own', () => {
     const { appended } = await importAll(expected, path);
     const last = await start([path, '--json'], { cwd, env });
     expect(JSON.parse(last.output)).toMatchObject({ commits: 3_000, events: appended.events, appended: { events: 0 } });
+  });
+
+  test('goes on with a rebuild that was stopped or killed, and makes a table again that somebody has dropped', async () => {
+    const path = await longRepository(2);
+    const cwd = await temporaryFolder();
+    const postgres = await startPostgres({ dataDir: join(cwd, 'postgres') });
+    onTestFinished(() => postgres.stop());
+    const run = (args: readonly string[], work = '', signal: NodeJS.Signals = 'SIGINT') => {
+      const onProgress = (kill: (signal: NodeJS.Signals) => void): void => void (work !== '' && kill(signal));
+      return start([path, ...args], { cwd, env: { DATABASE_URL: postgres.url }, work, onProgress });
+    };
+    await run([]);
+    const before = await run(['--top', '20', '--json']);
+    expect(before.exitCode).toBe(0);
+
+    expect(await run(['--rebuild'], 'Rebuilding author-files')).toMatchObject({
+      exitCode: 130,
+      errors: expect.stringMatching(/same command again/u),
+    });
+    expect((await run(['--rebuild'], 'Rebuilding author-files', 'SIGKILL')).exitCode).toBe(null);
+    const rebuilt = await run(['--rebuild', '--verify']);
+    expect(rebuilt).toMatchObject({ exitCode: 0, output: expect.stringMatching(/1 read model had been rebuilt/u) });
+    expect(rebuilt.output.match(/ yes$/gmu)).toHaveLength(4);
+
+    const client = new Client(postgres.url);
+    await client.connect();
+    await client.query('drop table git_history_read.files_v1 cascade');
+    await client.end();
+    const broken = await run(['--top', '20']);
+    expect(broken).toMatchObject({
+      exitCode: 1,
+      errors: expect.stringMatching(/^[^\n]*files_v1[^\n]*--rebuild[^\n]*$/u),
+    });
+    expect(await run(['--rebuild'])).toMatchObject({
+      exitCode: 0,
+      output: expect.stringMatching(/^ +files +[\d,]+ /mu),
+    });
+    expect(await run(['--top', '20', '--json'])).toEqual(before);
   });
 });

@@ -69,6 +69,7 @@ test('an author tells commits, files and activity, now and at a date', async () 
     name: 'Bob B.',
     changes: 3,
     merges: 0,
+    activeDays: 3,
     added: 2,
     removed: 1,
     first: new Date('2024-01-06'),

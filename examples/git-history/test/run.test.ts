@@ -5,7 +5,7 @@ import type { HistoryStore } from '../src/events.ts';
 import { createProgress, type Progress } from '../src/output/progress.ts';
 import { run, type Outcome } from '../src/run.ts';
 import { createRepository, temporaryFolder, type TestRepository } from './support/repository.ts';
-import { memoryStorage, memoryStore } from './support/stores.ts';
+import { importAll, memoryStorage, memoryStore } from './support/stores.ts';
 
 interface Ended {
   readonly outcome: Outcome;
@@ -18,7 +18,8 @@ async function start(
   {
     store = memoryStore(),
     stopping = new AbortController(),
-  }: { store?: HistoryStore; stopping?: AbortController } = {},
+    show = () => undefined,
+  }: { store?: HistoryStore; stopping?: AbortController; show?: (progress: Progress) => void } = {},
 ): Promise<Ended> {
   let printed = '';
   let errors = '';
@@ -26,7 +27,7 @@ async function start(
     openStore: async () => ({ store, [Symbol.asyncDispose]: async () => undefined }),
     print: (text) => void (printed += text),
     printError: (text) => void (errors += text),
-    progress: { show: () => undefined, stop: () => undefined },
+    progress: { show, stop: () => undefined },
     signal: stopping.signal,
     now: () => performance.now(),
   });
@@ -97,6 +98,11 @@ test.each([
   [['.', '--nope']],
   [['.', '--file', 'a', '--author', 'b']],
   [['.', '--at', '2024-01-01']],
+  [['.', '--activity', '--top', '3']],
+  [['.', '--file', 'a', '--under', 'src']],
+  [['.', '--from-log']],
+  [['.', '--rebuild', '--top', '3']],
+  [['.', '--verify', '--at', '2024-01-01']],
   [['.', '--file', 'a', '--at', 'yesterday']],
   [['.', '--file', 'a', '--at', '2024-02-30']],
   [['.', '--top', '0']],
@@ -109,6 +115,47 @@ test.each([
 
 test('explains itself', async () => {
   expect(await start(['--help'])).toMatchObject({ outcome: 'done', printed: expect.stringMatching(/--author EMAIL/u) });
+});
+
+test('answers what was imported and not yet applied to the read models', async () => {
+  const repository = await example();
+  const store = memoryStore();
+  await start([repository.path], { store });
+  await repository.add({ name: 'three', files: { 'a.txt': '3\n', 'sub/c.txt': '1\n' } });
+  await importAll(store, repository.path);
+  const answer = await start([repository.path, '--file', 'a.txt', '--json'], { store });
+  expect(JSON.parse(answer.printed)).toMatchObject({ changes: 3 });
+  expect((await start([repository.path, '--activity'], { store })).printed).toMatch(/2024-01 +3 +3 /u);
+  const below = await start([repository.path, '--top', '5', '--under', 'sub'], { store });
+  expect(below.printed).toMatch(/^Files that changed most often\n.*\n +sub\/c\.txt +1 .*\n$/u);
+});
+
+test('rebuilds the read models and proves them, in a table or as JSON', async () => {
+  const { path } = await example();
+  const store = memoryStore();
+  expect(await start([path, '--rebuild'], { store })).toMatchObject({
+    outcome: 'failed',
+    errors: expect.stringMatching(/not imported/u),
+  });
+  await start([path], { store });
+  const { outcome, printed } = await start([path, '--rebuild', '--verify'], { store });
+  expect(outcome).toBe('done');
+  expect(printed).toMatch(/files +3 +2 .*\n +author-files +2 +3 .*\n +authors +2 +2 .*\n +activity +2 +3 /u);
+  expect(printed).toMatch(/files +3 +3 +yes\n +author-files +2 +3 +yes\n +authors +2 +2 +yes\n +activity +2 +4 +yes/u);
+  const json = JSON.parse((await start([path, '--verify', '--json'], { store })).printed);
+  expect(json.verified).toMatchObject(Array.from({ length: 4 }, () => ({ ok: true })));
+});
+
+test('a rebuild that is stopped says how to go on', async () => {
+  const { path } = await example();
+  const store = memoryStore();
+  await start([path], { store });
+  const stopping = new AbortController();
+  const show = (): void => stopping.abort();
+  const stopped = await start([path, '--rebuild'], { store, stopping, show });
+  expect(stopped).toMatchObject({ outcome: 'interrupted', errors: expect.stringMatching(/same command again/u) });
+  const again = await start([path, '--rebuild', '--verify', '--json'], { store });
+  expect(again.outcome).toBe('done');
 });
 
 test('takes a path that looks like an option after --', async () => {

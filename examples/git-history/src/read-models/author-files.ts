@@ -19,7 +19,6 @@ export const authorFiles = defineProjection({
   events: { Author: authorEvents },
   readModel: table({ key: 'id', columns, indexes: [['stream', 'commits']] }),
   key: ({ streamName, data }) => data.paths.map((path) => touchId(streamName, path)),
-  partitions: 2,
 }).on({ CommitAuthored: touch, CommitContinued: touch });
 
 function touch(row: TouchedRow | null, { streamName, data }: AuthorEvent, id: string): TouchedRow {

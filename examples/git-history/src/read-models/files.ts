@@ -47,9 +47,9 @@ function change(row: FileRow | null, event: ProjectedEvent<{ File: typeof fileEv
   const { author, authorName: name, commit, lines, occurredAt, path } = event.data;
   const renamed = { renamedFrom: row?.renamedFrom ?? undefined, renamedTo: row?.renamedTo ?? undefined };
   const { exists, renamedFrom, renamedTo } = { ...renamed, ...fileOutcome(event) };
-  const shares = row?.authors ?? [];
-  const before = shares.find((share) => share.author === author);
-  const after = keep(addChange(before && toContribution(before), { name, lines, occurredAt }));
+  const before = row?.authors.find((share) => share.author === author);
+  const share = { author, ...keep(addChange(before && toContribution(before), { name, lines, occurredAt })) };
+  const others = row?.authors ?? [];
   return {
     stream: event.streamName,
     repository: repositoryOf(event.streamName),
@@ -61,6 +61,6 @@ function change(row: FileRow | null, event: ProjectedEvent<{ File: typeof fileEv
     lastCommit: commit,
     renamedFrom: renamedFrom ?? null,
     renamedTo: renamedTo ?? null,
-    authors: [...shares.filter((share) => share !== before), { author, ...after }],
+    authors: before === undefined ? [...others, share] : others.map((other) => (other === before ? share : other)),
   };
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   column,
   createProjectionEngine,
+  createProjectionVersions,
   defineEvents,
   defineProjection,
   defineSqlProjection,
@@ -47,6 +48,21 @@ describePostgres('what people do to projections', (databases) => {
     expect(await cart(store)).toEqual({ items: 2 });
     expect(await runSql(url, 'select document from mink_read.item_count')).toEqual([{ document: { items: 2 } }]);
     expect(await engine.status()).toMatchObject([{ state: 'live', error: undefined }]);
+  });
+
+  test('a rebuild makes a table that was dropped, and its view, again', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    await store.append('Cart-1', [add('a'), add('b')]);
+    await using engine = createProjectionEngine(store, [items], quick);
+    await engine.catchUp();
+    await runSql(url, 'drop table mink_read.item_count_v1 cascade');
+    await createProjectionVersions(store, [items], quick).rebuild(items);
+    expect(await cart(store)).toEqual({ items: 2 });
+    expect(await runSql(url, 'select document from mink_read.item_count')).toEqual([{ document: { items: 2 } }]);
+    await store.append('Cart-1', [add('c')]).then((done) => engine.catchUp(done.token));
+    expect(await cart(store)).toEqual({ items: 3 });
+    expect(await store.projections.verify(items)).toMatchObject({ ok: true, pairs: 3 });
   });
 
   test('of several tables, a reset makes again what is missing, with its indexes, and empties the rest', async () => {

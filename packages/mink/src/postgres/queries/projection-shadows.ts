@@ -69,14 +69,14 @@ export function forgetShadowQueries(schema: SchemaName, { name, version }: Proje
 
 /**
  * Puts the tables of a shadow in the place of those of its version. The views first: whoever reads one holds it to the end, and
- * whoever comes later finds the new tables.
+ * whoever comes later finds the new tables. What somebody has dropped by hand is there again afterwards.
  */
 export function swapTables(shadow: ProjectionModel, version: ProjectionModel, isLive: boolean): string {
   const views = isLive ? version.tables.map((table) => viewOf(version, table)) : [];
   const swaps = version.tables.map((table) => {
     const name = tableOf(version, table);
     const swap = [
-      `drop table ${name};`,
+      `drop table if exists ${name};`,
       `alter table ${tableOf(shadow, table)} rename to ${tableNameOf(version, table)};`,
     ];
     return [...(isLive ? [replaceView(shadow, table)] : []), ...swap].join('\n      ');
@@ -86,10 +86,16 @@ export function swapTables(shadow: ProjectionModel, version: ProjectionModel, is
       granted text[];
       statement text;
     begin
-      ${views.map((view) => `lock table ${view} in access exclusive mode;`).join('\n      ')}
+      ${views.map(lockView).join('\n      ')}
       ${swaps.join('\n      ')}
     end
     $swap$`;
+}
+
+function lockView(view: string): string {
+  return `if pg_catalog.to_regclass('${view}') is not null then
+        lock table ${view} in access exclusive mode;
+      end if;`;
 }
 
 /** Gives a version what is known of its shadow: checkpoints above all earlier epochs, dead letters and digests. */
