@@ -56,8 +56,8 @@ function readChangeLog(file) {
 
 /** The first line that is no file's, where later ChangeLogs have one; otherwise what is said first. */
 function toSubject(lines) {
-  const words = lines.filter((line) => line !== '' && !/^(?:COMMIT|\[?BZ|PR)\b/u.test(line));
-  return (words[0] ?? '').replace(/^\* /u, '');
+  const words = lines.find((line) => line !== '' && !/^(?:COMMIT|\[?BZ|PR)\b/u.test(line));
+  return (words ?? '').replace(/^\* /u, '');
 }
 
 /** What is said of each file: an item begins with a star and the files, which may go on over lines, up to a colon. */

@@ -1,14 +1,13 @@
 // Makes a repository with a long history, the same for the same seed, through `git fast-import`:
 //
-//   node examples/git-history/scripts/make-repository.js PATH [--commits 10000] [--files 2000] [--authors 50] [--seed 1]
+//   node examples/git-history/scripts/make-repository.js PATH [--commits 10000] [--files 2000] [--authors 50] [--large 10000] [--seed 1]
 //
-// There are merges, renames, deletions, empty commits and one commit with 10,000 files.
+// There are merges, renames, deletions, empty commits and one commit with as many files as `--large` says.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-const LARGE_COMMIT = 10_000;
 const HOUR = 3_600;
 const START = Date.UTC(2015, 0, 1) / 1_000;
 
@@ -18,6 +17,7 @@ const { values, positionals } = parseArgs({
     commits: { type: 'string', default: '10000' },
     files: { type: 'string', default: '2000' },
     authors: { type: 'string', default: '50' },
+    large: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
   },
 });
@@ -29,6 +29,7 @@ if (path === undefined || existsSync(path)) {
 const commits = Number(values.commits);
 const maxFiles = Number(values.files);
 const authors = Number(values.authors);
+const largeCommit = Number(values.large);
 const random = createRandom(Number(values.seed));
 
 spawnSync('git', ['init', '--quiet', '--initial-branch=main', path], { stdio: 'inherit' });
@@ -58,7 +59,7 @@ function* history() {
       continue;
     }
     yield header({ ref: 'refs/heads/main', mark, parents: mark === 1 ? [] : [mark - 1] });
-    if (mark === 2) for (let index = 0; index < LARGE_COMMIT; index += 1) yield addFile(`large/file${index}.txt`);
+    if (mark === 2) for (let index = 0; index < largeCommit; index += 1) yield addFile(`large/file${index}.txt`);
     if (random() < 0.02) continue;
     for (let change = 1 + Math.floor(random() ** 3 * 12); change > 0; change -= 1) {
       const at = Math.floor(random() ** 2 * files.length);

@@ -54,9 +54,10 @@ async function start(
   return { exitCode: child.exitCode, output, errors: lines.join('\n') };
 }
 
-async function longRepository(seed: number): Promise<string> {
+async function longRepository(seed: number, commits = 3_000): Promise<string> {
   const path = join(await temporaryFolder(), 'repository');
-  await promisify(execFile)(process.execPath, [GENERATOR, path, '--commits', '3000', '--seed', String(seed)]);
+  const sizes = ['--commits', String(commits), '--large', '3000'];
+  await promisify(execFile)(process.execPath, [GENERATOR, path, ...sizes, '--seed', String(seed)]);
   return path;
 }
 
@@ -145,7 +146,7 @@ describe('the program, on a PostgreSQL of its own', () => {
   });
 
   test('goes on with a rebuild that was stopped or killed, and makes a table again that somebody has dropped', async () => {
-    const path = await longRepository(2);
+    const path = await longRepository(2, 1_500);
     const cwd = await temporaryFolder();
     const postgres = await startPostgres({ dataDir: join(cwd, 'postgres') });
     onTestFinished(() => postgres.stop());

@@ -9,7 +9,7 @@ const VERIFIED = ['read model', numeric('events'), numeric('applied'), ''];
 /** What a rebuild did, as a table. */
 export function rebuiltText({ readModels, before }: Rebuilt, peakMemoryMegabytes: number): string {
   const rows = readModels.map(({ name, events, rows: count, seconds, eventsPerSecond, parkedKeys, error }) => {
-    const parked = parkedKeys === 0 ? '' : `${counted(parkedKeys, 'parked key')}`;
+    const parked = parkedKeys === 0 ? '' : counted(parkedKeys, 'parked key');
     return [name, events, count, seconds.toFixed(2), eventsPerSecond, error ?? parked];
   });
   const earlier =

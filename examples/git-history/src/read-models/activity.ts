@@ -49,7 +49,7 @@ function ofAuthor({ streamName, data }: AuthorEvent): string {
 }
 
 /** `2024-05`, UTC. */
-export function monthOf(date: Date): string {
+function monthOf(date: Date): string {
   return date.toISOString().slice(0, 7);
 }
 
