@@ -4,7 +4,7 @@ import { withWayOut } from './way-out.ts';
 import { ENGINE, readModels } from './read-models.ts';
 
 /** Positions of the log between two calls of `onProgress`. */
-const STEP = 2_500;
+const STEP = 10_000;
 /** Milliseconds for one step: longer than a process that was killed keeps its lease. */
 const STEP_TIMEOUT = 60_000;
 
