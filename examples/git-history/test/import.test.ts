@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { AppendOutcomeUnknownError } from 'mink';
 import { describe, expect, vi } from 'vitest';
 import { test } from './support/git-program.ts';
@@ -261,7 +262,17 @@ test.each([SMALL.maxCommits, 2])(
     const repository = await createRepository(...randomPlans(createRandom(seed), 30));
     const whole = memoryStore();
     await importAll(whole, repository.path, { limits: SMALL });
-    const store = memoryStore();
+    // Both have read the checkpoint before one of them moves it.
+    const appending = new EventEmitter();
+    const bothAppend = once(appending, 'both');
+    let calls = 0;
+    const storage = memoryStorage((append) => async (command, options) => {
+      calls += 1;
+      if (calls === 2) appending.emit('both');
+      await bothAppend;
+      return append(command, options);
+    });
+    const store = memoryStore(storage);
     const both = await Promise.allSettled([
       importAll(store, repository.path, { limits: SMALL }),
       importAll(store, repository.path, { limits: { ...SMALL, maxCommits } }),
