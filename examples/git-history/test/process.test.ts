@@ -145,13 +145,13 @@ describe('the program, on a PostgreSQL of its own', () => {
     expect(JSON.parse(last.output)).toMatchObject({ commits: 3_000, events: appended.events, appended: { events: 0 } });
   });
 
-  test('goes on with a rebuild that was stopped or killed, and makes a table again that somebody has dropped', async () => {
-    const path = await longRepository(2, 1_500);
+  test('goes on with a rebuild that was stopped, and makes a table again that somebody has dropped', async () => {
+    const path = await longRepository(2, 1_000);
     const cwd = await temporaryFolder();
     const postgres = await startPostgres({ dataDir: join(cwd, 'postgres') });
     onTestFinished(() => postgres.stop());
-    const run = (args: readonly string[], work = '', signal: NodeJS.Signals = 'SIGINT') => {
-      const onProgress = (kill: (signal: NodeJS.Signals) => void): void => void (work !== '' && kill(signal));
+    const run = (args: readonly string[], work = '') => {
+      const onProgress = (kill: (signal: NodeJS.Signals) => void): void => void (work !== '' && kill('SIGINT'));
       return start([path, ...args], { cwd, env: { DATABASE_URL: postgres.url }, work, onProgress });
     };
     await run([]);
@@ -162,7 +162,6 @@ describe('the program, on a PostgreSQL of its own', () => {
       exitCode: 130,
       errors: expect.stringMatching(/same command again/u),
     });
-    expect((await run(['--rebuild'], 'Rebuilding author-files', 'SIGKILL')).exitCode).toBe(null);
     const rebuilt = await run(['--rebuild', '--verify']);
     expect(rebuilt).toMatchObject({ exitCode: 0, output: expect.stringMatching(/1 read model had been rebuilt/u) });
     expect(rebuilt.output.match(/ yes$/gmu)).toHaveLength(4);
