@@ -81,6 +81,9 @@ export function columnSpecs(argument: string, columns: Columns): readonly Column
   return specs;
 }
 
+/** NUL, which PostgreSQL refuses, and half a surrogate pair, which would be stored as another character. */
+const UNSTORABLE = /\0|\p{Cs}/u;
+
 /** What a column holds for a value; throws a TypeError that says what is wrong with it. */
 export function columnValue({ name, type, isNullable }: ColumnSpec, value: unknown): JsonValue {
   if (value === null || value === undefined) {
@@ -89,7 +92,7 @@ export function columnValue({ name, type, isNullable }: ColumnSpec, value: unkno
   }
   switch (type) {
     case 'text':
-      if (typeof value === 'string' && !value.includes('\0')) return value;
+      if (typeof value === 'string' && !UNSTORABLE.test(value)) return value;
       break;
     case 'integer':
       if (Number.isSafeInteger(value)) return Number(value) + 0;
@@ -109,11 +112,26 @@ export function columnValue({ name, type, isNullable }: ColumnSpec, value: unkno
   throw new TypeError(`column "${name}" is of type ${type}, and ${describe(value)} is not`);
 }
 
+/** A day, or a time with its zone: without one, it would be another time in each process. Years from 1, as PostgreSQL has them. */
+const ISO_TIME = /^(?!0000)(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/u;
+
 function timestampValue(name: string, value: unknown): string {
-  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  // Beyond these years, PostgreSQL and JavaScript write times differently.
-  if (time >= -62_135_596_800_000 && time < 253_402_300_800_000) return new Date(time).toISOString();
-  throw new TypeError(`column "${name}" is a timestamp: ${describe(value)} is no ISO 8601 text of the years 1 to 9999`);
+  const [text, day = ''] = (typeof value === 'string' ? ISO_TIME.exec(value) : undefined) ?? [];
+  const time = new Date(text ?? Number.NaN);
+  if (isYearInRange(time) && isDay(day)) return time.toISOString();
+  throw new TypeError(
+    `column "${name}" is a timestamp: ${describe(value)} is no ISO 8601 text with its zone, of the years 1 to 9999`,
+  );
+}
+
+/** Beyond these years, PostgreSQL and JavaScript write times differently. */
+function isYearInRange(time: Date): boolean {
+  return time.getTime() >= -62_135_596_800_000 && time.getTime() < 253_402_300_800_000;
+}
+
+/** To JavaScript, the 30th of February is in March. */
+function isDay(day: string): boolean {
+  return new Date(day).toISOString().startsWith(day);
 }
 
 function jsonValue(name: string, value: unknown): JsonValue {
