@@ -45,7 +45,10 @@ export function inSchema(schema: SchemaName, label: string, sql: string): NamedT
   if (statements === undefined) made.set(schema, (statements = new Map()));
   let statement = statements.get(sql);
   if (statement === undefined) {
-    const text = sql.replaceAll(':schema', schema.quoted).replaceAll(':read_schema', schema.quotedRead);
+    // At once: a name may read like one of the two.
+    const text = sql.replaceAll(/:(?:read_)?schema/gu, (found) =>
+      found === ':schema' ? schema.quoted : schema.quotedRead,
+    );
     const name = `mink_${label}_${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
     statements.set(sql, (statement = { name, text }));
   }

@@ -1,5 +1,6 @@
 import {
   LiveVersionError,
+  ProjectionNameTakenError,
   ProjectionVersionUnknownError,
   typed,
   type Lease,
@@ -34,7 +35,7 @@ import {
   toLiveVersion,
   toStoredPosition,
 } from './queries/projection-versions.ts';
-import { lockReadModels, preparedTablesQuery, prepareBlock } from './queries/read-model-tables.ts';
+import { lockReadModels, preparedTablesQuery, prepareBlock, viewHolderQuery } from './queries/read-model-tables.ts';
 import type { ReadModelSettings } from './read-models.ts';
 
 type Settings = Pick<ReadModelSettings, 'schema' | 'inTransaction'>;
@@ -76,6 +77,9 @@ export async function switchProjection(settings: Settings, request: SwitchReques
     const [live] = (await run(liveVersionQuery(schema, name))).map(toLiveVersion);
     if (live?.version !== from)
       throw new LiveVersionError(name, live?.version, `, and not ${from}: somebody has switched it meanwhile.`);
+    const [holder] = await run(viewHolderQuery(schema, { name, version: to, tables }));
+    if (holder !== undefined)
+      throw new ProjectionNameTakenError(name, `projection "${holder[0]}" has a view of the same name`);
     const held = await run(holdPartitionsQuery(schema, before));
     await isReady(held.map(toStoredPosition));
     await run(block(schema, switchViews(before, { name, version: to, tables })));

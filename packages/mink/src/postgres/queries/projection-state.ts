@@ -84,6 +84,17 @@ export function holdAsyncQuery(schema: SchemaName, { name, version }: Projection
   return { ...inSchema(schema, 'hold_async', sql), values: [name, version] };
 }
 
+/** Holds all parked keys of a projection until the transaction ends, in the order in which batches do. */
+function holdAllParkedQuery(schema: SchemaName, { name, version }: ProjectionId): Statement {
+  const sql = `
+    select 1
+    from :schema.parked_keys k
+    where k.name = $1 and k.version = $2
+    order by k.key
+    for update`;
+  return { ...inSchema(schema, 'hold_all_parked', sql), values: [name, version] };
+}
+
 /** Empties a read model and lets its projection begin anew: in one transaction, and whoever works on it is refused from then on. */
 export function resetProjectionQueries(schema: SchemaName, projection: ProjectionModel): readonly Statement[] {
   const { name, version, tables } = projection;
@@ -102,9 +113,10 @@ export function resetProjectionQueries(schema: SchemaName, projection: Projectio
     update :schema.discarded_letters l
     set is_outdated = true
     where l.name = $1 and l.version = $2`;
-  // The tables first: a batch locks them before it waits for the checkpoint.
+  // The tables first, then parked keys: a batch locks both before it waits for the checkpoint.
   return [
     ...(tables.length === 0 ? [] : [{ ...inSchema(schema, 'reset_tables', `truncate ${all}`), values: [] }]),
+    holdAllParkedQuery(schema, { name, version }),
     holdProjectionQuery(schema, { name, version }),
     { ...inSchema(schema, 'reset_projection', begin), values: [name, version] },
     { ...inSchema(schema, 'outdate_discarded', outdate), values: [name, version] },
@@ -123,12 +135,6 @@ export function replaySubscriptionQueries(
   { name, version }: ProjectionId,
   from: number,
 ): readonly Statement[] {
-  const hold = `
-    select 1
-    from :schema.parked_keys k
-    where k.name = $1 and k.version = $2
-    order by k.key
-    for update`;
   const forget = `
     delete from :schema.dead_letters l
     where l.name = $1 and l.version = $2 and l.position > $3`;
@@ -148,7 +154,7 @@ export function replaySubscriptionQueries(
     returning 1`;
   const id = [name, version];
   return [
-    { ...inSchema(schema, 'replay_hold', hold), values: id },
+    holdAllParkedQuery(schema, { name, version }),
     holdProjectionQuery(schema, { name, version }),
     { ...inSchema(schema, 'replay_forget', forget), values: [...id, from] },
     { ...inSchema(schema, 'replay_unpark', unpark), values: id },

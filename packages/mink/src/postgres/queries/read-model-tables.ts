@@ -124,23 +124,29 @@ export function prepareBlock(
   const id = `name = '${name}' and version = ${version}`;
   const [of, purpose] = shadow === undefined ? ['null', 'null'] : [String(shadow.of), `'${shadow.purpose}'`];
   return `do $prepare$
+    declare
+      is_active constant boolean := exists (
+        select
+        from :schema.meta m, pg_catalog.json_array_elements(m.inline_set) s
+        where s ->> 'name' = '${name}' and (s ->> 'version')::int = ${version}
+      );
+      is_known constant boolean := is_active or exists (select from :schema.projections where ${id});
     begin
       if exists (select from :schema.projection_partitions where ${id})
         or exists (select from :schema.projections where ${id} and retired_at is not null)
       then
         return;
       end if;
-      if not exists (
-        select from pg_catalog.pg_namespace n
-        where '"' || pg_catalog.replace(n.nspname, '"', '""') || '"' = $name$:read_schema$name$
-      ) then
-        create schema :read_schema;
+      -- What appends go on from stays, whatever was removed of what is known of it.
+      if not is_active then
+        ${createSchema()}
+        ${emptyTables(projection)}
       end if;
-      ${tables.map((table) => `drop table if exists ${tableOf(projection, table)} cascade;`).join('\n')}
-      ${createTables(projection)}
-      insert into :schema.projections (name, version, tables, kind, from_position, wanted_partitions, shadow_of, shadow_for)
+      insert into :schema.projections
+        (name, version, tables, kind, from_position, wanted_partitions, shadow_of, shadow_for, is_inline)
       values (
-        '${name}', ${version}, $json$${JSON.stringify(tables)}$json$, '${kind}', ${from}, ${partitions}, ${of}, ${purpose}
+        '${name}', ${version}, $json$${JSON.stringify(tables)}$json$, '${kind}', ${from}, ${partitions}, ${of}, ${purpose},
+        is_active
       )
       on conflict do nothing;
       delete from :schema.parked_keys where ${id};
@@ -159,14 +165,49 @@ export function prepareBlock(
     $prepare$`;
 }
 
+/** A statement of a block. Not "if not exists", which would ask for the right to create schemas even where it exists. */
+function createSchema(): string {
+  return `if not exists (
+          select from pg_catalog.pg_namespace n
+          where '"' || pg_catalog.replace(n.nspname, '"', '""') || '"' = $name$:read_schema$name$
+        ) then
+          create schema :read_schema;
+        end if;`;
+}
+
+/** Statements of a block. What is known stays, with the rights to its views; what is there by chance is something else. */
+function emptyTables(projection: ProjectionModel): string {
+  const { tables } = projection;
+  const parts = tables.map((table) => {
+    const own = tableOf(projection, table);
+    return `if ${isMissing(own)} then
+            ${createTables({ ...projection, tables: [table] })}
+          else
+            truncate ${own};
+          end if;`;
+  });
+  return `if is_known then
+          ${parts.join('\n          ')}
+        else
+          ${tables.map((table) => `drop table if exists ${tableOf(projection, table)} cascade;`).join('\n')}
+          ${createTables(projection)}
+        end if;`;
+}
+
 /** The first version of a name is the one that it stands for. */
 function makeLive(projection: ProjectionModel): string {
-  const { name, version } = projection;
+  const { name, version, tables } = projection;
+  // Of what is new, a view that is there is somebody else's.
+  const views = tables.map((table) => {
+    return `if not is_known or ${isMissing(viewOf(projection, table))} then
+          ${createViews({ ...projection, tables: [table] })}
+        end if;`;
+  });
   return `insert into :schema.read_models (name, sql_name, live_version)
       values ('${name}', '${sqlName(name)}', ${version})
       on conflict (name) do nothing;
       if (select live_version from :schema.read_models where name = '${name}') = ${version} then
-        ${createViews(projection)}
+        ${views.join('\n        ')}
       end if;`;
 }
 
@@ -194,6 +235,7 @@ export function restoreTablesScript(schema: SchemaName, projection: ProjectionMo
     ${lockReadModels(schema)}
     do $restore$
     begin
+      ${createSchema()}
       ${parts.join('\n      ')}
     end
     $restore$;
@@ -225,4 +267,18 @@ export function preparedTablesQuery(schema: SchemaName, { name, version }: Proje
     from :schema.projections p
     where p.name = $1 and p.version = $2`;
   return { ...inSchema(schema, 'prepared_tables', sql), values: [name, version] };
+}
+
+/** Another projection that is live with a view of the same name as one that a version needs; no row where none is. */
+export function viewHolderQuery(schema: SchemaName, { name, tables }: ProjectionModel): Statement {
+  const sql = `
+    select m.name
+    from :schema.read_models m
+      join :schema.projections p on p.name = m.name and p.version = m.live_version
+      cross join lateral pg_catalog.json_array_elements(p.tables) t
+    where m.name <> $1
+      and m.sql_name || case when t ->> 'name' = '' then '' else '_' || (t ->> 'name') end = any ($2::text[])
+    limit 1`;
+  const views = tables.map((table) => `${sqlName(name)}${suffixOf(table)}`);
+  return { ...inSchema(schema, 'view_holder', sql), values: [name, views] };
 }
