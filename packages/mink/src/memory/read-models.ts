@@ -228,7 +228,7 @@ export class ReadModels extends Versions implements ProjectionStorage {
     const parked = kept?.parked.get(key);
     if (kept === undefined || parked === undefined) return undefined;
     const positions = parked.positions.slice(0, limit);
-    const step = await work({ row: kept.rows.get(key)?.row ?? null, positions, tx: undefined });
+    const step = await work({ row: kept.rows.get(key)?.row ?? null, positions, attempt: undefined });
     // Reset or discarded meanwhile: what was worked out is worth nothing any more.
     if (kept.parked.get(key) !== parked) return undefined;
     parked.positions = parked.positions.slice(step.applied);

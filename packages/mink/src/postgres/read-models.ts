@@ -95,7 +95,7 @@ import {
 } from './queries/read-model-tables.ts';
 import { liveVersionQuery, measureSizeQuery, seizeQuery, toLiveVersion } from './queries/projection-versions.ts';
 import { withScratch } from './scratch.ts';
-import { runSqlBatch, transactionOf } from './sql-batch.ts';
+import { attemptsIn, runSqlBatch } from './sql-batch.ts';
 import type { SchemaName } from './schema-name.ts';
 import {
   adoptShadow,
@@ -224,6 +224,8 @@ export class ReadModels implements ProjectionStorage {
       if (known === undefined) return undefined;
       const wanted = Number(known[0]);
       const current = (await run(holdPartitionsQuery(schema, projection))).map(toArrangedPartition);
+      // It is retired, or somebody has removed its checkpoint.
+      if (current.length === 0) return undefined;
       const arranged = arrangePartitions(current, wanted);
       const gone = current.filter((partition) => !arranged.includes(partition));
       const made = arranged.filter((partition) => !current.includes(partition));
@@ -311,7 +313,7 @@ export class ReadModels implements ProjectionStorage {
 
   async retryParked(
     projection: ProjectionModel,
-    { key, limit }: { readonly key: string; readonly limit: number },
+    { key, limit, timeout }: { readonly key: string; readonly limit: number; readonly timeout: number },
     work: (step: ParkedStep) => Promise<RetriedStep>,
   ): Promise<{ readonly applied: number; readonly left: number } | undefined> {
     const schema = this.#schema;
@@ -325,8 +327,9 @@ export class ReadModels implements ProjectionStorage {
       // One more than are to be applied: it tells whether any are left.
       const rows = await run(listDeadLettersQuery(schema, projection, { key, after: 0, limit: limit + 1 }));
       const positions = rows.map(([position]) => Number(position));
-      const tx = table === undefined ? transactionOf(schema, client, { projection, epoch: 0 }) : undefined;
-      const step = await work({ row: row?.row ?? null, positions: positions.slice(0, limit), tx });
+      const writesSql = table === undefined && hold !== undefined;
+      const attempt = writesSql ? await attemptsIn({ schema, projection, timeout }, run, client) : undefined;
+      const step = await work({ row: row?.row ?? null, positions: positions.slice(0, limit), attempt });
       const left = positions.length - step.applied;
       for (const statement of storeRetryQueries(schema, projection, { key, positions, step, left }))
         await run(statement);
@@ -367,13 +370,15 @@ export class ReadModels implements ProjectionStorage {
     const { database, schema } = this.#settings;
     const tables = await this.readTables({ name, version });
     if (tables === undefined) return false;
+    const hold = holdAsyncQuery(schema, { name, version });
+    // The rows of an inline projection are what every append goes on from: a table that was dropped must not come back empty.
+    if ((await this.#run(hold)).length === 0) return false;
     if (tables.length > 0) {
       const restore = restoreTablesScript(schema, { name, version, tables });
       await database.withSession((session) => session.runScript(restore));
     }
     return this.#settings.inTransaction(async (run) => {
-      // The rows of an inline projection are what every append goes on from.
-      if ((await run(holdAsyncQuery(schema, { name, version }))).length === 0) return false;
+      if ((await run(hold)).length === 0) return false;
       for (const statement of resetProjectionQueries(schema, { name, version, tables })) await run(statement);
       return true;
     });

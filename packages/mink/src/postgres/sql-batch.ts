@@ -4,10 +4,12 @@ import {
   typed,
   type CommitOutcome,
   type OpenTransaction,
+  type ParkedStep,
   type ProjectionModel,
   type ProjectionTransaction,
   type SqlBatch,
 } from '../core/index.ts';
+import type { Statement } from './connection.ts';
 import { commitProjectionQuery, toCommitOutcome } from './queries/projection-commit.ts';
 import { holdTablesQuery } from './queries/dead-letters.ts';
 import { holdLeaseQuery } from './queries/projection-leases.ts';
@@ -40,9 +42,7 @@ export async function runSqlBatch(
   const { lease, tables, timeout } = batch;
   try {
     return await inTransaction(async (run, client) => {
-      const limits = `select pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true)`;
-      // For a process that is frozen: the time of the handler itself is up earlier.
-      await run({ name: 'mink_batch_limits', text: limits, values: [String(timeout + SERVER_MARGIN)] });
+      await run(limitsQuery(timeout));
       const hold = holdTablesQuery(schema, { ...lease, tables });
       if (hold !== undefined) await run(hold);
       if ((await run(holdLeaseQuery(schema, lease))).length === 0) throw new Refused('lost');
@@ -57,6 +57,44 @@ export async function runSqlBatch(
     if (error instanceof Refused) return error.outcome;
     throw error;
   }
+}
+
+/** For a process that is frozen: the time of the handler itself is up earlier. */
+function limitsQuery(timeout: number): Statement {
+  const text = `select pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('idle_in_transaction_session_timeout', $1, true)`;
+  return { name: 'mink_batch_limits', text, values: [String(timeout + SERVER_MARGIN)] };
+}
+
+/**
+ * Lets handlers try one event after the other in a transaction. What fails, or takes too long, leaves it as it was before: a
+ * statement under way is ended by the server.
+ */
+export async function attemptsIn(
+  {
+    schema,
+    projection,
+    timeout,
+  }: { readonly schema: SchemaName; readonly projection: ProjectionModel; readonly timeout: number },
+  run: (statement: Statement) => Promise<unknown>,
+  client: OpenTransaction,
+): Promise<NonNullable<ParkedStep['attempt']>> {
+  const savepoint = (text: string): Promise<unknown> =>
+    run({ name: undefined, text: `${text} savepoint mink_attempt`, values: [] });
+  await run(limitsQuery(timeout));
+  return async (work) => {
+    await savepoint('');
+    try {
+      await withinTime(
+        transactionOf(schema, client, { projection, epoch: 0 }),
+        { name: projection.name, timeout },
+        work,
+      );
+      await savepoint('release');
+    } catch (error) {
+      await savepoint('rollback to');
+      throw error;
+    }
+  };
 }
 
 /** What comes from a handler after its time finds its transaction closed. */
@@ -82,7 +120,7 @@ interface ClosableTransaction extends ProjectionTransaction {
 }
 
 /** What a handler writes with, on an open transaction. */
-export function transactionOf(
+function transactionOf(
   schema: SchemaName,
   client: OpenTransaction,
   { projection, epoch }: { readonly projection: ProjectionModel; readonly epoch: number },

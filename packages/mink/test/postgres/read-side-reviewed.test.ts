@@ -60,9 +60,9 @@ describePostgres('an inline projection', (databases) => {
       await store.append('Cart-1', [add('b')]);
       expect(await store.projections.readModel(items).get('Cart-1')).toEqual({ items: 2 });
       expect(await engine.status()).toMatchObject([{ state: 'inline' }]);
-      expect(await store.projections.verify(items)).toMatchObject({ ok: true, inline: 2 });
       await store.projections.deactivateInline([items]);
       await expect.poll(async () => (await engine.status())[0]?.state).toBe('live');
+      expect(await store.projections.verify(items)).toMatchObject({ ok: true, inline: 2 });
       expect(await store.projections.readModel(items).get('Cart-1')).toEqual({ items: 2 });
     },
   );
@@ -88,6 +88,41 @@ describePostgres('a wait', (databases) => {
     await using engine = createProjectionEngine(store, [items]);
     const signal = AbortSignal.timeout(3_000);
     await engine.catchUp(undefined, { timeout: Number.MAX_SAFE_INTEGER, signal });
+    expect(await store.projections.readModel(items).get('Cart-1')).toEqual({ items: 1 });
+  });
+});
+
+describePostgres('a version that was retired', (databases) => {
+  const v2 = defineProjection({
+    name: 'item-count',
+    version: 2,
+    events: { Cart: events },
+    readModel: documents<{ items: number }>(),
+  }).on({ ItemAdded: (cart) => ({ items: (cart?.items ?? 0) + 1 }) });
+
+  test('is not waited for where it is one of several, and has no partitions any more', async () => {
+    await using store = open(await databases.create());
+    await store.append('Cart-1', [add('a')]);
+    await using engine = createProjectionEngine(store, [items, v2], quick);
+    await engine.catchUp();
+    const versions = createProjectionVersions(store, [items, v2]);
+    await versions.switchTo(v2);
+    await versions.retire(items);
+    const appended = await store.append('Cart-1', [add('b')]);
+    await engine.catchUp(appended);
+    await engine.waitFor(appended);
+    await engine.waitFor(appended, { projections: [v2] });
+    await using old = createProjectionEngine(store, [items], quick);
+    await old.waitFor(appended);
+    await expect(old.waitFor(appended, { projections: [items] })).rejects.toMatchObject({ code: 'PROJECTION_RETIRED' });
+    await expect(store.projections.partition(items, 2)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('or any other is known by its own schema, whatever that is called', async () => {
+    await using store = open(await databases.create(), { schema: 'a:read_schema:schema' });
+    await store.append('Cart-1', [add('a')]);
+    await using engine = createProjectionEngine(store, [items], quick);
+    await engine.catchUp();
     expect(await store.projections.readModel(items).get('Cart-1')).toEqual({ items: 1 });
   });
 });
@@ -131,7 +166,9 @@ describePostgres('what fails', (databases) => {
 
   test('is parked where text is too long for an index', async () => {
     await using store = open(await databases.create());
-    const characters = Array.from({ length: 8_000 }, (_, index) => String.fromCodePoint(0x4e00 + ((index * 7919) % 20_000)));
+    const characters = Array.from({ length: 8_000 }, (_, index) =>
+      String.fromCodePoint(0x4e00 + ((index * 7919) % 20_000)),
+    );
     await store.append('Cart-1', [add(characters.join(''))]);
     await store.append('Cart-2', [add('short')]);
     const titles = defineProjection({
@@ -144,6 +181,27 @@ describePostgres('what fails', (databases) => {
     await expect.poll(() => parkedKeys(engine)).toEqual(['Cart-1']);
     await engine.waitFor(2);
     expect(await store.projections.readModel(titles).get('Cart-2')).toEqual({ id: 'Cart-2', title: 'short' });
+  });
+
+  test('keeps others no longer, however many have failed before', async () => {
+    await using store = open(await databases.create());
+    const failing = defineProjection({
+      name: 'failing',
+      events: { Cart: events },
+      readModel: documents<{ items: number }>(),
+    }).on({
+      ItemAdded: (cart, { data }) => {
+        if (data.sku === 'bad') throw new Error('bad');
+        return { items: (cart?.items ?? 0) + 1 };
+      },
+    });
+    for (let cart = 1; cart <= 12; cart += 1) await store.append(`Cart-${cart}`, [add('bad')]);
+    const { globalPosition } = await store.append('Cart-13', [add('good')]);
+    await using engine = createProjectionEngine(store, [failing], { tries: 2, backoff: 100 });
+    await engine.start();
+    await engine.waitFor(globalPosition, { timeout: 8_000 });
+    expect(await parkedKeys(engine)).toHaveLength(12);
+    expect(await store.projections.readModel(failing).get('Cart-13')).toEqual({ items: 1 });
   });
 
   test('only because of how it was put into batches is applied event by event', async () => {
@@ -164,7 +222,9 @@ describePostgres('what fails', (databases) => {
     });
     await using engine = createProjectionEngine(store, [counts], quick);
     await engine.start();
-    await expect.poll(async () => (await engine.status())[0]).toMatchObject({ state: 'live', position: 3, parkedKeys: 0 });
+    await expect
+      .poll(async () => (await engine.status())[0])
+      .toMatchObject({ state: 'live', position: 3, parkedKeys: 0 });
   });
 });
 
@@ -193,30 +253,37 @@ describePostgres('a retry', (databases) => {
     expect(await store.projections.readModel(healed).get('Cart-1')).toEqual({ items: 2 });
   });
 
-  test.each(['promise', 'statement'])('ends where a handler that writes SQL waits for a %s without end', async (what) => {
-    const url = await databases.create();
-    await using store = open(url);
-    let late: (() => Promise<unknown>) | undefined;
-    let isHanging = false;
-    const hanging = defineSqlProjection({
-      name: 'hanging',
-      events: { Cart: events },
-      tables: { skus: { columns: { sku: column.text() }, key: 'sku' } },
-      apply: async (_batch, tx) => {
-        if (!isHanging) throw new Error('broken');
-        late = () => tx.query(`insert into ${tx.tables.skus} (sku) values ('late')`);
-        await (what === 'promise' ? new Promise<never>(() => undefined) : tx.query('select pg_sleep(60)'));
-      },
-    });
-    await store.append('Cart-1', [add('a')]);
-    await using engine = createProjectionEngine(store, [hanging], { ...quick, handlerTimeout: 200 });
-    await engine.catchUp();
-    isHanging = true;
-    const of = { projection: hanging, key: 'Cart-1' };
-    expect(await engine.deadLetters.retry(of)).toMatchObject({ applied: 0, left: 1, error: expect.stringContaining('200') });
-    await expect(late?.()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    expect(await runSql(url, 'select * from mink_read.hanging_skus')).toEqual([]);
-  });
+  test.each(['promise', 'statement'])(
+    'ends where a handler that writes SQL waits for a %s without end',
+    async (what) => {
+      const url = await databases.create();
+      await using store = open(url);
+      let late: (() => Promise<unknown>) | undefined;
+      let isHanging = false;
+      const hanging = defineSqlProjection({
+        name: 'hanging',
+        events: { Cart: events },
+        tables: { skus: { columns: { sku: column.text() }, key: 'sku' } },
+        apply: async (_batch, tx) => {
+          if (!isHanging) throw new Error('broken');
+          late = () => tx.query(`insert into ${tx.tables.skus} (sku) values ('late')`);
+          await (what === 'promise' ? new Promise<never>(() => undefined) : tx.query('select pg_sleep(60)'));
+        },
+      });
+      await store.append('Cart-1', [add('a')]);
+      await using engine = createProjectionEngine(store, [hanging], { ...quick, handlerTimeout: 200 });
+      await engine.catchUp();
+      isHanging = true;
+      const of = { projection: hanging, key: 'Cart-1' };
+      expect(await engine.deadLetters.retry(of)).toMatchObject({
+        applied: 0,
+        left: 1,
+        error: expect.stringContaining('200'),
+      });
+      await expect(late?.()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await runSql(url, 'select * from mink_read.hanging_skus')).toEqual([]);
+    },
+  );
 });
 
 describePostgres('a reset', (databases) => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { LONGEST_TIMER } from '../store/read-options.ts';
 import { linkSignals } from '../store/signals.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import type { Lease } from './projection-storage.ts';
@@ -15,6 +16,7 @@ export async function catchUp(
     readonly projections: readonly AnyProjection[];
     readonly owner: string;
     readonly timeout: number;
+    readonly areAll: boolean;
   },
 ): Promise<void> {
   const { timeout, signal } = options;
@@ -22,7 +24,7 @@ export async function catchUp(
   const owner = `${options.owner}/${randomUUID().slice(0, 8)}`;
   const late = new AbortController();
   const stop = linkSignals(signal === undefined ? [late.signal] : [late.signal, signal]);
-  const timer = setTimeout(() => late.abort(), timeout);
+  const timer = setTimeout(() => late.abort(), Math.min(timeout, LONGEST_TIMER));
   try {
     const advance = (projection: AnyProjection, upTo: number): Promise<boolean> =>
       advanceOne(context, projection, { owner, upTo, signal: stop.signal });

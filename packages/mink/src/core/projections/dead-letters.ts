@@ -1,14 +1,13 @@
 import { deepFreeze } from '../deep-freeze.ts';
-import { InvalidArgumentError } from '../errors.ts';
+import { InvalidArgumentError, LogRewoundError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
-import type { StoredEvent } from '../store/categories.ts';
 import { differences, type Difference } from '../store/differences.ts';
 import { EventSequence } from '../store/event-sequence.ts';
 import { checkText } from '../store/read-options.ts';
 import { retryDeliveries } from '../subscriptions/retry-deliveries.ts';
 import type { Projection } from './define-projection.ts';
-import type { AnyProjection, ProjectionTransaction, SqlProjection } from './define-sql-projection.ts';
+import type { AnyProjection, SqlProjection } from './define-sql-projection.ts';
 import { DigestSum, pairHash } from './digest.ts';
 import { eventsAt } from './events-at.ts';
 import { evolveRow, keyedEvent, messageOf } from './projection-batch.ts';
@@ -63,6 +62,13 @@ export interface DeadLetters {
 
 /** What can be applied as often as one likes, because nothing of it is seen before it is stored. */
 type Applied = Projection | SqlProjection;
+
+/** A key that is retried, and the first of its events. */
+interface Retried {
+  readonly definition: Applied;
+  readonly key: string;
+  readonly read: readonly RecordedEvent[];
+}
 
 /** Events that one transaction of a retry applies, at most. */
 const CHUNK = 100;
@@ -133,22 +139,28 @@ async function* positionsOf(
   }
 }
 
-/** Applies the events of a step, up to one that fails. */
+/**
+ * Applies the events of a step, up to one that fails, or that is not among those that were read before: a transaction that waits
+ * for another connection would keep others waiting, or all of them where there is only one.
+ */
 async function applyStep(
   context: WorkerContext,
-  { definition, key }: { readonly definition: Applied; readonly key: string },
-  { row: before, positions, tx }: ParkedStep,
+  { definition, key, read }: Retried,
+  { row: before, positions, attempt }: ParkedStep,
 ): Promise<RetriedStep> {
   const sum = new DigestSum();
   let row: JsonObject | null = deepFreeze(before);
   let applied = 0;
-  for (const event of await eventsAt(context.storage, positions)) {
+  const known = new Map(read.map((event) => [event.globalPosition, event]));
+  for (const position of positions) {
+    const event = known.get(position);
+    if (event === undefined) break;
     const { parts, error } = keyedEvent(context.registry, definition, event);
     try {
       if (parts === undefined) throw error;
       const own = parts.get(key) ?? [];
       if (definition.kind === 'rows') row = evolveRow(definition, row, key, own);
-      else if (tx !== undefined) await applyInSavepoint(definition, own, tx);
+      else await attempt?.((tx) => definition.apply(own, tx));
     } catch (failure) {
       return { row, applied, digests: sum.digests(), error: messageOf(failure) };
     }
@@ -156,22 +168,6 @@ async function applyStep(
     applied += 1;
   }
   return { row, applied, digests: sum.digests(), error: undefined };
-}
-
-/** What fails leaves the transaction as it was before. */
-async function applyInSavepoint(
-  projection: SqlProjection,
-  events: readonly StoredEvent[],
-  tx: ProjectionTransaction,
-): Promise<void> {
-  await tx.query('savepoint mink_dead_letter');
-  try {
-    await projection.apply(events, tx);
-    await tx.query('release savepoint mink_dead_letter');
-  } catch (error) {
-    await tx.query('rollback to savepoint mink_dead_letter');
-    throw error;
-  }
 }
 
 async function retry(
@@ -183,8 +179,10 @@ async function retry(
   for (;;) {
     signal?.throwIfAborted();
     let error: string | undefined;
-    const done = await context.readModels.retryParked(of.definition, { key: of.key, limit: CHUNK }, async (step) => {
-      const result = await applyStep(context, of, step);
+    const read = await firstEvents(context, of, CHUNK);
+    const one = { key: of.key, limit: CHUNK, timeout: context.handlerTimeout };
+    const done = await context.readModels.retryParked(of.definition, one, async (step) => {
+      const result = await applyStep(context, { ...of, read }, step);
       ({ error } = result);
       return result;
     });
@@ -195,6 +193,19 @@ async function retry(
       return { applied, left, error };
     }
   }
+}
+
+/** Throws `LogRewoundError` where the log, restored from a backup, has one of them no more. */
+async function firstEvents(
+  { readModels, storage }: WorkerContext,
+  { definition, key }: Omit<Retried, 'read'>,
+  limit: number,
+): Promise<readonly RecordedEvent[]> {
+  const positions = await readModels.listDeadLetters(definition, key, { after: 0, limit });
+  const events = await eventsAt(storage, positions);
+  const gone = positions.find((position, index) => events[index]?.globalPosition !== position);
+  if (gone !== undefined) throw new LogRewoundError(gone, (await storage.readBound()).head);
+  return events;
 }
 
 async function countLeft(context: WorkerContext, projection: AnyProjection, key: string): Promise<number> {
@@ -220,7 +231,8 @@ async function dryRun(
       left += positions.length;
       continue;
     }
-    const step = await applyStep(context, of, { row, positions, tx: undefined });
+    const read = await eventsAt(context.storage, positions);
+    const step = await applyStep(context, { ...of, read }, { row, positions, attempt: undefined });
     ({ row, error } = step);
     applied += step.applied;
     left += positions.length - step.applied;
@@ -246,9 +258,11 @@ async function dryRunInTransaction(
   of: { readonly definition: SqlProjection; readonly key: string },
 ): Promise<DryRun> {
   const left = await countLeft(context, of.definition, of.key);
+  const read = await firstEvents(context, of, MOST_TRIED);
+  const all = { key: of.key, limit: MOST_TRIED, timeout: context.handlerTimeout };
   try {
-    await context.readModels.retryParked(of.definition, { key: of.key, limit: MOST_TRIED }, async (step) => {
-      throw new RolledBack(await applyStep(context, of, step));
+    await context.readModels.retryParked(of.definition, all, async (step) => {
+      throw new RolledBack(await applyStep(context, { ...of, read }, step));
     });
     return { applied: 0, left: 0, error: undefined, changes: [] };
   } catch (error) {

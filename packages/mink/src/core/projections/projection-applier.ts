@@ -143,7 +143,7 @@ async function applySql(context: ApplierContext, projection: SqlProjection, batc
   }
   return store(context, { lease, events: events.slice(0, count), log, failure }, (end) =>
     commitSql({ ...end, tables: projection.tables, timeout }, async (tx) => {
-      if (given.size > 0) await handle(projection.apply([...given], tx));
+      if (given.size > 0) await handle(() => projection.apply([...given], tx));
     }),
   );
 }
@@ -225,9 +225,9 @@ async function store(
 }
 
 /** What a handler throws is about its events, unless the database has thrown it first, for reasons of its own. */
-async function handle(work: Promise<void>): Promise<void> {
+async function handle(work: () => Promise<void>): Promise<void> {
   try {
-    await work;
+    await work();
   } catch (error) {
     if (sqlStateOf(error) === undefined || isOfData(error)) {
       throw new BatchFailedError('a batch could not be applied', { cause: error });
@@ -236,9 +236,14 @@ async function handle(work: Promise<void>): Promise<void> {
   }
 }
 
-/** Whether the database has refused data, a constraint was broken, or a function has raised an error of its own. */
+/**
+ * Classes of SQLSTATE that are about what is written: one row where there are several, data, constraints, limits such as the longest
+ * entry of an index, and errors that functions raise themselves.
+ */
+const OF_DATA = new Set(['21', '22', '23', '54', 'P0']);
+
 function isOfData(error: unknown): boolean {
-  return ['22', '23', 'P0'].includes(sqlStateOf(error)?.slice(0, 2) ?? '');
+  return OF_DATA.has(sqlStateOf(error)?.slice(0, 2) ?? '');
 }
 
 const SQL_STATE = /^[0-9A-Z]{5}$/u;

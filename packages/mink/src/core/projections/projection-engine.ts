@@ -6,7 +6,7 @@ import { InvalidArgumentError } from '../errors.ts';
 import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import type { LoadContext } from '../store/load.ts';
-import { checkWhole } from '../store/read-options.ts';
+import { checkTimer, checkWhole } from '../store/read-options.ts';
 import { checkProjections } from './check-projections.ts';
 import type { SubscriptionStart } from '../subscriptions/define-subscription.ts';
 import { LEASE_LOST } from '../subscriptions/subscription-batch.ts';
@@ -53,7 +53,7 @@ export interface ProjectionEngineOptions {
   /**
    * What an error is: `'transient'` ones are waited out, `'permanent'` ones parked at once, and all others tried again first.
    * @defaultValue databases that are away, deadlocks and the like are transient; payloads that do not fit their schema, and
-   * broken business rules, are permanent
+   * broken business rules, are permanent; so where it throws itself
    */
   readonly classify?: ((error: unknown) => Classification | undefined) | undefined;
   /**
@@ -222,7 +222,8 @@ export class ProjectionEngine implements AsyncDisposable {
    * await engine.waitFor(appended, { projections: [cartSummary] });
    */
   async waitFor(write: WriteToSee, { projections, timeout, signal }: WaitForOptions = {}): Promise<void> {
-    await waitForWrite(this.#context, write, { projections: this.#named(projections), timeout, signal });
+    const areAll = projections === undefined;
+    await waitForWrite(this.#context, write, { projections: this.#named(projections), areAll, timeout, signal });
   }
 
   /**
@@ -238,7 +239,8 @@ export class ProjectionEngine implements AsyncDisposable {
     const wanted = this.#named(projections);
     for (const projection of wanted) await this.#prepare(projection);
     const target = write ?? (await this.#context.storage.readBound()).position;
-    await catchUp(this.#context, target, { projections: wanted, owner: this.#owner, timeout, signal });
+    const areAll = projections === undefined;
+    await catchUp(this.#context, target, { projections: wanted, areAll, owner: this.#owner, timeout, signal });
   }
 
   /**
@@ -405,16 +407,25 @@ export function workerContext(context: AppendContext & LoadContext, options: Pro
     readModels: readModelsOf(context),
     registry: context.registry,
     batchSize: checkWhole('batchSize', options.batchSize ?? 500, 1),
-    batchTimeout: checkWhole('batchTimeout', options.batchTimeout ?? 0, 0),
-    leaseDuration: checkWhole('leaseDuration', options.leaseDuration ?? 15_000, 100),
+    batchTimeout: checkTimer('batchTimeout', options.batchTimeout ?? 0, 0),
+    leaseDuration: checkTimer('leaseDuration', options.leaseDuration ?? 15_000, 100),
     tries: checkWhole('tries', options.tries ?? 3, 1),
-    classify: (error) => options.classify?.(error) ?? classifyError(error),
+    classify: (error) => classifyAs(options.classify, error),
     maxParkedKeys: checkWhole('maxParkedKeys', options.maxParkedKeys ?? 1_000, 0),
     maxDeadLetters: checkWhole('maxDeadLetters', options.maxDeadLetters ?? 100_000, 0),
     backoff: checkWhole('backoff', options.backoff ?? 100, 0),
-    handlerTimeout: checkWhole('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
+    handlerTimeout: checkTimer('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
     rate: options.rate === undefined ? undefined : checkWhole('rate', options.rate, 1),
   };
+}
+
+/** By the caller's rules, as far as they can be told. */
+function classifyAs(classify: ProjectionEngineOptions['classify'], error: unknown): Classification {
+  try {
+    return classify?.(error) ?? classifyError(error);
+  } catch {
+    return classifyError(error);
+  }
 }
 
 /** An engine over the projections of a store. It holds nothing until it is started; close it before the store. */

@@ -219,8 +219,11 @@ export interface ListParkedQuery {
 export interface ParkedStep {
   readonly row: JsonObject | null;
   readonly positions: readonly number[];
-  /** Of a projection that writes SQL: in the transaction of the step. */
-  readonly tx: ProjectionTransaction | undefined;
+  /**
+   * Of a projection that writes SQL: runs a handler in the transaction of the step. What it has written is kept when it resolves in
+   * time.
+   */
+  readonly attempt: ((work: (tx: ProjectionTransaction) => Promise<void>) => Promise<void>) | undefined;
 }
 
 /** What became of a step: the row after the events that could be applied, and what stopped it. */
@@ -295,11 +298,11 @@ export interface ProjectionStorage extends VersionStorage {
   /**
    * Applies the first events of a parked key, at most `limit`: what `work` gives back is stored, what it applied waits no more,
    * and a key without events is parked no more. Whoever appends to the key or retries it meanwhile waits. Undefined where the
-   * key is not parked.
+   * key is not parked. `timeout` is that of a handler that writes SQL, for one event, in milliseconds.
    */
   retryParked(
     projection: ProjectionModel,
-    of: { readonly key: string; readonly limit: number },
+    of: { readonly key: string; readonly limit: number; readonly timeout: number },
     work: (step: ParkedStep) => Promise<RetriedStep>,
   ): Promise<{ readonly applied: number; readonly left: number } | undefined>;
   /**

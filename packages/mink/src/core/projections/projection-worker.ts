@@ -93,7 +93,7 @@ export class ProjectionWorker {
   /** Tells those who wait in this process. */
   readonly #news: Follower;
   #lease: Lease;
-  /** Failures in a row, of whatever kind: each waits longer. */
+  /** Failures in a row, of whatever kind, since anything was stored: each waits longer. */
   #failures = 0;
   /** Tries of what fails now; an outage in between is none. */
   #attempts = 0;
@@ -269,7 +269,9 @@ export class ProjectionWorker {
     return outcome === 'stored' ? this.#applyAll(events.slice(middle)) : outcome;
   }
 
+  /** It has got on: what fails next is not kept waiting for what has failed before. */
   #stored(to: number): void {
+    this.#failures = 0;
     this.#lease = { ...this.#lease, position: to };
     this.#news.passed(to);
   }

@@ -56,6 +56,11 @@ export async function waitForWrite(
   options: WaitOptions & {
     readonly projections: readonly AnyProjection[];
     readonly advance?: ((projection: AnyProjection, position: number) => Promise<boolean>) | undefined;
+    /**
+     * Whether nobody has asked for these by name: then those that were retired are passed over.
+     * @defaultValue false
+     */
+    readonly areAll?: boolean | undefined;
   },
 ): Promise<void> {
   const { projections, timeout = DEFAULT_TIMEOUT, signal } = options;
@@ -65,8 +70,9 @@ export async function waitForWrite(
   if (write === undefined) return;
   const unseen = await waitForNews(context, projections, { write, end, signal });
   signal?.throwIfAborted();
-  // Who has passed a position has seen the log up to there; what a token says of it is still to be checked.
-  if (unseen.length > 0 || write.event !== '') await lookForWrite(context, unseen, { ...options, write, end });
+  // Workers tell what they have seen of the log. That all before it is in the rows, too, which somebody may have cleared elsewhere,
+  // only the database knows; a token asks for its own events alone, and these were stored. Whether it is true is still to be checked.
+  await lookForWrite(context, write.event === '' ? projections : unseen, { ...options, write, end });
   await checkNotParked(context, projections, write);
 }
 
@@ -115,8 +121,12 @@ async function lookForWrite(
     write,
     end,
     advance,
+    areAll = false,
     signal,
-  }: Wait & { readonly advance?: ((projection: AnyProjection, position: number) => Promise<boolean>) | undefined },
+  }: Wait & {
+    readonly advance?: ((projection: AnyProjection, position: number) => Promise<boolean>) | undefined;
+    readonly areAll?: boolean | undefined;
+  },
 ): Promise<void> {
   const news = newsOf(context.readModels);
   const reading = new Set<string>();
@@ -124,7 +134,7 @@ async function lookForWrite(
   for (let pause = PAUSE.first; ; pause = Math.min(PAUSE.most, pause * 2)) {
     const { count } = news;
     isCommitted ||= await isInLog(context, write);
-    const laggard = isCommitted ? await findLaggard(context, projections, { write, reading }) : projections[0];
+    const laggard = isCommitted ? await findLaggard(context, projections, { write, reading, areAll }) : projections[0];
     if (laggard === undefined) break;
     const left = end - performance.now();
     if (left <= 0) throw await behindError(context, laggard, write.position);
@@ -178,11 +188,17 @@ async function eventAt(storage: EventStorage, position: number): Promise<Recorde
 async function findLaggard(
   { storage, readModels, registry }: WaitContext,
   projections: readonly AnyProjection[],
-  { write, reading }: { readonly write: Written; readonly reading: Set<string> },
+  { write, reading, areAll }: { readonly write: Written; readonly reading: Set<string>; readonly areAll: boolean },
 ): Promise<AnyProjection | undefined> {
   const stored = await looksOf(storage, readModels).listProjections();
   const { position: upTo } = write;
+  const isRetired = (projection: AnyProjection): boolean => find(stored, projection)?.state === 'retired';
   for (const projection of projections) {
+    if (isRetired(projection)) {
+      // Beside a version that took its place, it is what the code of old processes has.
+      if (areAll || projections.some((it) => it.name === projection.name && !isRetired(it))) continue;
+      throw new ProjectionRetiredError(projection.name, projection.version);
+    }
     for (const { position, ...partition } of concerned(stored, projection, write)) {
       const key = `${projection.name} ${projection.version} ${partition.from} ${partition.to}`;
       if (reading.has(key)) return projection;
@@ -209,7 +225,6 @@ function concerned(
   // What is in the log is in its rows.
   if (known?.state === 'inline') return [];
   const partitions = known?.partitions ?? [{ ...WHOLE, position: 0 }];
-  if (known?.state === 'retired') throw new ProjectionRetiredError(projection.name, projection.version);
   // Where keys are not streams, the token does not say whose its events are.
   const isOfWrite = ({ from, to }: Partition): boolean =>
     projection.hasOwnKeys || slots === undefined || [...slots].some((slot) => slot >= from && slot < to);

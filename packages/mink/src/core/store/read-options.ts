@@ -45,6 +45,15 @@ export function checkWhole(name: string, value: number, minimum: number): number
   throw new InvalidArgumentError(name, `${String(value)} is not a whole number from ${minimum}`);
 }
 
+/** Milliseconds: a timer that is to take longer would be over at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Milliseconds of a timer, from `minimum` to 24 days. */
+export function checkTimer(name: string, value: number, minimum: number): number {
+  if (checkWhole(name, value, minimum) <= LONGEST_TIMER) return value;
+  throw new InvalidArgumentError(name, `${value} is longer than a timer can take (${LONGEST_TIMER} ms)`);
+}
+
 /** One of these words. */
 export function checkOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;

@@ -7,7 +7,7 @@ import {
   type ProjectionBase,
 } from '../projections/define-projection.ts';
 import type { Categories, StoredEvent } from '../store/categories.ts';
-import { checkWhole } from '../store/read-options.ts';
+import { checkTimer, checkWhole } from '../store/read-options.ts';
 import { typed } from '../typed.ts';
 
 /** Where a subscription begins: with the first event, with what comes from now on, or behind a position. */
@@ -123,7 +123,7 @@ export function defineSubscription<
     types,
     from: checkStart(from),
     concurrency: checkWhole('concurrency', definition.concurrency ?? 8, 1),
-    timeout: checkWhole('timeout', definition.timeout ?? 30_000, 1),
+    timeout: checkTimer('timeout', definition.timeout ?? 30_000, 1),
     batchSize: checkWhole('batchSize', definition.batchSize ?? 50, 1),
     handle: typed<Subscription['handle']>(handle),
   });

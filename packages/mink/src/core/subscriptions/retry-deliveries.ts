@@ -39,7 +39,8 @@ export async function retryDeliveries(
       if (position === undefined) return { applied, left: 0, error: undefined };
       const error = await tryDelivery(context, of, { position, signal });
       // An acknowledgement of what somebody else has acknowledged meanwhile changes nothing.
-      const done = await readModels.retryParked(subscription, { key, limit: 1 }, async ({ positions: [first] }) => {
+      const one = { key, limit: 1, timeout: subscription.timeout };
+      const done = await readModels.retryParked(subscription, one, async ({ positions: [first] }) => {
         return { row: null, applied: error === undefined && first === position ? 1 : 0, digests: [], error };
       });
       applied += done?.applied ?? 0;
