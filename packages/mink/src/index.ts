@@ -89,6 +89,7 @@ export {
   OverloadedError,
   PayloadTooLargeError,
   DeliveryTimeoutError,
+  HandlerEndedTransactionError,
   HandlerTimeoutError,
   KeyBeingRetriedError,
   ProjectionBehindError,

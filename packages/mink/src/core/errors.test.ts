@@ -141,6 +141,11 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
     'INLINE_SET_CHANGED',
     ['every append applies "carts" version 2', 'Then try again'],
   ],
+  [
+    new errors.HandlerEndedTransactionError('carts'),
+    'HANDLER_ENDED_TRANSACTION',
+    ['"carts"', 'Leave commit and rollback'],
+  ],
   [new errors.HandlerTimeoutError('carts', 50), 'HANDLER_TIMEOUT', ['"carts"', '50 ms', 'handlerTimeout']],
   [new errors.DeliveryTimeoutError('mails', 50), 'DELIVERY_TIMEOUT', ['"mails"', '50 ms', 'signal', '"timeout"']],
   [
@@ -312,6 +317,7 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
     new errors.InlineSetChangedError({ missing: ['a'], inactive: ['b'] }, { cause }),
     { missing: ['a'], inactive: ['b'], cause },
   ],
+  [new errors.HandlerEndedTransactionError('carts', { cause }), { projection: 'carts', cause }],
   [new errors.HandlerTimeoutError('carts', 50), { projection: 'carts', timeout: 50 }],
   [
     new errors.ProjectionBehindError('carts', { position: 3, wanted: 9, lagEvents: 1, state: 'running', heldBy: 17 }),

@@ -103,6 +103,20 @@ export class HandlerTimeoutError extends MinkError {
   }
 }
 
+/** A handler has committed or rolled back the transaction of its batch. What it wrote is not stored with the checkpoint any more. */
+export class HandlerEndedTransactionError extends MinkError {
+  readonly code = 'HANDLER_ENDED_TRANSACTION';
+  readonly projection: string;
+
+  constructor(projection: string, options?: { readonly cause?: unknown }) {
+    super(
+      `The handler of projection "${projection}" has ended the transaction of its batch, so what it wrote may be written again. Leave commit and rollback to the engine, and reset the projection.`,
+      options,
+    );
+    this.projection = projection;
+  }
+}
+
 /** A text that is no token of an append, or that of another store. */
 export class InvalidTokenError extends MinkError {
   readonly code = 'INVALID_TOKEN';

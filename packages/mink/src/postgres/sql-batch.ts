@@ -1,4 +1,5 @@
 import {
+  HandlerEndedTransactionError,
   HandlerTimeoutError,
   InvalidArgumentError,
   typed,
@@ -91,7 +92,7 @@ export async function attemptsIn(
       );
       await savepoint('release');
     } catch (error) {
-      await savepoint('rollback to');
+      if (!(error instanceof HandlerEndedTransactionError)) await savepoint('rollback to');
       throw error;
     }
   };
@@ -109,10 +110,20 @@ async function withinTime(
   });
   try {
     await Promise.race([work(tx), late]);
+    checkOpen(tx, name);
+  } catch (error) {
+    checkOpen(tx, name, error);
+    throw error;
   } finally {
     clearTimeout(timer);
     tx.close();
   }
+}
+
+/** Where the transaction has been ended, a rollback would take nothing back. */
+function checkOpen({ client }: ClosableTransaction, name: string, cause?: unknown): void {
+  if (cause instanceof HandlerEndedTransactionError || client.getTransactionStatus?.() !== 'I') return;
+  throw new HandlerEndedTransactionError(name, { cause });
 }
 
 interface ClosableTransaction extends ProjectionTransaction {

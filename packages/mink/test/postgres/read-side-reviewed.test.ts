@@ -82,6 +82,26 @@ describePostgres('a wait', (databases) => {
     expect(await waiting).toMatchObject({ code: 'PROJECTION_BEHIND' });
   });
 
+  test('does not take the word of a checkpoint that is beyond the end of a log that was restored', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    await store.append('Cart-1', [add('a')]);
+    await using engine = createProjectionEngine(store, [items], quick);
+    await engine.catchUp();
+    await runSql(url, 'update mink.projection_partitions set position = 900');
+    await expect(engine.catchUp()).rejects.toMatchObject({ code: 'LOG_REWOUND', after: 900, head: 1 });
+    const appended = await store.append('Cart-1', [add('b')]);
+    await expect(engine.catchUp(appended)).rejects.toMatchObject({ code: 'LOG_REWOUND' });
+    const waiting = store.projections.waitFor(appended, { projections: [items] });
+    await expect(waiting).rejects.toMatchObject({ code: 'LOG_REWOUND' });
+    await engine.start();
+    await expect.poll(async () => (await engine.status())[0]?.state).toBe('faulted');
+    await expect(engine.waitFor(appended)).rejects.toMatchObject({ code: 'LOG_REWOUND' });
+    await engine.reset(items);
+    await engine.waitFor(appended);
+    expect(await store.projections.readModel(items).get('Cart-1')).toEqual({ items: 2 });
+  });
+
   test('catches up in time, however long it may take', async () => {
     await using store = open(await databases.create());
     await store.append('Cart-1', [add('a')]);
@@ -113,8 +133,7 @@ describePostgres('a version that was retired', (databases) => {
     await engine.waitFor(appended);
     await engine.waitFor(appended, { projections: [v2] });
     await using old = createProjectionEngine(store, [items], quick);
-    await old.waitFor(appended);
-    await expect(old.waitFor(appended, { projections: [items] })).rejects.toMatchObject({ code: 'PROJECTION_RETIRED' });
+    await expect(old.waitFor(appended)).rejects.toMatchObject({ code: 'PROJECTION_RETIRED' });
     await expect(store.projections.partition(items, 2)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
@@ -225,6 +244,35 @@ describePostgres('what fails', (databases) => {
     await expect
       .poll(async () => (await engine.status())[0])
       .toMatchObject({ state: 'live', position: 3, parkedKeys: 0 });
+  });
+});
+
+describePostgres('a handler that writes SQL', (databases) => {
+  test.each([true, false])('and ends the transaction of its batch faults at once (and throws: %s)', async (throws) => {
+    const url = await databases.create();
+    await using store = open(url);
+    const columns = { sku: column.text(), items: column.integer() };
+    const ending = defineSqlProjection({
+      name: 'ending',
+      events: { Cart: events },
+      tables: { skus: { columns, key: 'sku' } },
+      // As a transaction of a query builder does.
+      apply: async (batch, tx) => {
+        await tx.query('begin');
+        const insert = `insert into ${tx.tables.skus} as s (sku, items) values ($1, 1) on conflict (sku) do update set items = s.items + 1`;
+        for (const { data } of batch) await tx.query(insert, [data.sku]);
+        await tx.query('commit');
+        if (throws) throw new Error('broken');
+      },
+    });
+    await store.append('Cart-1', [add('a')]);
+    await using engine = createProjectionEngine(store, [ending], { ...quick, tries: 5 });
+    await engine.start();
+    const status = async () => (await engine.status())[0];
+    await expect
+      .poll(status)
+      .toMatchObject({ state: 'faulted', error: expect.stringContaining('has ended the transaction') });
+    expect(await runSql(url, 'select items::int from mink_read.ending_skus')).toEqual([{ items: 1 }]);
   });
 });
 

@@ -16,7 +16,6 @@ export async function catchUp(
     readonly projections: readonly AnyProjection[];
     readonly owner: string;
     readonly timeout: number;
-    readonly areAll: boolean;
   },
 ): Promise<void> {
   const { timeout, signal } = options;

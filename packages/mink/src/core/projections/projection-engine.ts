@@ -222,8 +222,7 @@ export class ProjectionEngine implements AsyncDisposable {
    * await engine.waitFor(appended, { projections: [cartSummary] });
    */
   async waitFor(write: WriteToSee, { projections, timeout, signal }: WaitForOptions = {}): Promise<void> {
-    const areAll = projections === undefined;
-    await waitForWrite(this.#context, write, { projections: this.#named(projections), areAll, timeout, signal });
+    await waitForWrite(this.#context, write, { projections: this.#named(projections), timeout, signal });
   }
 
   /**
@@ -239,8 +238,7 @@ export class ProjectionEngine implements AsyncDisposable {
     const wanted = this.#named(projections);
     for (const projection of wanted) await this.#prepare(projection);
     const target = write ?? (await this.#context.storage.readBound()).position;
-    const areAll = projections === undefined;
-    await catchUp(this.#context, target, { projections: wanted, areAll, owner: this.#owner, timeout, signal });
+    await catchUp(this.#context, target, { projections: wanted, owner: this.#owner, timeout, signal });
   }
 
   /**

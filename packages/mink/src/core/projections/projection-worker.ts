@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BusinessRuleViolationError } from '../commands/business-rule-violation.ts';
 import { DatabaseError, DatabaseUnavailableError, InvalidEventDataError } from '../errors.ts';
-import { ProjectionFailedError } from '../projection-errors.ts';
+import { HandlerEndedTransactionError, ProjectionFailedError } from '../projection-errors.ts';
 import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import type { EventStorage, LogFilter, LogReader, RecordedEvent } from '../storage/event-storage.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
@@ -362,10 +362,12 @@ class ParkingFull extends Error {}
 /** Serialization, deadlock, a lock or a statement that took too long, a server that is full or going down. */
 const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53300', '57P01', '57P02', '57P03']);
 
+/** What fails again, or must not be tried again. */
+const PERMANENT = [InvalidEventDataError, BusinessRuleViolationError, HandlerEndedTransactionError] as const;
+
 /** What an error is, unless `classify` says otherwise. */
 export function classifyError(error: unknown): Classification {
   if (error instanceof DatabaseUnavailableError) return 'transient';
   if (error instanceof DatabaseError) return TRANSIENT.has(error.sqlState) ? 'transient' : 'retry';
-  const isPermanent = error instanceof InvalidEventDataError || error instanceof BusinessRuleViolationError;
-  return isPermanent ? 'permanent' : 'retry';
+  return PERMANENT.some((kind) => error instanceof kind) ? 'permanent' : 'retry';
 }

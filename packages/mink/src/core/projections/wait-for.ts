@@ -56,11 +56,6 @@ export async function waitForWrite(
   options: WaitOptions & {
     readonly projections: readonly AnyProjection[];
     readonly advance?: ((projection: AnyProjection, position: number) => Promise<boolean>) | undefined;
-    /**
-     * Whether nobody has asked for these by name: then those that were retired are passed over.
-     * @defaultValue false
-     */
-    readonly areAll?: boolean | undefined;
   },
 ): Promise<void> {
   const { projections, timeout = DEFAULT_TIMEOUT, signal } = options;
@@ -121,11 +116,9 @@ async function lookForWrite(
     write,
     end,
     advance,
-    areAll = false,
     signal,
   }: Wait & {
     readonly advance?: ((projection: AnyProjection, position: number) => Promise<boolean>) | undefined;
-    readonly areAll?: boolean | undefined;
   },
 ): Promise<void> {
   const news = newsOf(context.readModels);
@@ -134,7 +127,7 @@ async function lookForWrite(
   for (let pause = PAUSE.first; ; pause = Math.min(PAUSE.most, pause * 2)) {
     const { count } = news;
     isCommitted ||= await isInLog(context, write);
-    const laggard = isCommitted ? await findLaggard(context, projections, { write, reading, areAll }) : projections[0];
+    const laggard = isCommitted ? await findLaggard(context, projections, { write, reading }) : projections[0];
     if (laggard === undefined) break;
     const left = end - performance.now();
     if (left <= 0) throw await behindError(context, laggard, write.position);
@@ -188,7 +181,7 @@ async function eventAt(storage: EventStorage, position: number): Promise<Recorde
 async function findLaggard(
   { storage, readModels, registry }: WaitContext,
   projections: readonly AnyProjection[],
-  { write, reading, areAll }: { readonly write: Written; readonly reading: Set<string>; readonly areAll: boolean },
+  { write, reading }: { readonly write: Written; readonly reading: Set<string> },
 ): Promise<AnyProjection | undefined> {
   const stored = await looksOf(storage, readModels).listProjections();
   const { position: upTo } = write;
@@ -196,9 +189,10 @@ async function findLaggard(
   for (const projection of projections) {
     if (isRetired(projection)) {
       // Beside a version that took its place, it is what the code of old processes has.
-      if (areAll || projections.some((it) => it.name === projection.name && !isRetired(it))) continue;
+      if (projections.some((it) => it.name === projection.name && !isRetired(it))) continue;
       throw new ProjectionRetiredError(projection.name, projection.version);
     }
+    await checkNotBeyond({ storage, readModels }, find(stored, projection), upTo);
     for (const { position, ...partition } of concerned(stored, projection, write)) {
       const key = `${projection.name} ${projection.version} ${partition.from} ${partition.to}`;
       if (reading.has(key)) return projection;
@@ -213,6 +207,23 @@ async function findLaggard(
     }
   }
   return undefined;
+}
+
+/**
+ * Whoever works on a projection finds out when it begins that the log was restored from before its checkpoint; where nobody does, it
+ * is to be found out here: what is written now would seem to be applied.
+ */
+async function checkNotBeyond(
+  { storage, readModels }: Pick<WaitContext, 'storage' | 'readModels'>,
+  known: StoredProjection | undefined,
+  upTo: number,
+): Promise<void> {
+  if (known === undefined || known.state === 'inline') return;
+  const idle = known.partitions.filter(({ position, state }) => position > upTo && state !== 'working');
+  if (idle.length === 0) return;
+  const { head } = await looksOf(storage, readModels).readBound();
+  const beyond = idle.find(({ position }) => position > head);
+  if (beyond !== undefined) throw new LogRewoundError(beyond.position, head);
 }
 
 /** The partitions that the write is of, and that are not there yet. */
