@@ -164,6 +164,31 @@ describePostgres('what fails', (databases) => {
     await expect.poll(() => parkedKeys(engine)).toEqual(['Cart-1']);
   });
 
+  test('is parked with what it threw, whatever that is', async () => {
+    await using store = open(await databases.create());
+    const thrown: readonly unknown[] = [
+      undefined,
+      null,
+      Object.assign(new Error(), { message: undefined }),
+      new Error('x'.repeat(1_000_000)),
+      'a\0b',
+    ];
+    const failing = defineProjection({ name: 'failing', events: { Cart: events }, readModel: documents() }).on({
+      ItemAdded: (_, { data }) => {
+        throw thrown[Number(data.sku)];
+      },
+    });
+    for (const index of thrown.keys()) await store.append(`Cart-${index}`, [add(String(index))]);
+    await using engine = createProjectionEngine(store, [failing], quick);
+    await engine.start();
+    await expect.poll(() => parkedKeys(engine)).toHaveLength(thrown.length);
+    const errors = (await engine.deadLetters.list().toArray()).map(({ error }) => error);
+    expect(errors.slice(0, 2)).toEqual(['undefined', 'null']);
+    expect(errors[2]).toContain('Error');
+    expect(errors[3]?.length).toBeLessThan(20_000);
+    expect(errors[4]).toContain('b');
+  });
+
   test('is parked where a handler that writes SQL throws before it gives back a promise', async () => {
     await using store = open(await databases.create());
     await store.append('Cart-1', [add('bad')]);

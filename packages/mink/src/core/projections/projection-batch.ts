@@ -68,9 +68,13 @@ function freezeRow(row: JsonObject): JsonObject {
   return Object.freeze(row);
 }
 
+/** Characters of what somebody threw that are kept: a thousand keys may be parked, and are counted with each more. */
+const LONGEST_MESSAGE = 10_000;
+
 /** What somebody threw, in words. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : inspect(error);
+  const message: unknown = error instanceof Error ? error.message : undefined;
+  return (typeof message === 'string' ? message : inspect(error)).slice(0, LONGEST_MESSAGE);
 }
 
 /** Which keys of a batch are parked, what waits for them, and what was applied. */
