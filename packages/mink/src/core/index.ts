@@ -100,7 +100,7 @@ export type {
   SqlProjectionDefinition,
   SqlTableDefinition,
 } from './projections/define-sql-projection.ts';
-export { arrangePartitions, equalRanges, type ArrangedPartition } from './projections/arrange-partitions.ts';
+export { areWhole, arrangePartitions, equalRanges, type ArrangedPartition } from './projections/arrange-partitions.ts';
 export { textHash } from './projections/digest.ts';
 export { defineSubscription } from './subscriptions/define-subscription.ts';
 export type {

@@ -13,6 +13,11 @@ export function makeInline(kept: KeptProjection): readonly Lease[] {
   });
 }
 
+/** Keeps where a projection became inline: all of its partitions have applied what was there before, and nothing that comes now. */
+export function settleInline(kept: KeptProjection | undefined, position: number): void {
+  for (const partition of kept?.partitions ?? []) partition.position = position;
+}
+
 /** Gives a projection back to workers, who go on after a position; undefined leaves it where it was. */
 export function makeAsync(kept: KeptProjection | undefined, position: number | undefined): void {
   if (kept?.isInline !== true) return;
@@ -21,6 +26,7 @@ export function makeAsync(kept: KeptProjection | undefined, position: number | u
   if (position !== undefined && position > before) kept.inlineRanges.push({ from: before + 1, to: position });
   for (const partition of kept.partitions) {
     Object.assign(partition, { epoch: partition.epoch + 1, position: position ?? partition.position });
+    partition.holdAt = undefined;
   }
 }
 

@@ -8,7 +8,7 @@ import {
   type LogPageQuery,
   type ProjectionId,
 } from '../core/index.ts';
-import { makeAsync, makeInline } from './inline-projections.ts';
+import { makeAsync, makeInline, settleInline } from './inline-projections.ts';
 import type { ReadModels } from './read-models.ts';
 
 /** What the set is kept beside. */
@@ -54,6 +54,7 @@ export class MemoryInlineSet implements InlineStorage {
       for (const projection of added) makeAsync(readModels.find(projection), undefined);
       throw error;
     }
+    for (const projection of added) settleInline(readModels.find(projection), head());
     for (const projection of removed) makeAsync(readModels.find(projection), head());
     const kept = active.filter((it) => !isIn(change.remove, it));
     const ids = [...kept, ...added].map(({ name, version }) => ({ name, version }));

@@ -17,6 +17,7 @@ import {
   makeAsyncQuery,
   makeInlineQuery,
   readInlineSetQuery,
+  settleInlineQuery,
   switchInlineQuery,
   toInlineSet,
 } from './queries/inline-projections.ts';
@@ -70,6 +71,7 @@ export class PostgresInlineSet implements InlineStorage {
       for (const projection of added) {
         const { leases, upTo } = await takeOver(runHere, schema, projection);
         for (const lease of leases) await applyRest(lease, { upTo, ...within(tx) });
+        await runHere(settleInlineQuery(schema, projection, upTo));
       }
       for (const projection of removed) await runHere(makeAsyncQuery(schema, projection));
       await runHere(switchInlineQuery(schema, [...kept, ...added]));

@@ -1,5 +1,6 @@
 import {
   ProjectionNameTakenError,
+  areWhole,
   arrangePartitions,
   DatabaseError,
   ProjectionRetiredError,
@@ -220,12 +221,13 @@ export class ReadModels implements ProjectionStorage {
   async partitionProjection(projection: ProjectionId, count?: number): Promise<Partitioning | undefined> {
     const schema = this.#schema;
     return this.#settings.inTransaction(async (run) => {
-      const [known] = await run(wantPartitionsQuery(schema, projection, count));
+      const [known] = await run(wantPartitionsQuery(schema, projection, undefined));
       if (known === undefined) return undefined;
-      const wanted = Number(known[0]);
       const current = (await run(holdPartitionsQuery(schema, projection))).map(toArrangedPartition);
-      // It is retired, or somebody has removed its checkpoint.
-      if (current.length === 0) return undefined;
+      // It is retired, or somebody has removed a checkpoint.
+      if (!areWhole(current)) return undefined;
+      if (count !== undefined) await run(wantPartitionsQuery(schema, projection, count));
+      const wanted = count ?? Number(known[0]);
       const arranged = arrangePartitions(current, wanted);
       const gone = current.filter((partition) => !arranged.includes(partition));
       const made = arranged.filter((partition) => !current.includes(partition));

@@ -68,6 +68,50 @@ describePostgres('an inline projection', (databases) => {
   );
 });
 
+describePostgres('a projection in several partitions', (databases) => {
+  const carts = Array.from({ length: 20 }, (_, index): `Cart-${string}` => `Cart-${index}`);
+  const total = async (store: ReturnType<typeof open>): Promise<number> => {
+    const found = await store.projections.readModel(items).list().toArray();
+    return found.reduce((sum, { model }) => sum + model.items, 0);
+  };
+
+  test('begins anew where the checkpoint of one of them was deleted', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    await using engine = createProjectionEngine(store, [items], quick);
+    await engine.start();
+    await engine.partition(items, 4);
+    for (const cart of carts) await store.append(cart, [add('a')]);
+    await engine.waitFor(20);
+    await runSql(url, 'delete from mink.projection_partitions where from_slot = 256');
+    await expect(store.projections.partition(items, 2)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    for (const cart of carts) {
+      await store.append(cart, [add('b')]).then((appended) => engine.waitFor(appended, { timeout: 5_000 }));
+    }
+    expect(await total(store)).toBe(40);
+    expect(await engine.status()).toMatchObject([{ state: 'live', wantedPartitions: 4 }]);
+    expect(await store.projections.verify(items)).toMatchObject({ ok: true, pairs: 40 });
+  });
+
+  test('is proven after it was inline for a while, and can be divided meanwhile', async () => {
+    const url = await databases.create();
+    await using store = open(url, { inline: [items], whenInlineInactive: 'skip' });
+    await using engine = createProjectionEngine(store, [items], quick);
+    await store.append('Cart-1', [add('a')]);
+    await engine.catchUp();
+    await store.projections.partition(items, 4);
+    for (const cart of carts) await store.append(cart, [add('a')]);
+    await store.projections.activateInline();
+    for (const cart of carts) await store.append(cart, [add('b')]);
+    await store.projections.partition(items, 3);
+    await store.projections.deactivateInline([items]);
+    for (const cart of carts) await store.append(cart, [add('c')]);
+    await engine.catchUp();
+    expect(await total(store)).toBe(61);
+    expect(await store.projections.verify(items)).toMatchObject({ ok: true, pairs: 41, inline: 20 });
+  });
+});
+
 describePostgres('a wait', (databases) => {
   test('for a position does not end while rows are missing that somebody else has cleared', async () => {
     const url = await databases.create();

@@ -21,6 +21,11 @@ export interface ArrangedPartition extends Partition {
   readonly holdAt: number | undefined;
 }
 
+/** Whether partitions, which never overlap, have all slots. */
+export function areWhole(partitions: readonly Partition[]): boolean {
+  return partitions.reduce((slots, { from, to }) => slots + to - from, 0) === PARTITIONS;
+}
+
 /** All slots in ranges of equal size, as far as 1,024 can be divided. */
 export function equalRanges(count: number): readonly Partition[] {
   const start = (index: number): number => Math.floor((index * PARTITIONS) / count);

@@ -5,6 +5,7 @@ import type { EventRegistry } from '../store/event-registry.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { partitionKey } from '../stream-name.ts';
 import { ProjectionRetiredError } from '../projection-version-errors.ts';
+import { areWhole } from './arrange-partitions.ts';
 import type { AnyProjection } from './define-sql-projection.ts';
 import { newsOf } from './projection-news.ts';
 import { looksOf } from './shared-looks.ts';
@@ -235,7 +236,8 @@ function concerned(
   const known = find(stored, projection);
   // What is in the log is in its rows.
   if (known?.state === 'inline') return [];
-  const partitions = known?.partitions ?? [{ ...WHOLE, position: 0 }];
+  // Where somebody has removed a checkpoint, it is about to begin anew.
+  const partitions = known !== undefined && areWhole(known.partitions) ? known.partitions : [{ ...WHOLE, position: 0 }];
   // Where keys are not streams, the token does not say whose its events are.
   const isOfWrite = ({ from, to }: Partition): boolean =>
     projection.hasOwnKeys || slots === undefined || [...slots].some((slot) => slot >= from && slot < to);

@@ -172,6 +172,15 @@ export function makeInlineQuery(schema: SchemaName, { name, version }: Projectio
   return { ...inSchema(schema, 'make_inline', sql), values: [name, version] };
 }
 
+/** Keeps where a projection became inline: all of its partitions have applied what was there before, and nothing that comes now. */
+export function settleInlineQuery(schema: SchemaName, { name, version }: ProjectionId, upTo: number): Statement {
+  const sql = `
+    update :schema.projection_partitions p
+    set position = $3
+    where p.name = $1 and p.version = $2`;
+  return { ...inSchema(schema, 'settle_inline', sql), values: [name, version, upTo] };
+}
+
 /** Gives a projection back to workers, who go on after the last event there is. */
 export function makeAsyncQuery(schema: SchemaName, { name, version }: ProjectionId): Statement {
   const sql = `
@@ -197,6 +206,7 @@ export function makeAsyncQuery(schema: SchemaName, { name, version }: Projection
     set
       epoch = p.epoch + 1,
       position = (select coalesce(pg_catalog.max(e.global_position), 0) from :schema.events e),
+      hold_at = null,
       moved_at = pg_catalog.clock_timestamp()
     from made m
     where p.name = m.name and p.version = m.version`;

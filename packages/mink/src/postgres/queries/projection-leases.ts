@@ -19,7 +19,7 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
       ) h (name, version, from_slot, epoch)
     ),
     sizes as (
-      select w.name, w.version, count(p.name) as partitions, j.wanted_partitions as wanted
+      select w.name, w.version, count(p.name) as partitions, coalesce(sum(p.to_slot - p.from_slot), 0) as slots, j.wanted_partitions as wanted
       from wanted w
         left join :schema.projections j on j.name = w.name and j.version = w.version
         left join :schema.projection_partitions p on p.name = w.name and p.version = w.version
@@ -103,11 +103,11 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
         on p.name = h.name and p.version = h.version and p.from_slot = h.from_slot and p.epoch = h.epoch and p.owner = $1
     where not exists (select from found f where f.name = h.name and f.version = h.version and f.from_slot = h.from_slot)
     union all
-    select s.name, s.version, null, null, null, null, null, null from sizes s where s.partitions = 0
+    select s.name, s.version, null, null, null, null, null, null from sizes s where s.slots <> 1024
     union all
     select s.name, s.version, null, s.wanted, null, null, null, null
     from sizes s
-    where s.partitions > 0 and s.partitions <> s.wanted`;
+    where s.slots = 1024 and s.partitions <> s.wanted`;
   const { owner, duration, projections, held, isPassing = false } = request;
   const values = [
     owner,

@@ -132,7 +132,7 @@ export function prepareBlock(
       );
       is_known constant boolean := is_active or exists (select from :schema.projections where ${id});
     begin
-      if exists (select from :schema.projection_partitions where ${id})
+      if ${isWhole(`where ${id}`)}
         or exists (select from :schema.projections where ${id} and retired_at is not null)
       then
         return;
@@ -153,6 +153,7 @@ export function prepareBlock(
       delete from :schema.projection_digests where ${id};
       update :schema.discarded_letters set is_outdated = true where ${id};
       update :schema.projections set inline_ranges = '{}' where ${id};
+      delete from :schema.projection_partitions where ${id};
       -- Above every epoch that there ever was: whoever worked on what is gone is refused.
       insert into :schema.projection_partitions (name, version, from_slot, to_slot, epoch, position)
       select
@@ -163,6 +164,11 @@ export function prepareBlock(
       ${kind === 'projection' && shadow === undefined ? makeLive(projection) : ''}
     end
     $prepare$`;
+}
+
+/** Whether there are checkpoints for all slots: without one of them, what is in its slots would never be applied. */
+function isWhole(condition: string): string {
+  return `(select coalesce(sum(to_slot - from_slot), 0) = 1024 from :schema.projection_partitions ${condition})`;
 }
 
 /** A statement of a block. Not "if not exists", which would ask for the right to create schemas even where it exists. */
@@ -262,7 +268,7 @@ export function preparedTablesQuery(schema: SchemaName, { name, version }: Proje
   const sql = `
     select
       p.tables,
-      exists (select from :schema.projection_partitions s where s.name = p.name and s.version = p.version),
+      ${isWhole('s where s.name = p.name and s.version = p.version')},
       p.retired_at is not null
     from :schema.projections p
     where p.name = $1 and p.version = $2`;
