@@ -107,8 +107,7 @@ describe('a wait for a write', () => {
     await engine.waitFor(await store.append('Cart-1', [add('a')]));
     const list = vi.spyOn(readModelsOf({ storage }), 'listProjections');
     for (const events of [[add('b')], [cartEvents.Noted(null)], [add('c'), cartEvents.Noted(null)]]) {
-      const { globalPosition } = await store.append('Cart-1', events);
-      await engine.waitFor(globalPosition);
+      await engine.waitFor(await store.append('Cart-1', events));
     }
     expect(list).not.toHaveBeenCalled();
     expect(await store.projections.readModel(skus).get('Cart-1')).toEqual({ skus: 'abc' });
@@ -146,19 +145,21 @@ describe('a wait for a write', () => {
     const store = createEventStore(storage, { categories: { Cart: cartEvents } });
     const news = newsOf(readModelsOf({ storage }));
     const engine = createProjectionEngine(store, [skus]);
-    const { globalPosition } = await store.append('Cart-1', [add('a')]);
-    const halves = [news.follow(skus, { from: 0, to: 512 }, 0), news.follow(skus, { from: 0, to: 512 }, 0)];
-    const waiting = engine.waitFor(globalPosition, { timeout: 20 });
+    const appended = await store.append('Cart-1', [add('a')]);
+    const { globalPosition } = appended;
+    const [slot = 0] = parseToken(appended.token).slots ?? [];
+    const foreign = slot < 512 ? { from: 512, to: 1_024 } : { from: 0, to: 512 };
+    const halves = [news.follow(skus, foreign, 0), news.follow(skus, foreign, 0)];
+    const waiting = engine.waitFor(appended, { timeout: 20 });
     for (const half of halves) half.passed(globalPosition);
     await expect(waiting).rejects.toMatchObject({ code: 'PROJECTION_BEHIND', position: 0 });
     for (const half of halves) half.end();
     const other = news.follow(skus, { from: 512, to: 1_024 }, 0);
     const one = news.follow(skus, { from: 0, to: 512 }, 0);
-    const both = engine.waitFor(globalPosition);
+    const both = engine.waitFor(appended);
     other.passed(globalPosition);
     one.passed(globalPosition);
     await both;
-    const [slot = 0] = parseToken((await store.append('Cart-1', [add('a')])).token).slots ?? [];
     expect(news.passed(skus, new Set([slot]))).toBe(globalPosition);
     one.end();
     expect(news.passed(skus, new Set([slot]))).toBe(slot < 512 ? undefined : globalPosition);

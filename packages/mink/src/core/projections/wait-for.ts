@@ -184,6 +184,7 @@ async function findLaggard(
   projections: readonly AnyProjection[],
   { write, reading }: { readonly write: Written; readonly reading: Set<string> },
 ): Promise<AnyProjection | undefined> {
+  if (projections.length === 0) return undefined;
   const stored = await looksOf(storage, readModels).listProjections();
   const { position: upTo } = write;
   const isRetired = (projection: AnyProjection): boolean => find(stored, projection)?.state === 'retired';
