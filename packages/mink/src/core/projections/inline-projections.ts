@@ -65,9 +65,9 @@ export class InlineProjections {
     let set = await storage.readInlineSet({ tx });
     // Once: what somebody has taken out since is not to come back by itself.
     if (set.epoch === 0 && projections.length > 0 && tx === undefined && whenInactive === 'refuse') {
-      const isFree = await isCaughtUp(this.#context, projections);
-      if (isFree) await activateInline(this.#context, projections);
-      if (isFree) set = await storage.readInlineSet();
+      if (await isCaughtUp(this.#context, projections)) await activateInline(this.#context, projections);
+      // Also where there is something to catch up with: another store may have begun, and appended it.
+      set = await storage.readInlineSet();
     }
     const missing = without(set.projections, projections);
     const inactive = without(projections, set.projections);
