@@ -55,6 +55,24 @@ export type {
 export { defineDecider, evolveOnce, initialStateOf } from './deciders/decider.ts';
 export type { AnyFold, Decider, Fold } from './deciders/decider.ts';
 export { deepFreeze } from './deep-freeze.ts';
+export { createMetrics, Metrics } from './metrics/metrics.ts';
+export type { MetricsOptions } from './metrics/metrics.ts';
+export type { MetricSources, ObservedStore } from './metrics/gauges.ts';
+export { METRICS } from './metrics/metric-definitions.ts';
+export type { MetricDefinition } from './metrics/metric-definitions.ts';
+export { measuringMessages, measuringObserver } from './metrics/measure.ts';
+export type { HistogramSample, Instruments, LabelValues, MetricFamily, Sample } from './metrics/metric-registry.ts';
+export { logObserver } from './observe/log-observer.ts';
+export type { LogObserverOptions } from './observe/log-observer.ts';
+export { observers, tellObserver } from './observe/observer.ts';
+export type {
+  ObservedAppend,
+  ObservedBatch,
+  ObservedFailure,
+  ObservedLoad,
+  ObservedProjection,
+  Observer,
+} from './observe/observer.ts';
 export * from './command-errors.ts';
 export * from './errors.ts';
 export * from './projection-errors.ts';

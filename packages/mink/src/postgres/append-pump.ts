@@ -4,9 +4,11 @@ import {
   onAbort,
   OverloadedError,
   StoreClosedError,
+  tellObserver,
   type AnySignal,
   type AppendCommand,
   type ExpectedVersion,
+  type Observer,
 } from '../core/index.ts';
 import { ConnectionLostError } from './connection.ts';
 import type { AppendAnswer, EncodedCommand } from './queries/encode-command.ts';
@@ -27,6 +29,7 @@ export interface AppendPumpSettings {
   readonly lockTimeout: number;
   /** Milliseconds from its append on until a command gives up a row lock that others hold. */
   readonly slowLockTimeout: number;
+  readonly observer?: Observer | undefined;
 }
 
 const MAX_BYTES = 1_048_576;
@@ -155,6 +158,7 @@ export class AppendPump {
         if (batch.length === 0) return;
         this.#calls += 1;
         this.#underWay += batch.length;
+        tellObserver(this.#settings.observer, 'batched', { appends: batch.length });
         void this.#run(batch);
       }
     });

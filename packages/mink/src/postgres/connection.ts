@@ -18,6 +18,10 @@ export interface PoolLike {
   connect(): Promise<PoolClientLike>;
   /** Its size, which `pg` gives a default, too. */
   readonly options?: { readonly max?: number | undefined } | undefined;
+  /** What `pg` tells of its connections, for metrics. */
+  readonly totalCount?: number | undefined;
+  readonly idleCount?: number | undefined;
+  readonly waitingCount?: number | undefined;
   /** Tells of new connections before anybody gets them. */
   on?(event: 'connect', listener: (client: PoolClientLike) => void): unknown;
 }

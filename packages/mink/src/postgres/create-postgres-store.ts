@@ -6,6 +6,7 @@ import {
   type EventStorage,
   type EventStore,
   type Metadata,
+  type Observer,
   type StoreOptions,
   type UntypedCategories,
 } from '../core/index.ts';
@@ -50,6 +51,11 @@ export interface PostgresStorageOptions extends ConnectionOptions {
    * @defaultValue 10_000
    */
   readonly holdTimeout?: number | undefined;
+  /**
+   * Hears how many appends travel together.
+   * @defaultValue that of the store
+   */
+  readonly observer?: Observer | undefined;
 }
 
 const DEFAULT_POLL_INTERVAL = 100;
@@ -73,6 +79,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): EventSto
       slowLanes: Math.max(1, Math.floor(connectionLimit(options) / 2)),
       maxQueued: checkWhole('maxQueuedAppends', options.maxQueuedAppends ?? 10_000, 1),
       lockTimeout: 50,
+      observer: options.observer,
       slowLockTimeout: checkWhole('lockTimeout', options.lockTimeout ?? 30_000, 1),
     },
   });

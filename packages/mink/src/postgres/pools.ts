@@ -1,5 +1,5 @@
 import { Pool, type PoolConfig } from 'pg';
-import { checkOneOf, checkWhole, InvalidArgumentError } from '../core/index.ts';
+import { checkOneOf, checkWhole, InvalidArgumentError, type StorageVitals } from '../core/index.ts';
 import type { ConnectionOptions, PoolLike } from './connection.ts';
 
 /** A pool, and how to be done with it. */
@@ -15,6 +15,12 @@ const DEFAULT_MAX_CONNECTIONS = 10;
 const LEAST_TO_LISTEN = 3;
 /** Milliseconds of silence after which a connection is asked whether it is still there. */
 const KEEP_ALIVE = 10_000;
+
+/** How the connections of a pool are used; undefined for one that cannot tell. */
+export function useOf({ totalCount, idleCount, waitingCount }: PoolLike): StorageVitals['connections'] {
+  if (totalCount === undefined || idleCount === undefined || waitingCount === undefined) return undefined;
+  return { total: totalCount, idle: idleCount, waiting: waitingCount };
+}
 
 /** How many connections there can be at once. */
 export function connectionLimit({ pool, maxConnections }: ConnectionOptions): number {

@@ -16,6 +16,7 @@ import {
   type LogPage,
   type LogPageQuery,
   type RecordedEvent,
+  type StorageVitals,
   type StorageCallOptions,
   type StreamInfo,
   type StreamPageQuery,
@@ -33,6 +34,8 @@ import { toAppendedEntries, toMismatch } from './appended-entries.ts';
 import type { AppendAnswer } from './queries/encode-command.ts';
 import { toEventOf, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
+import { toBytes, vitalsQuery } from './queries/vitals.ts';
+import { useOf } from './pools.ts';
 import { feedStatusQuery, toFeedStatus } from './queries/feed-status.ts';
 import { nextPositionQuery, readLogQuery, withinWindow } from './queries/read-log.ts';
 import { channelOf, hasListenersQuery, notifyQuery } from './queries/notify.ts';
@@ -221,6 +224,10 @@ export class PostgresStorage extends SideTables implements EventStorage {
     if (!this.#isSound) await this.#whenSound();
     const [row = []] = await this.read(feedStatusQuery(this.schema));
     return { ...toFeedStatus(row), wakeUp: this.#listener?.isListening === true ? 'notified' : 'polling' };
+  }
+
+  async readVitals(): Promise<StorageVitals> {
+    return { bytes: toBytes(await this.read(vitalsQuery(this.schema))), connections: useOf(this.#database.pool) };
   }
 
   async inTransaction<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T> {

@@ -20,7 +20,8 @@ import { statusOf, type ProjectionStatus } from './projection-status.ts';
 import type { Lease, Partitioning, ProjectionId, ProjectionStorage } from './projection-storage.ts';
 import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
 import type { Classification } from './projection-applier.ts';
-import { classifyError, ProjectionWorker, type WorkerContext, type WorkerEnd } from './projection-worker.ts';
+import { classifyError } from './classify-error.ts';
+import { ProjectionWorker, type WorkerContext, type WorkerEnd } from './projection-worker.ts';
 
 /** Options of {@link createProjectionEngine}. */
 export interface ProjectionEngineOptions {
@@ -413,6 +414,7 @@ export function workerContext(context: AppendContext & LoadContext, options: Pro
     maxDeadLetters: checkWhole('maxDeadLetters', options.maxDeadLetters ?? 100_000, 0),
     backoff: checkWhole('backoff', options.backoff ?? 100, 0),
     handlerTimeout: checkTimer('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
+    observer: context.observer,
     rate: options.rate === undefined ? undefined : checkWhole('rate', options.rate, 1),
   };
 }

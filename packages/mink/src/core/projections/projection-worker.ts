@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BusinessRuleViolationError } from '../commands/business-rule-violation.ts';
-import { DatabaseError, DatabaseUnavailableError, InvalidEventDataError } from '../errors.ts';
-import { HandlerEndedTransactionError, ProjectionFailedError } from '../projection-errors.ts';
+import { errorCodeOf } from '../commands/middleware/outcome.ts';
+import { ProjectionFailedError } from '../projection-errors.ts';
 import { ProjectionRetiredError } from '../projection-version-errors.ts';
+import { tellObserver, type ObservedFailure, type Observer } from '../observe/observer.ts';
 import type { EventStorage, LogFilter, LogReader, RecordedEvent } from '../storage/event-storage.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
 import { boundedLogPages, followLog, isUnavailable } from '../store/read-pages.ts';
@@ -42,6 +42,7 @@ export interface ApplyingContext {
   readonly maxDeadLetters: number;
   /** Milliseconds that a handler with statements of its own may take for a batch. */
   readonly handlerTimeout: number;
+  readonly observer: Observer | undefined;
   /** Events of a second, at most; undefined for as many as can be. */
   readonly rate?: number | undefined;
 }
@@ -93,6 +94,8 @@ export class ProjectionWorker {
   /** Tells those who wait in this process. */
   readonly #news: Follower;
   #lease: Lease;
+  /** How far the log can be read, as far as is known. */
+  #bound = 0;
   /** Failures in a row, of whatever kind, since anything was stored: each waits longer. */
   #failures = 0;
   /** Tries of what fails now; an outage in between is none. */
@@ -211,7 +214,8 @@ export class ProjectionWorker {
       const onBound = (position: number): void => this.#news.passed(position);
       const linger = this.#projection.kind === 'subscription' ? 0 : this.#context.batchTimeout;
       const range = { after, upTo: holdAt, filter, pageSize };
-      return followLog(storage, { ...range, linger, signal, isTransient: isUnavailable, onBound });
+      const onNews = (position: number): void => void (this.#bound = position);
+      return followLog(storage, { ...range, onNews, linger, signal, isTransient: isUnavailable, onBound });
     }
     const query = { after, upTo: this.#upTo, untilTime: undefined, filter, direction: 'forwards' as const };
     return boundedLogPages(storage, query, { limit: undefined, pageSize, signal });
@@ -249,9 +253,10 @@ export class ProjectionWorker {
   async #applyAll(events: readonly KeyedEvent[]): Promise<CommitOutcome> {
     const [first] = events;
     if (first === undefined) return 'stored';
+    const begun = performance.now();
     try {
       const { outcome, to, failure } = await this.#apply(this.#lease, events, this.#parking);
-      if (to !== undefined) this.#stored(to);
+      if (to !== undefined) this.#stored(to, { events, begun });
       // What failed is nothing to whoever has lost the lease.
       if (failure !== undefined && outcome === 'stored') throw failure;
       return outcome;
@@ -270,10 +275,17 @@ export class ProjectionWorker {
   }
 
   /** It has got on: what fails next is not kept waiting for what has failed before. */
-  #stored(to: number): void {
+  #stored(to: number, { events, begun }: { readonly events: readonly KeyedEvent[]; readonly begun: number }): void {
     this.#failures = 0;
     this.#lease = { ...this.#lease, position: to };
     this.#news.passed(to);
+    const { observer } = this.#context;
+    if (observer?.projected === undefined) return;
+    const { name: projection, version } = this.#lease;
+    const stored = events.filter(({ event }) => event.globalPosition <= to).length;
+    const seconds = (performance.now() - begun) / 1_000;
+    const lag = Math.max(0, this.#bound - to);
+    tellObserver(observer, 'projected', { projection, version, position: to, lag, events: stored, seconds });
   }
 
   /** At a limit it stops and says so: it never passes over an event. */
@@ -299,14 +311,17 @@ export class ProjectionWorker {
     const isOver = kind === 'permanent' || (kind === 'retry' && this.#attempts >= this.#context.tries);
     if (!isOver) {
       this.#isOutage = !(error instanceof ProjectionFailedError);
+      this.#tellFailure(cause, 'retry');
       await this.#report(error, 'retrying');
       await this.#pause(this.#failures);
       return this.#signal.aborted ? 'stopped' : undefined;
     }
     if (!(error instanceof ProjectionFailedError) || this.#parking?.position === error.globalPosition) {
+      this.#tellFailure(cause, 'fault');
       await this.#report(error, 'faulted');
       return 'faulted';
     }
+    this.#tellFailure(cause, 'park');
     // A handler throws again, and shows at which keys; what only fails when it is stored has failed for all.
     this.#parking = {
       position: error.globalPosition,
@@ -314,6 +329,12 @@ export class ProjectionWorker {
       error: this.#notStored === error.globalPosition ? cause : undefined,
     };
     return undefined;
+  }
+
+  #tellFailure(error: unknown, next: ObservedFailure['next']): void {
+    const { name: projection, version } = this.#lease;
+    const failure = { projection, version, next, errorCode: errorCodeOf(error), error: messageOf(error) };
+    tellObserver(this.#context.observer, 'projectionFailed', failure);
   }
 
   async #pause(attempts: number): Promise<void> {
@@ -358,16 +379,3 @@ export class ProjectionWorker {
 
 /** There is no room for further dead letters. */
 class ParkingFull extends Error {}
-
-/** Serialization, deadlock, a lock or a statement that took too long, a server that is full or going down. */
-const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53300', '57P01', '57P02', '57P03']);
-
-/** What fails again, or must not be tried again. */
-const PERMANENT = [InvalidEventDataError, BusinessRuleViolationError, HandlerEndedTransactionError] as const;
-
-/** What an error is, unless `classify` says otherwise. */
-export function classifyError(error: unknown): Classification {
-  if (error instanceof DatabaseUnavailableError) return 'transient';
-  if (error instanceof DatabaseError) return TRANSIENT.has(error.sqlState) ? 'transient' : 'retry';
-  return PERMANENT.some((kind) => error instanceof kind) ? 'permanent' : 'retry';
-}

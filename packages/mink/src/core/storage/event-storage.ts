@@ -32,6 +32,8 @@ export interface EventStorage {
   waitForBound(seen: WaitForBound): Promise<FeedBound>;
   /** The bound, and who holds it back. For people and monitoring: it costs more than {@link EventStorage.readBound}. */
   feedStatus(): Promise<FeedStatus>;
+  /** How large it is; for people and monitoring. */
+  readVitals?(): Promise<StorageVitals>;
   /** The last position before the first event that was recorded after `time`; `upTo` if there is none. */
   positionAt(time: Date, upTo: number): Promise<number>;
   /** One stream, if it has events. */
@@ -374,6 +376,21 @@ export interface FeedStatus extends FeedBound {
    * and also before its first subscription.
    */
   readonly wakeUp: 'notified' | 'polling';
+}
+
+/** How large a store is, and how its connections are used. */
+export interface StorageVitals {
+  /** Bytes by part, with indexes: `events`, `streams`, `read_models`, `other`. */
+  readonly bytes: Readonly<Record<string, number>>;
+  /** Undefined where there is no pool that can tell. */
+  readonly connections:
+    | {
+        readonly total: number;
+        readonly idle: number;
+        /** Calls that wait for one. */
+        readonly waiting: number;
+      }
+    | undefined;
 }
 
 /** A transaction that keeps readers from going on. */

@@ -10,6 +10,8 @@ import {
 } from '../errors.ts';
 import { InlineSetChangedError } from '../projection-errors.ts';
 import type { InlineProjections } from '../projections/inline-projections.ts';
+import { observeAppend } from '../observe/observe-append.ts';
+import type { Observer } from '../observe/observer.ts';
 import type { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { holdsAfter, wantedValues } from '../events/unique-sets.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
@@ -45,6 +47,7 @@ export interface AppendContext extends PrepareContext {
   /** Undefined where shapes are not recorded. */
   readonly shapes: ShapeCatalogue | undefined;
   readonly inline: InlineProjections;
+  readonly observer: Observer | undefined;
 }
 
 /** One stream of an append. Without events, only the expectation is checked. */
@@ -150,7 +153,15 @@ function checkEntry(entry: UncheckedEntry | null | undefined, names: Set<string>
 }
 
 /** Appends in one commit, or throws and has written nothing (`AppendOutcomeUnknownError` alone cannot tell). */
-export async function sendAppend(
+export function sendAppend(
+  context: AppendContext,
+  append: PreparedAppend,
+  options: StorageCallOptions & KeyedOptions & LazySignalOptions,
+): Promise<Appended> {
+  return observeAppend(context.observer, () => sendOnce(context, append, options));
+}
+
+async function sendOnce(
   context: AppendContext,
   append: PreparedAppend,
   options: StorageCallOptions & KeyedOptions & LazySignalOptions,

@@ -3,6 +3,7 @@ import type { AnyEvents } from '../events/define-events.ts';
 import { deepFreeze } from '../deep-freeze.ts';
 import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
 import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
+import { tellObserver, type Observer } from '../observe/observer.ts';
 import type { EventStorage, OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Categories, StoredEvent } from './categories.ts';
@@ -49,6 +50,7 @@ export interface LoadContext {
   readonly snapshotWriter: SnapshotWriter;
   readonly snapshotOwners: SnapshotOwners;
   readonly reportSnapshotProblem: (problem: SnapshotProblem) => void;
+  readonly observer: Observer | undefined;
 }
 
 /** Refuses a fold over other events than the store has for that category: it would misread them. */
@@ -98,13 +100,37 @@ export async function loadKnown<State>(
   id: string,
   options: LoadOptions & LazySignalOptions,
 ): Promise<Known<State>> {
+  const { observer } = context;
+  if (observer?.loaded === undefined) return (await loadFrom(context, fold, id, options)).known;
+  const begun = performance.now();
+  const { known, from, version } = await loadFrom(context, fold, id, options);
+  const { category } = fold;
+  const events = known.streamVersion - version;
+  tellObserver(observer, 'loaded', { category, from, events, seconds: (performance.now() - begun) / 1_000 });
+  return known;
+}
+
+/** A state, what it was made from, and the version of that. */
+interface LoadedFrom<State> {
+  readonly known: Known<State>;
+  readonly from: 'cache' | 'snapshot' | 'events';
+  readonly version: number;
+}
+
+async function loadFrom<State>(
+  context: LoadContext,
+  fold: AnyFold<State>,
+  id: string,
+  options: LoadOptions & LazySignalOptions,
+): Promise<LoadedFrom<State>> {
   const name = streamName(fold.category, id);
   const nothing = { streamName: name, streamVersion: 0, state: initialStateOf(fold) };
   const { snapshots } = fold;
   const { cache } = context;
   checkSnapshotName(context, fold);
   if (snapshots === undefined && cache === undefined) {
-    return { ...(await loadOn(context, fold, nothing, options)), replay: undefined };
+    const known = { ...(await loadOn(context, fold, nothing, options)), replay: undefined };
+    return { known, from: 'events', version: 0 };
   }
   // What one transaction sees, one reader passes over, or was once, is nothing to keep for others.
   const isForAll = options.tx === undefined && options.unknownEvents !== 'skip' && options.until === undefined;
@@ -115,14 +141,16 @@ export async function loadKnown<State>(
   try {
     const known = typed<Loaded<State>>(base === undefined ? nothing : { ...base, streamName: name });
     const { streamVersion, state } = await loadOn(context, fold, known, { ...options, replay });
-    return { streamName: name, streamVersion, state, replay: isForAll ? replay.end() : undefined };
+    const found = { streamName: name, streamVersion, state, replay: isForAll ? replay.end() : undefined };
+    const from = base === undefined ? 'events' : cached === undefined ? 'snapshot' : 'cache';
+    return { known: found, from, version: known.streamVersion };
   } catch (error) {
     if (!(error instanceof OtherHistory)) throw error;
     if (cached === undefined) reportFlaw(context, fold, name, { flaw: 'other-history' });
     forget(context, fold, name);
     const whole = new Replay(undefined, cached === undefined);
     const loaded = await loadOn(context, fold, nothing, { ...options, replay: whole });
-    return { ...loaded, replay: isForAll ? whole.end() : undefined };
+    return { known: { ...loaded, replay: isForAll ? whole.end() : undefined }, from: 'events', version: 0 };
   }
 }
 

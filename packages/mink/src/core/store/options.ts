@@ -1,5 +1,6 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
+import type { Observer } from '../observe/observer.ts';
 import type { Projection } from '../projections/define-projection.ts';
 import type { SlowInline } from '../projections/inline-work.ts';
 import type { SnapshotProblem } from '../snapshots/snapshot-writer.ts';
@@ -75,6 +76,11 @@ export interface StoreOptions<C, Meta> {
    * @defaultValue nobody is told
    */
   readonly onSlowInline?: ((slow: SlowInline) => void) | undefined;
+  /**
+   * Hears what the store and what works with it do: `createMetrics`, `logObserver`, or your own; several by `observers(…)`.
+   * @defaultValue nobody
+   */
+  readonly observer?: Observer | undefined;
 }
 
 /** The five standard names, and any of the user's own; ambient metadata fills in the rest. */

@@ -136,6 +136,8 @@ export interface FollowQuery {
   readonly signal: AbortSignal;
   /** Whether an error is a lost connection: then the subscription waits for the database instead of failing. */
   readonly isTransient: (error: unknown) => boolean;
+  /** Is told how far the log can be read, before what is new is read. */
+  readonly onNews?: ((position: number) => void) | undefined;
   /** Is told when everything up to a position was given, and the reader has come back for more. */
   readonly onBound?: ((position: number) => void) | undefined;
 }
@@ -159,6 +161,7 @@ export async function* followLog(
   let failures = 0;
   let cursor = lastRead;
   for (;;) {
+    query.onNews?.(bound.position);
     try {
       const pages = logPages(
         storage,

@@ -48,6 +48,7 @@ export function storeContext<C extends Categories, Meta>(
     snapshotWriter: new SnapshotWriter(storage, reportSnapshotProblem),
     snapshotOwners: new Map(),
     reportSnapshotProblem,
+    observer: options.observer,
   };
 }
 

@@ -1,0 +1,93 @@
+import type { MessageMeasurement } from '../commands/middleware/metrics.ts';
+import type { Observer } from '../observe/observer.ts';
+import { checkWhole } from '../store/read-options.ts';
+import { readGauges, type MetricSources } from './gauges.ts';
+import { measuringMessages, measuringObserver } from './measure.ts';
+import { METRICS } from './metric-definitions.ts';
+import { MetricRegistry, type MetricFamily } from './metric-registry.ts';
+
+/** Options of {@link createMetrics}. */
+export interface MetricsOptions {
+  /**
+   * Milliseconds for which gauges, which cost queries, are given again without looking.
+   * @defaultValue 5_000
+   */
+  readonly gaugeInterval?: number | undefined;
+  /**
+   * Told when gauges could not be read: they are left out then, and the rest is given all the same.
+   * @defaultValue nobody is told
+   */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * Counts what happens in this process. Give `observer` to the store and `message` to `recommendedPipeline`, and let it `watch` what
+ * gauges are read from; `mink/prometheus` and `mink/otel` hand it on.
+ *
+ * @example
+ * const metrics = createMetrics();
+ * const store = createPostgresStore({ url, observer: metrics.observer });
+ * metrics.watch({ store, engine });
+ */
+export class Metrics {
+  readonly #registry = new MetricRegistry();
+  readonly #sources = new Set<MetricSources>();
+  readonly #gaugeInterval: number;
+  readonly #onError: (error: unknown) => void;
+  #gauges: { readonly until: number; readonly families: Promise<readonly MetricFamily[]> } | undefined;
+  /** For the option `observer` of a store: its appends, loads and projections. */
+  readonly observer: Observer = measuringObserver(this.#registry);
+  /** For the option `metrics` of `recommendedPipeline`: commands and queries. */
+  readonly message: (measured: MessageMeasurement) => void = measuringMessages(this.#registry);
+
+  constructor({ gaugeInterval = 5_000, onError = () => undefined }: MetricsOptions = {}) {
+    this.#gaugeInterval = checkWhole('gaugeInterval', gaugeInterval, 0);
+    this.#onError = onError;
+  }
+
+  /** Reads gauges of a store and an engine whenever somebody asks, until what it gives back is called. */
+  watch(sources: MetricSources): () => void {
+    this.#sources.add(sources);
+    this.#gauges = undefined;
+    return () => {
+      this.#sources.delete(sources);
+      this.#gauges = undefined;
+    };
+  }
+
+  /** All metrics that have values, in the order of their definitions. Never rejects. */
+  async collect(): Promise<readonly MetricFamily[]> {
+    const all = [...this.#registry.families(), ...(await this.#readGauges())];
+    return Object.values(METRICS).flatMap((definition) => {
+      const [first, ...others] = all.filter((family) => family.definition === definition);
+      if (first === undefined) return [];
+      // Of several stores or engines.
+      return [{ ...first, samples: [...first.samples, ...others.flatMap(({ samples }) => samples)] }];
+    });
+  }
+
+  #readGauges(): Promise<readonly MetricFamily[]> {
+    const now = performance.now();
+    if (this.#gauges !== undefined && now < this.#gauges.until) return this.#gauges.families;
+    const families = Promise.all(Array.from(this.#sources, (source) => this.#readSource(source))).then((all) =>
+      all.flat(),
+    );
+    this.#gauges = { until: now + this.#gaugeInterval, families };
+    return families;
+  }
+
+  /** What cannot be read is left out: a database that is away must not hide the rest. */
+  async #readSource(source: MetricSources): Promise<readonly MetricFamily[]> {
+    try {
+      return await readGauges(source);
+    } catch (error) {
+      this.#onError(error);
+      return [];
+    }
+  }
+}
+
+/** Metrics of one process. */
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  return new Metrics(options);
+}

@@ -1,0 +1,58 @@
+import type { Logger } from '../commands/middleware/logging.ts';
+import { checkWhole } from '../store/read-options.ts';
+import type { Observer } from './observer.ts';
+
+/** Options of {@link logObserver}. */
+export interface LogObserverOptions {
+  /**
+   * Milliseconds between two lines about the checkpoint of one projection, at least: it may move hundreds of times a second.
+   * @defaultValue 10_000
+   */
+  readonly checkpointInterval?: number | undefined;
+  /**
+   * Milliseconds from any beginning.
+   * @defaultValue `performance.now`
+   */
+  readonly now?: (() => number) | undefined;
+}
+
+/**
+ * Logs what a store does, in the words of the series: `events appended` with stream_id, event_count and new_version, and `projection
+ * checkpoint` with projection, position and lag; failures of appends and projections as warnings, or as errors where somebody has to
+ * do something. Payloads and metadata are never logged. Commands are logged by the layer `logging`.
+ *
+ * @example
+ * createPostgresStore({ url, observer: logObserver(pino()) });
+ */
+export function logObserver(
+  logger: Logger,
+  { checkpointInterval = 10_000, now = () => performance.now() }: LogObserverOptions = {},
+): Observer {
+  checkWhole('checkpointInterval', checkpointInterval, 0);
+  const toldAt = new Map<string, number>();
+  return {
+    appended: ({ status, errorCode, streams, seconds }) => {
+      for (const { streamName, events, streamVersion } of status === 'stored' ? streams : []) {
+        const fields = { stream_id: streamName, event_count: events.length, new_version: streamVersion };
+        logger.info(fields, 'events appended');
+      }
+      const fields = { error_code: errorCode, duration_ms: seconds * 1_000 };
+      if (status === 'failed') logger.error(fields, 'append failed');
+      if (status === 'unknown') logger.error(fields, 'append outcome unknown');
+    },
+    projected: ({ projection, version, position, lag }) => {
+      const id = `${projection} ${version}`;
+      const last = toldAt.get(id);
+      const at = now();
+      if (last !== undefined && at - last < checkpointInterval) return;
+      toldAt.set(id, at);
+      logger.info({ projection, version, position, lag }, 'projection checkpoint');
+    },
+    projectionFailed: ({ projection, version, next, errorCode, error }) => {
+      const fields = { projection, version, error_code: errorCode, error };
+      if (next === 'retry') logger.warn(fields, 'projection retries');
+      if (next === 'park') logger.error(fields, 'projection parked a key');
+      if (next === 'fault') logger.error(fields, 'projection faulted');
+    },
+  };
+}

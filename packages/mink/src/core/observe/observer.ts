@@ -1,0 +1,107 @@
+import type { AppendedStream } from '../store/append.ts';
+
+/** An append that has ended. */
+export interface ObservedAppend {
+  /**
+   * `stored` now, or `repeated`: it was stored before; `refused` for what it expected; `failed` for what it met; `unknown`: the
+   * connection broke in the middle.
+   */
+  readonly status: 'stored' | 'repeated' | 'refused' | 'failed' | 'unknown';
+  /** The stable code of the error it ended with. */
+  readonly errorCode: string | undefined;
+  /** What was stored, stream by stream; empty where nothing was. */
+  readonly streams: readonly AppendedStream[];
+  /** Seconds from the call to its answer, with the wait for others. */
+  readonly seconds: number;
+}
+
+/** Appends that have travelled together, in one commit. */
+export interface ObservedBatch {
+  readonly appends: number;
+}
+
+/** An entity that was loaded. */
+export interface ObservedLoad {
+  readonly category: string;
+  /** What it went on from: `cache` or `snapshot`; `events` where there was none. */
+  readonly from: 'cache' | 'snapshot' | 'events';
+  /** Events that were replayed. */
+  readonly events: number;
+  readonly seconds: number;
+}
+
+/** Events that a projection or a subscription has applied, stored together with how far it is now. */
+export interface ObservedProjection {
+  readonly projection: string;
+  readonly version: number;
+  /** The checkpoint now. */
+  readonly position: number;
+  /** Positions of the log behind it, as far as was known: it has not more events than that left. */
+  readonly lag: number;
+  /** Events that this was about, those that wait for a parked key included. */
+  readonly events: number;
+  /** Seconds from having read the events to having stored what follows. */
+  readonly seconds: number;
+}
+
+/** Something that has kept a projection from going on. */
+export interface ObservedFailure {
+  readonly projection: string;
+  readonly version: number;
+  /** What comes next: it is tried again, its key was parked, or the projection stands still. */
+  readonly next: 'retry' | 'park' | 'fault';
+  readonly errorCode: string;
+  readonly error: string;
+}
+
+/** What there is to be heard, by name. */
+interface Observations {
+  /** An append ended. */
+  readonly appended: ObservedAppend;
+  /** Appends were sent together. */
+  readonly batched: ObservedBatch;
+  /** An entity was loaded. */
+  readonly loaded: ObservedLoad;
+  /** A projection or a subscription stored its checkpoint. */
+  readonly projected: ObservedProjection;
+  /** A projection or a subscription met something that keeps it. */
+  readonly projectionFailed: ObservedFailure;
+}
+
+/**
+ * Whoever counts, logs or traces what a store does. Called beside the work, when it is done: what it throws changes nothing. Listen
+ * only to what you want to hear.
+ *
+ * @example
+ * createPostgresStore({ url, observer: { appended: ({ seconds }) => histogram.observe(seconds) } });
+ */
+export type Observer = { readonly [K in keyof Observations]?: ((observed: Observations[K]) => void) | undefined };
+
+/** One observer of several; each hears everything, whatever the others throw. */
+export function observers(...all: readonly Observer[]): Observer {
+  const tell =
+    <K extends keyof Observations>(name: K) =>
+    (observed: Observations[K]): void => {
+      for (const observer of all) tellObserver(observer, name, observed);
+    };
+  return {
+    appended: tell('appended'),
+    batched: tell('batched'),
+    loaded: tell('loaded'),
+    projected: tell('projected'),
+    projectionFailed: tell('projectionFailed'),
+  };
+}
+
+/** Tells an observer something; what it throws is lost. */
+export function tellObserver<K extends keyof Observations>(
+  observer: Observer | undefined,
+  name: K,
+  observed: Observations[K],
+): void {
+  try {
+    observer?.[name]?.(observed);
+  } catch {
+    // What has been done is done, whether it can be told or not.
+  }
+}

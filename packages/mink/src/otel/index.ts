@@ -1,0 +1,2 @@
+export { meterMetrics } from './meter-metrics.ts';
+export type { MeterLike, MeterMetrics } from './meter-metrics.ts';
