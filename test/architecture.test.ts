@@ -18,6 +18,8 @@ const library: Readonly<Record<string, Rule>> = {
   cache: { folders: ['core'], packages: [/^lru-cache$/u] },
   http: { folders: ['core'], packages: [] },
   memory: { folders: ['core'], packages: [] },
+  otel: { folders: ['core'], packages: [] },
+  prometheus: { folders: ['core'], packages: [] },
   testing: { folders: ['core', 'memory'], packages: [] },
   postgres: { folders: ['core'], packages: [/^pg$/u] },
   'index.ts': { folders: ['core'], packages: [] },

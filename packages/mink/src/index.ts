@@ -9,6 +9,7 @@ export {
   correlation,
   createCommandBus,
   createEventStore,
+  createHealth,
   createLiveProjection,
   createMetrics,
   createProjectionEngine,

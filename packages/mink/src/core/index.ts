@@ -55,6 +55,8 @@ export type {
 export { defineDecider, evolveOnce, initialStateOf } from './deciders/decider.ts';
 export type { AnyFold, Decider, Fold } from './deciders/decider.ts';
 export { deepFreeze } from './deep-freeze.ts';
+export { createHealth, Health } from './health/health.ts';
+export type { HealthAnswer, HealthBody, HealthOptions, HealthStatus } from './health/health.ts';
 export { createMetrics, Metrics } from './metrics/metrics.ts';
 export type { MetricsOptions } from './metrics/metrics.ts';
 export type { MetricSources, ObservedStore } from './metrics/gauges.ts';

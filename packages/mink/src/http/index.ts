@@ -1,3 +1,4 @@
+export { healthResponse } from './health-response.ts';
 export { readToken, TOKEN_HEADER, tokenCookie, writeToken } from './token-headers.ts';
 export type {
   FetchHeaders,

@@ -1,0 +1,198 @@
+import { InvalidArgumentError } from '../errors.ts';
+import type { ProjectionEngine } from '../projections/projection-engine.ts';
+import type { ProjectionCondition, ProjectionStatus } from '../projections/projection-status.ts';
+import { shared } from '../projections/shared-looks.ts';
+import { checkWhole } from '../store/read-options.ts';
+import type { FeedStatus } from '../storage/event-storage.ts';
+
+/** The worst that was found. */
+export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
+
+/** What a health endpoint answers. */
+export interface HealthAnswer {
+  /** For HTTP. */
+  readonly code: 200 | 503;
+  readonly body: HealthBody;
+}
+
+/** The JSON of an answer. */
+export interface HealthBody {
+  readonly status: HealthStatus;
+  /** The state of each projection, by name; versions that are not live have it behind their name. */
+  readonly projections?: Readonly<Record<string, ProjectionCondition>> | undefined;
+  /** Why it is not healthy, for people; empty where it is. */
+  readonly reasons?: readonly string[] | undefined;
+}
+
+/** Options of {@link createHealth}. */
+export interface HealthOptions {
+  readonly store: { feedStatus(): Promise<FeedStatus> };
+  /** Whose projections count. */
+  readonly engine?: Pick<ProjectionEngine, 'status'> | undefined;
+  /**
+   * Events that a projection may be behind.
+   * @defaultValue 10_000: what is further behind is not counted, so that more makes no difference
+   */
+  readonly degradedAboveLag?: number | undefined;
+  /**
+   * Milliseconds that a transaction may hold readers back.
+   * @defaultValue 60_000
+   */
+  readonly degradedAboveHold?: number | undefined;
+  /**
+   * What `degraded` is to load balancers. With 503, one slow projection takes all processes out at once.
+   * @defaultValue 200
+   */
+  readonly degradedCode?: 200 | 503 | undefined;
+  /**
+   * Milliseconds after which a database that has not answered counts as away.
+   * @defaultValue 2_000
+   */
+  readonly timeout?: number | undefined;
+}
+
+/** The same, checked. */
+interface HealthSettings extends Pick<HealthOptions, 'store' | 'engine'> {
+  readonly degradedAboveLag: number;
+  readonly degradedAboveHold: number;
+  readonly degradedCode: 200 | 503;
+  readonly timeout: number;
+}
+
+interface Finding {
+  readonly status: Exclude<HealthStatus, 'healthy'>;
+  readonly reason: string;
+}
+
+/** States that need somebody, and what they mean. Catching up counts by its lag, and a projection nobody works on here may run elsewhere. */
+const TROUBLE: Partial<Record<ProjectionCondition, HealthStatus>> = {
+  faulted: 'unhealthy',
+  stalled: 'degraded',
+  paused: 'degraded',
+  retrying: 'degraded',
+  stopped: 'degraded',
+};
+
+/**
+ * Says how a process and its projections are doing: `live` whether it answers, `ready` whether its database does, `details` all of it.
+ * None of them rejects, and each answers within its timeout. Questions at the same time cost one look.
+ *
+ * A projection that is faulted, or a database that is away, is `unhealthy`. One that is stalled, paused, retrying, stopped or too far
+ * behind, and a log that somebody holds for too long, is `degraded`. The worst counts.
+ *
+ * @example
+ * const health = createHealth({ store, engine });
+ * const { code, body } = await health.details();
+ */
+export class Health {
+  readonly #options: HealthSettings;
+  readonly #look: () => Promise<HealthAnswer>;
+  readonly #lookAtDatabase: () => Promise<HealthAnswer>;
+
+  constructor(options: HealthOptions) {
+    this.#options = {
+      store: options.store,
+      engine: options.engine,
+      degradedAboveLag: checkWhole('degradedAboveLag', options.degradedAboveLag ?? 10_000, 1),
+      degradedAboveHold: checkWhole('degradedAboveHold', options.degradedAboveHold ?? 60_000, 0),
+      degradedCode: checkCode(options.degradedCode ?? 200),
+      timeout: checkWhole('timeout', options.timeout ?? 2_000, 1),
+    };
+    this.#look = shared(async () => this.#withinTime(() => this.#examine()));
+    this.#lookAtDatabase = shared(async () => this.#withinTime(() => this.#examineDatabase()));
+  }
+
+  /** Whether this process answers: nothing else is asked, so that trouble elsewhere restarts nobody. */
+  live(): HealthAnswer {
+    return { code: 200, body: { status: 'healthy' } };
+  }
+
+  /** Whether this process can serve: its database answers. */
+  ready(): Promise<HealthAnswer> {
+    return this.#lookAtDatabase();
+  }
+
+  /** How everything is doing, and why not better. */
+  details(): Promise<HealthAnswer> {
+    return this.#look();
+  }
+
+  async #examineDatabase(): Promise<HealthAnswer> {
+    await this.#options.store.feedStatus();
+    return { code: 200, body: { status: 'healthy' } };
+  }
+
+  async #examine(): Promise<HealthAnswer> {
+    const { store, engine } = this.#options;
+    const [feed, projections = []] = await Promise.all([store.feedStatus(), engine?.status()]);
+    const findings = [...this.#feedFindings(feed), ...projections.flatMap((it) => this.#projectionFinding(it) ?? [])];
+    return this.#answer(findings, projections);
+  }
+
+  #feedFindings({ heldBy }: FeedStatus): readonly Finding[] {
+    const { degradedAboveHold: most } = this.#options;
+    return heldBy.flatMap(({ age = 0, pid, preparedTransaction }): Finding[] => {
+      const who = preparedTransaction === undefined ? `process ${pid}` : `prepared transaction ${preparedTransaction}`;
+      return age <= most
+        ? []
+        : [{ status: 'degraded', reason: `${who} of the server has held readers back for ${age} ms` }];
+    });
+  }
+
+  #projectionFinding(status: ProjectionStatus): Finding | undefined {
+    const { state, lagEvents, error } = status;
+    const name = labelOf(status);
+    const trouble = TROUBLE[state];
+    if (trouble === 'unhealthy' || trouble === 'degraded') {
+      return { status: trouble, reason: `projection ${name} is ${state}${error === undefined ? '' : `: ${error}`}` };
+    }
+    if (lagEvents < this.#options.degradedAboveLag) return undefined;
+    return { status: 'degraded', reason: `projection ${name} is ${lagEvents} events behind` };
+  }
+
+  #answer(findings: readonly Finding[], projections: readonly ProjectionStatus[]): HealthAnswer {
+    const worst = findings.some(({ status }) => status === 'unhealthy') ? 'unhealthy' : 'degraded';
+    const status = findings.length === 0 ? 'healthy' : worst;
+    const body = {
+      status,
+      projections: Object.fromEntries(projections.map((it) => [labelOf(it), it.state])),
+      reasons: findings.map(({ reason }) => reason),
+    } as const;
+    if (status === 'healthy') return { code: 200, body };
+    return { code: status === 'unhealthy' ? 503 : this.#options.degradedCode, body };
+  }
+
+  async #withinTime(look: () => Promise<HealthAnswer>): Promise<HealthAnswer> {
+    const { timeout } = this.#options;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<HealthAnswer>((resolve) => {
+      const reason = `the database has not answered within ${timeout} ms`;
+      timer = setTimeout(() => resolve(unhealthy(reason)), timeout);
+    });
+    try {
+      return await Promise.race([look(), late]);
+    } catch (error) {
+      return unhealthy(error instanceof Error ? error.message : String(error));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function checkCode(code: 200 | 503): 200 | 503 {
+  if (code !== 200 && code !== 503) throw new InvalidArgumentError('degradedCode', `${String(code)} is not 200 or 503`);
+  return code;
+}
+
+function unhealthy(reason: string): HealthAnswer {
+  return { code: 503, body: { status: 'unhealthy', reasons: [reason] } };
+}
+
+function labelOf({ name, version, isLive, kind }: ProjectionStatus): string {
+  return isLive || kind === 'subscription' ? name : `${name} version ${version}`;
+}
+
+/** The health of a process with a store, and of its projections. */
+export function createHealth(options: HealthOptions): Health {
+  return new Health(options);
+}

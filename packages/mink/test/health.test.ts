@@ -1,0 +1,167 @@
+import { deepStrictEqual, match, strictEqual } from 'node:assert';
+import { describe, expect, test } from 'vitest';
+import {
+  createHealth,
+  createProjectionEngine,
+  defineEvents,
+  defineProjection,
+  documents,
+  payload,
+  type FeedStatus,
+  type HealthOptions,
+  type ProjectionStatus,
+} from '../src/index.ts';
+import { healthResponse } from '../src/http/index.ts';
+import { createMemoryStore } from '../src/memory/index.ts';
+import { createPostgresStore } from '../src/postgres/index.ts';
+
+const events = defineEvents({ ItemAdded: payload<null>() });
+const counts = defineProjection({
+  name: 'counts',
+  events: { Cart: events },
+  readModel: documents<number>(),
+}).on({ ItemAdded: (count) => (count ?? 0) + 1 });
+
+const FEED: FeedStatus = { position: 9, head: 9, incarnation: '1', heldBy: [], wakeUp: 'notified' };
+const LIVE: ProjectionStatus = {
+  name: 'counts',
+  version: 1,
+  kind: 'projection',
+  state: 'live',
+  position: 9,
+  lagEvents: 0,
+  lagTime: 0,
+  events: 9,
+  owner: 'me',
+  error: undefined,
+  attempts: 0,
+  parkedKeys: 0,
+  movedAt: undefined,
+  isLive: true,
+  wantedPartitions: 1,
+  partitions: [],
+};
+const holder = (age: number): FeedStatus['heldBy'][number] => {
+  const unknown = { preparedTransaction: undefined, state: undefined, query: undefined };
+  return { ...unknown, floor: 1, pid: 7, age, applicationName: undefined, userName: undefined };
+};
+
+/** The health of a store and projections as they are given. */
+function healthOf(
+  { feed = FEED, projections = [LIVE] }: { feed?: Partial<FeedStatus>; projections?: readonly ProjectionStatus[] },
+  options: Partial<HealthOptions> = {},
+) {
+  const store = { feedStatus: async () => ({ ...FEED, ...feed }) };
+  return createHealth({ store, engine: { status: async () => projections }, ...options });
+}
+
+describe('health', () => {
+  test('says how a real store and its projections are doing', async () => {
+    const store = createMemoryStore({ categories: { Cart: events } });
+    const engine = createProjectionEngine(store, [counts]);
+    await store.append('Cart-1', [events.ItemAdded(null)]);
+    await engine.start();
+    await engine.waitFor(1);
+    const health = createHealth({ store, engine });
+    deepStrictEqual(await health.details(), {
+      code: 200,
+      body: { status: 'healthy', projections: { counts: 'live' }, reasons: [] },
+    });
+    await engine.pause(counts);
+    expect(await health.details()).toMatchObject({
+      code: 200,
+      body: { status: 'degraded', projections: { counts: 'paused' }, reasons: ['projection counts is paused'] },
+    });
+    await engine.close();
+    await store.close();
+    expect(await health.details()).toMatchObject({ code: 503, body: { status: 'unhealthy' } });
+    expect(await health.ready()).toMatchObject({ code: 503, body: { status: 'unhealthy' } });
+    deepStrictEqual(health.live(), { code: 200, body: { status: 'healthy' } });
+  });
+
+  test.each([
+    ['live', 'healthy', 200],
+    ['inline', 'healthy', 200],
+    ['catching_up', 'healthy', 200],
+    ['rebuilding', 'healthy', 200],
+    ['stalled', 'degraded', 200],
+    ['paused', 'degraded', 200],
+    ['retrying', 'degraded', 200],
+    ['stopped', 'degraded', 200],
+    ['faulted', 'unhealthy', 503],
+  ] as const)('calls a projection that is %s %s', async (state, status, code) => {
+    const answer = await healthOf({ projections: [{ ...LIVE, state }] }).details();
+    expect(answer).toMatchObject({ code, body: { status, projections: { counts: state } } });
+    strictEqual(answer.body.reasons?.length, status === 'healthy' ? 0 : 1);
+  });
+
+  test('lets the worst count, in whatever order it comes', async () => {
+    const states = ['paused', 'faulted', 'live'] as const;
+    for (const order of [states, states.toReversed()]) {
+      const projections = order.map((state) => ({ ...LIVE, name: state, state }));
+      const { body } = await healthOf({ projections }).details();
+      strictEqual(body.status, 'unhealthy');
+      strictEqual(body.reasons?.length, 2);
+    }
+  });
+
+  test('calls one that is too far behind degraded, with 503 where that is wanted', async () => {
+    const behind = { projections: [{ ...LIVE, state: 'catching_up', lagEvents: 500 } as const] };
+    strictEqual((await healthOf(behind).details()).body.status, 'healthy');
+    deepStrictEqual(await healthOf(behind, { degradedAboveLag: 500, degradedCode: 503 }).details(), {
+      code: 503,
+      body: {
+        status: 'degraded',
+        projections: { counts: 'catching_up' },
+        reasons: ['projection counts is 500 events behind'],
+      },
+    });
+  });
+
+  test('names who holds the log for too long', async () => {
+    strictEqual((await healthOf({ feed: { heldBy: [holder(60_000)] } }).details()).body.status, 'healthy');
+    const { body } = await healthOf({ feed: { heldBy: [holder(60_001)] } }).details();
+    strictEqual(body.status, 'degraded');
+    match(body.reasons?.[0] ?? '', /process 7 of the server has held readers back for 60001 ms/u);
+  });
+
+  test('answers in time, whatever the database does, and asks once for all who ask', async () => {
+    let asked = 0;
+    const store = {
+      feedStatus: () => {
+        asked += 1;
+        return new Promise<FeedStatus>(() => undefined);
+      },
+    };
+    const health = createHealth({ store, timeout: 20 });
+    const answers = await Promise.all([health.details(), health.details(), health.details()]);
+    for (const { code, body } of answers) {
+      strictEqual(code, 503);
+      deepStrictEqual(body.reasons, ['the database has not answered within 20 ms']);
+    }
+    strictEqual(asked, 1);
+  });
+
+  test('of a database that is away is unhealthy, with the reason', async () => {
+    const store = createPostgresStore({ url: 'postgres://nobody@127.0.0.1:1/none', connectTimeout: 500 });
+    const { code, body } = await createHealth({ store }).ready();
+    strictEqual(code, 503);
+    match(body.reasons?.[0] ?? '', /cannot be reached|not answered/u);
+    await store.close();
+  });
+
+  test('is answered over HTTP', async () => {
+    const health = healthOf({ projections: [{ ...LIVE, state: 'faulted', error: 'no' }] });
+    const ask = (path: string) => healthResponse(health, new Request(`http://localhost${path}`));
+    strictEqual((await ask('/health/live')).status, 200);
+    strictEqual((await ask('/health/ready')).status, 200);
+    const details = await ask('/health');
+    strictEqual(details.status, 503);
+    match(details.headers.get('content-type') ?? '', /^application\/json/u);
+    deepStrictEqual(await details.json(), {
+      status: 'unhealthy',
+      projections: { counts: 'faulted' },
+      reasons: ['projection counts is faulted: no'],
+    });
+  });
+});
