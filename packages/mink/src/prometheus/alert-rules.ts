@@ -1,0 +1,210 @@
+import { InvalidArgumentError, METRICS } from '../core/index.ts';
+
+/** From where on an alert goes off. */
+export interface AlertThresholds {
+  /**
+   * Events that a projection may be behind.
+   * @defaultValue 5_000: lags are counted to 10,000
+   */
+  readonly lagEvents?: number | undefined;
+  /**
+   * Seconds that an event may wait for a projection.
+   * @defaultValue 300
+   */
+  readonly lagSeconds?: number | undefined;
+  /**
+   * Share of commands, or of appends, that may fail: between 0 and 1. What is refused by a rule does not count.
+   * @defaultValue 0.01
+   */
+  readonly errorRate?: number | undefined;
+  /**
+   * Seconds that 99 of 100 appends may take at most.
+   * @defaultValue 0.5
+   */
+  readonly appendLatency?: number | undefined;
+  /**
+   * Seconds that 99 of 100 commands of a type may take at most.
+   * @defaultValue 1
+   */
+  readonly commandLatency?: number | undefined;
+  /**
+   * Seconds that a transaction may hold readers back.
+   * @defaultValue 60
+   */
+  readonly heldSeconds?: number | undefined;
+}
+
+/** How alerts are written. */
+export interface AlertRulesOptions extends AlertThresholds {
+  /** Where the runbooks are, without a slash at the end: each alert names one of them. */
+  readonly runbooks?: string | undefined;
+}
+
+/** One alert, as Prometheus reads it. */
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for: string;
+  readonly labels: { readonly severity: 'page' | 'ticket' };
+  readonly annotations: { readonly summary: string; readonly description: string; readonly runbook_url: string };
+}
+
+/** A file of rules, as Prometheus reads it, in YAML or in JSON, which is YAML. */
+export interface AlertRules {
+  readonly groups: readonly { readonly name: string; readonly rules: readonly AlertRule[] }[];
+}
+
+const RUNBOOKS = 'docs/runbooks';
+const DEFAULTS = {
+  lagEvents: 5_000,
+  lagSeconds: 300,
+  errorRate: 0.01,
+  appendLatency: 0.5,
+  commandLatency: 1,
+  heldSeconds: 60,
+} as const satisfies Required<AlertThresholds>;
+
+interface Alert {
+  readonly name: string;
+  readonly expr: string;
+  /** How long it has to be so. */
+  readonly lasting: string;
+  readonly severity: AlertRule['labels']['severity'];
+  readonly summary: string;
+  readonly runbook: string;
+}
+
+/** Alerts on the metrics of mink: each names what to look at, and the runbook that says what to do. */
+export function alertRules(options: AlertRulesOptions = {}): AlertRules {
+  const thresholds = checked(options);
+  const { runbooks = RUNBOOKS } = options;
+  const rules = alerts(thresholds).map(({ name, expr, lasting, severity, summary, runbook }): AlertRule => {
+    const description = `${summary} Value: {{ $value | humanize }}.`;
+    return {
+      alert: name,
+      expr,
+      for: lasting,
+      labels: { severity },
+      annotations: { summary, description, runbook_url: `${runbooks}/${runbook}.md` },
+    };
+  });
+  return { groups: [{ name: 'mink', rules }] };
+}
+
+function checked(options: AlertThresholds): Required<{ readonly [K in keyof AlertThresholds]: number }> {
+  const all = {
+    ...DEFAULTS,
+    ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+  };
+  for (const name of Object.keys(DEFAULTS)) {
+    const value: unknown = Object.entries(all).find(([key]) => key === name)?.[1];
+    if (typeof value !== 'number' || !(value > 0))
+      throw new InvalidArgumentError(name, `${String(value)} is no number above 0`);
+  }
+  return all;
+}
+
+function alerts(of: Required<{ readonly [K in keyof AlertThresholds]: number }>): readonly Alert[] {
+  return [...projectionAlerts(of), ...writeAlerts(of), ...feedAlerts(of)];
+}
+
+function projectionAlerts({
+  lagEvents,
+  lagSeconds,
+}: {
+  readonly lagEvents: number;
+  readonly lagSeconds: number;
+}): readonly Alert[] {
+  return [
+    {
+      name: 'MinkProjectionFaulted',
+      expr: `max by (projection, version) (${METRICS.projectionState.name}{state="faulted"}) > 0`,
+      lasting: '1m',
+      severity: 'page',
+      summary: 'Projection {{ $labels.projection }} stands still: something fails for good.',
+      runbook: 'projection-faulted',
+    },
+    {
+      name: 'MinkProjectionStalled',
+      expr: `max by (projection, version) (${METRICS.projectionState.name}{state="stalled"}) > 0`,
+      lasting: '5m',
+      severity: 'page',
+      summary: 'Projection {{ $labels.projection }} is behind and does not move.',
+      runbook: 'projection-lag',
+    },
+    {
+      name: 'MinkProjectionLag',
+      expr: `max by (projection, version) (${METRICS.projectionLagEvents.name}) > ${lagEvents} or max by (projection, version) (${METRICS.projectionLagSeconds.name}) > ${lagSeconds}`,
+      lasting: '5m',
+      severity: 'ticket',
+      summary: 'Projection {{ $labels.projection }} is far behind.',
+      runbook: 'projection-lag',
+    },
+    {
+      name: 'MinkDeadLetters',
+      expr: `max by (projection, version) (${METRICS.projectionParkedKeys.name}) > 0`,
+      lasting: '15m',
+      severity: 'ticket',
+      summary: 'Projection {{ $labels.projection }} has keys whose events wait among the dead letters.',
+      runbook: 'dead-letters',
+    },
+  ];
+}
+
+function writeAlerts(of: {
+  readonly errorRate: number;
+  readonly appendLatency: number;
+  readonly commandLatency: number;
+}): readonly Alert[] {
+  const failed = (metric: string, statuses: string, by = ''): string =>
+    `sum${by} (rate(${metric}{status=~"${statuses}"}[5m])) / sum${by} (rate(${metric}[5m]))`;
+  const p99 = (metric: string, by: string): string =>
+    `histogram_quantile(0.99, sum by (${by}) (rate(${metric}_bucket[5m])))`;
+  return [
+    {
+      name: 'MinkCommandErrors',
+      expr: `${failed(METRICS.commands.name, 'failed', ' by (type)')} > ${of.errorRate}`,
+      lasting: '5m',
+      severity: 'page',
+      summary: 'Commands {{ $labels.type }} fail.',
+      runbook: 'errors',
+    },
+    {
+      name: 'MinkAppendErrors',
+      expr: `${failed(METRICS.appends.name, 'failed|unknown')} > ${of.errorRate}`,
+      lasting: '5m',
+      severity: 'page',
+      summary: 'Appends fail.',
+      runbook: 'errors',
+    },
+    {
+      name: 'MinkAppendLatency',
+      expr: `${p99(METRICS.appendDuration.name, 'le')} > ${of.appendLatency}`,
+      lasting: '5m',
+      severity: 'ticket',
+      summary: 'Appends are slow: one of a hundred takes longer than it should.',
+      runbook: 'performance',
+    },
+    {
+      name: 'MinkCommandLatency',
+      expr: `${p99(METRICS.commandDuration.name, 'le, type')} > ${of.commandLatency}`,
+      lasting: '5m',
+      severity: 'ticket',
+      summary: 'Commands {{ $labels.type }} are slow: one of a hundred takes longer than it should.',
+      runbook: 'performance',
+    },
+  ];
+}
+
+function feedAlerts({ heldSeconds }: { readonly heldSeconds: number }): readonly Alert[] {
+  return [
+    {
+      name: 'MinkFeedHeld',
+      expr: `max(${METRICS.feedHeldSeconds.name}) > ${heldSeconds}`,
+      lasting: '1m',
+      severity: 'page',
+      summary: 'A transaction holds all readers of the log back.',
+      runbook: 'feed-held',
+    },
+  ];
+}
