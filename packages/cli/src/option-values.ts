@@ -15,6 +15,13 @@ export function wholeFrom(minimum: number): (text: string) => number {
   };
 }
 
+/** A number above 0, such as a share or seconds. */
+export function parsePositive(text: string): number {
+  const value = /^\d{1,9}(?:\.\d{1,9})?$/u.test(text) ? Number(text) : 0;
+  if (value > 0) return value;
+  throw new InvalidArgumentError('Give a number above 0, such as 0.01.');
+}
+
 export function parsePort(text: string): number {
   const value = parseWhole(text);
   if (value !== undefined && value <= MAX_PORT) return value;

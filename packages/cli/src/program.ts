@@ -5,6 +5,7 @@ import { addDevCommand } from './commands/dev.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addFeedCommand } from './commands/feed.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
+import { addMonitoringCommand } from './commands/monitoring.ts';
 import { addProjectionsCommand } from './commands/projections.ts';
 import { addRebuildAllCommand } from './commands/rebuild-all-projections.ts';
 import { addSchemaCommand } from './commands/schema.ts';
@@ -116,6 +117,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addSchemaCommand(program, context);
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);
+  addMonitoringCommand(program, context);
   return program;
 }
 

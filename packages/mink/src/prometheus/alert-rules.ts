@@ -151,19 +151,23 @@ function projectionAlerts({
   ];
 }
 
+function share(metric: string, statuses: string, by = ''): string {
+  return `sum${by} (rate(${metric}{status=~"${statuses}"}[5m])) / sum${by} (rate(${metric}[5m]))`;
+}
+
+function p99(metric: string, by: string): string {
+  return `histogram_quantile(0.99, sum by (${by}) (rate(${metric}_bucket[5m])))`;
+}
+
 function writeAlerts(of: {
   readonly errorRate: number;
   readonly appendLatency: number;
   readonly commandLatency: number;
 }): readonly Alert[] {
-  const failed = (metric: string, statuses: string, by = ''): string =>
-    `sum${by} (rate(${metric}{status=~"${statuses}"}[5m])) / sum${by} (rate(${metric}[5m]))`;
-  const p99 = (metric: string, by: string): string =>
-    `histogram_quantile(0.99, sum by (${by}) (rate(${metric}_bucket[5m])))`;
   return [
     {
       name: 'MinkCommandErrors',
-      expr: `${failed(METRICS.commands.name, 'failed', ' by (type)')} > ${of.errorRate}`,
+      expr: `${share(METRICS.commands.name, 'failed', ' by (type)')} > ${of.errorRate}`,
       lasting: '5m',
       severity: 'page',
       summary: 'Commands {{ $labels.type }} fail.',
@@ -171,7 +175,7 @@ function writeAlerts(of: {
     },
     {
       name: 'MinkAppendErrors',
-      expr: `${failed(METRICS.appends.name, 'failed|unknown')} > ${of.errorRate}`,
+      expr: `${share(METRICS.appends.name, 'failed|unknown')} > ${of.errorRate}`,
       lasting: '5m',
       severity: 'page',
       summary: 'Appends fail.',
