@@ -26,7 +26,7 @@ const library: Readonly<Record<string, Rule>> = {
 };
 const others: Readonly<Record<string, readonly RegExp[]>> = {
   'packages/dev': [],
-  'packages/cli': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^commander$/u, /^jiti$/u],
+  'packages/cli': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^commander$/u, /^jiti$/u, /^yaml$/u],
   'examples/orders': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^hono(?:\/.+)?$/u, /^@hono\/node-server$/u, /^zod$/u],
   'examples/git-history': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^cli-progress$/u, /^zod$/u],
   torture: [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^pg$/u],

@@ -1,14 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import {
-  createProjectionEngine,
-  defineDecider,
-  defineEvents,
-  defineProjection,
-  documents,
-  payload,
-  snapshotAfter,
-} from 'mink';
+import { createProjectionEngine, defineDecider, defineEvents, defineProjection, documents, payload } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
