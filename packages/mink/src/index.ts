@@ -65,6 +65,7 @@ export {
 } from './core/index.ts';
 export {
   AppendOutcomeUnknownError,
+  BackupBrokenError,
   BusinessRuleViolationError,
   CommandWithinItselfError,
   CompareTimeoutError,
@@ -108,6 +109,7 @@ export {
   ProjectionVersionUnknownError,
   ReadModelChangedError,
   ReadModelFullError,
+  RestoreRefusedError,
   SchemaVersionError,
   StoreClosedError,
   StreamClosedError,

@@ -1,17 +1,28 @@
 import { describe, expect, test } from 'vitest';
+import * as backupErrors from './backup-errors.ts';
 import * as commandErrors from './command-errors.ts';
 import * as otherErrors from './errors.ts';
 import { MinkError } from './errors.ts';
 import * as projectionErrors from './projection-errors.ts';
 import * as versionErrors from './projection-version-errors.ts';
 
-const errors = { ...otherErrors, ...commandErrors, ...projectionErrors, ...versionErrors };
+const errors = { ...backupErrors, ...otherErrors, ...commandErrors, ...projectionErrors, ...versionErrors };
 
 const cause = new Error('socket hang up');
 const stored = { globalPosition: 9, streamName: 'Order-1', streamVersion: 3 };
 
 /** One of each, with the code that must never change and what its message must say. */
 const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
+  [
+    new errors.BackupBrokenError(7, 'it ends too early'),
+    'BACKUP_BROKEN',
+    ['broken at line 7', 'it ends too early', 'Take another one'],
+  ],
+  [
+    new errors.RestoreRefusedError(7, 'it is of another store'),
+    'RESTORE_REFUSED',
+    ['ends at position 7', 'it is of another store'],
+  ],
   [new errors.ProjectionRetiredError('sum', 1), 'PROJECTION_RETIRED', ['"sum" version 1 is retired', 'live version']],
   [
     new errors.LiveVersionError('sum', 2, ', and not 1.'),

@@ -75,6 +75,7 @@ export type {
   ObservedProjection,
   Observer,
 } from './observe/observer.ts';
+export * from './backup-errors.ts';
 export * from './command-errors.ts';
 export * from './errors.ts';
 export * from './projection-errors.ts';

@@ -1,3 +1,7 @@
+export { createBackup } from './backup/create-backup.ts';
+export type { BackupOptions } from './backup/create-backup.ts';
+export { restoreBackup } from './backup/restore-backup.ts';
+export type { RestoredBackup, RestoreOptions } from './backup/restore-backup.ts';
 export type { ConnectionOptions, PoolClientLike, PoolLike } from './connection.ts';
 export { createMigrator } from './create-migrator.ts';
 export type { Migrator, MigratorOptions } from './create-migrator.ts';

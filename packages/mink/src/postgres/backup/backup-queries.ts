@@ -1,0 +1,168 @@
+import type { Statement } from '../connection.ts';
+import type { SchemaName } from '../schema-name.ts';
+import { jsonArray, plainArray, textArray } from '../queries/arrays.ts';
+import { inSchema } from '../schema-name.ts';
+import type { BackupEvent, BackupRow } from './backup-format.ts';
+
+/** The log and where it ends. In a snapshot in which no append is under way, every event up to there is visible. */
+export function logEndQuery(schema: SchemaName): Statement {
+  const sql = `
+    select
+      m.store_id,
+      (select coalesce(max(e.global_position), 0) from :schema.events e),
+      (select case when q.is_called then q.last_value else 0 end from :schema.global_position q)
+    from :schema.meta m`;
+  return { ...inSchema(schema, 'log_end', sql), values: [] };
+}
+
+/** To the microsecond, whatever the session's settings are. */
+function time(column: string): string {
+  return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+}
+
+/** Events as lines; payloads as texts of JSON, so that not a byte of them changes. */
+export function backupEventsQuery(
+  schema: SchemaName,
+  { after, upTo, limit }: { readonly after: number; readonly upTo: number; readonly limit: number },
+): Statement {
+  const sql = `
+    select e.global_position, pg_catalog.format(
+      '[%s,%s,"%s",%s,%s,%s,%s,%s,"%s",%s,%s,%s,%s,%s,%s,%s,%s]',
+      e.global_position, e.stream_version, e.event_id, pg_catalog.to_json(e.type), e.schema_version,
+      pg_catalog.to_json(e.stream_name), pg_catalog.to_json(e.category), e.partition_key, ${time('e.recorded_at')},
+      e.commit_id, e.commit_index, e.commit_size, coalesce(pg_catalog.to_json(e.tenant_id)::text, 'null'), e.encoding,
+      coalesce('"' || ${time('e.erased_at')} || '"', 'null'),
+      pg_catalog.to_json(e.data::text), pg_catalog.to_json(e.metadata::text)
+    )
+    from :schema.events e
+    where e.global_position > $1 and e.global_position <= $2
+    order by e.global_position
+    limit $3`;
+  return { ...inSchema(schema, 'backup_events', sql), values: [after, upTo, limit] };
+}
+
+/** Rows of the other tables as lines. Of streams, those that are not live. */
+export function backupRowsQuery(schema: SchemaName, table: BackupRow['table']): Statement {
+  const isPart = table === 'streams' ? `where t.state <> 'live'` : '';
+  const row =
+    table === 'streams'
+      ? `pg_catalog.json_build_object('stream_name', t.stream_name, 'state', t.state)`
+      : 'pg_catalog.row_to_json(t)';
+  const sql = `
+    select '{"table":"${table}","row":' || pg_catalog.translate(${row}::text, E'\\r\\n', '  ') || '}'
+    from :schema.${table} t
+    ${isPart}`;
+  return { ...inSchema(schema, `backup_${table}`, sql), values: [] };
+}
+
+/** Of the columns of an event, in the order of a line. */
+const EVENT_TYPES = [
+  ...[
+    'bigint',
+    'bigint',
+    'uuid',
+    'text',
+    'int',
+    'text',
+    'text',
+    'smallint',
+    'timestamptz',
+    'bigint',
+    'int',
+    'int',
+    'text',
+  ],
+  ...['smallint', 'timestamptz', 'json', 'json'],
+];
+
+/** Arrays beside each other, as rows. */
+function unnested(types: readonly string[]): string {
+  return `rows from (${types.map((type, index) => `pg_catalog.unnest($${index + 1}::${type}[])`).join(', ')})`;
+}
+
+/** Raises streams to what a block of events brings. A stream that is not where the block goes on is not raised. */
+export function restoreStreamsQuery(schema: SchemaName, events: readonly BackupEvent[]): Statement {
+  const sql = `
+    with block as (
+      select b.name, b.category, b.partition, min(b.version) as first, max(b.version) as last, count(*) as events,
+        min(b.recorded) as begun, max(b.recorded) as recorded
+      from ${unnested(['text', 'text', 'smallint', 'bigint', 'timestamptz'])} b (name, category, partition, version, recorded)
+      group by b.name, b.category, b.partition
+    )
+    insert into :schema.streams as s (stream_name, category, partition_key, version, created_at, last_recorded_at)
+    select b.name, b.category, b.partition, b.last, b.begun, b.recorded
+    from block b
+    on conflict (stream_name) do update
+    set version = excluded.version, last_recorded_at = excluded.last_recorded_at
+    where s.version < excluded.version`;
+  const values = [
+    textArray(events.map(([, , , , , name]) => name)),
+    textArray(events.map(([, , , , , , category]) => category)),
+    plainArray(events.map(([, , , , , , , partition]) => partition)),
+    plainArray(events.map(([, version]) => version)),
+    plainArray(events.map(([, , , , , , , , recorded]) => recorded)),
+  ];
+  return { ...inSchema(schema, 'restore_streams', sql), values };
+}
+
+/** Stores a block of events as they were. The guard of the log lets through who names the transaction, as append_v1 does. */
+export function restoreEventsQuery(schema: SchemaName, events: readonly BackupEvent[]): Statement {
+  const sql = `
+    insert into :schema.events (
+      global_position, stream_version, event_id, type, schema_version, stream_name, category, partition_key, recorded_at,
+      commit_id, commit_index, commit_size, tenant_id, encoding, erased_at, data, metadata
+    )
+    overriding system value
+    select *
+    from ${unnested(EVENT_TYPES)}`;
+  const values = [
+    plainArray(events.map((it) => it[0])),
+    plainArray(events.map((it) => it[1])),
+    plainArray(events.map((it) => it[2])),
+    textArray(events.map((it) => it[3])),
+    plainArray(events.map((it) => it[4])),
+    textArray(events.map((it) => it[5])),
+    textArray(events.map((it) => it[6])),
+    plainArray(events.map((it) => it[7])),
+    plainArray(events.map((it) => it[8])),
+    plainArray(events.map((it) => it[9])),
+    plainArray(events.map((it) => it[10])),
+    plainArray(events.map((it) => it[11])),
+    textArray(events.map((it) => it[12])),
+    plainArray(events.map((it) => it[13])),
+    plainArray(events.map((it) => it[14] ?? 'null')),
+    jsonArray(events.map((it) => it[15])),
+    jsonArray(events.map((it) => it[16])),
+  ];
+  return { ...inSchema(schema, 'restore_events', sql), values };
+}
+
+/** Lets the events of this transaction through the guard. */
+export function announceRestoreQuery(schema: SchemaName): Statement {
+  const sql = `
+    select pg_catalog.set_config('mink.append_' || :schema.floor_namespace(), pg_catalog.pg_current_xact_id()::text, true)`;
+  return { ...inSchema(schema, 'announce_restore', sql), values: [] };
+}
+
+/** Rows of a table, in place of those that are there. */
+export function restoreRowsQueries(
+  schema: SchemaName,
+  table: BackupRow['table'],
+  rows: readonly BackupRow[],
+): readonly Statement[] {
+  const values = [JSON.stringify(rows.map(({ row }) => row))];
+  if (table === 'streams') {
+    const sql = `
+      update :schema.streams s
+      set state = r.state
+      from pg_catalog.json_to_recordset($1::json) r (stream_name text, state text)
+      where s.stream_name = r.stream_name collate "C"`;
+    return [{ ...inSchema(schema, 'restore_states', sql), values }];
+  }
+  const clear = { ...inSchema(schema, `clear_${table}`, `delete from :schema.${table}`), values: [] };
+  const sql = `
+    insert into :schema.${table}
+    select r.*
+    from pg_catalog.json_populate_recordset(null:: :schema.${table}, $1::json) r`;
+  return [clear, { ...inSchema(schema, `restore_${table}`, sql), values }];
+}

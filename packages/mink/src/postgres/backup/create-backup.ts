@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkWhole, DatabaseError, InvalidArgumentError } from '../../core/index.ts';
+import {
+  createDatabase,
+  sessionOn,
+  type ConnectionOptions,
+  type Database,
+  type PoolClientLike,
+  type Session,
+} from '../connection.ts';
+import { unavailable } from '../database-errors.ts';
+import { schemaName, type SchemaName } from '../schema-name.ts';
+import { BLOCK, FORMAT, RunningSum, TABLES, type BackupEnd, type BackupHeader } from './backup-format.ts';
+import { backupEventsQuery, backupRowsQuery, logEndQuery } from './backup-queries.ts';
+
+/** Options of {@link createBackup}. */
+export interface BackupOptions extends ConnectionOptions {
+  /** @defaultValue 'mink' */
+  readonly schema?: string | undefined;
+  /**
+   * Only events behind this position: where an earlier backup ends.
+   * @defaultValue 0
+   */
+  readonly after?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of each block of events. */
+  readonly onProgress?: ((progress: { readonly position: number; readonly upTo: number }) => void) | undefined;
+}
+
+/** Milliseconds that appends in flight are waited for; new ones wait behind that. */
+const LOCK_TIMEOUT = 500;
+const LOCK_TRIES = 20;
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/**
+ * A backup of the log, line by line: to be written to a file, compressed, or given to `restoreBackup`. Everything in it is of one
+ * moment: every event up to a position, with the values of unique sets, the results of commands and the shapes as they were then.
+ * Read models and snapshots follow from it.
+ *
+ * Appends wait for the moment in which that is looked up, some milliseconds after those in flight have ended; not for the rest. Holds
+ * a snapshot of the database for as long as it is read.
+ *
+ * @example
+ * for await (const line of createBackup({ url })) out.write(`${line}\n`);
+ */
+export async function* createBackup(options: BackupOptions): AsyncGenerator<string, void, undefined> {
+  const after = checkWhole('after', options.after ?? 0, 0);
+  const schema = schemaName(options.schema);
+  const database = createDatabase({ maxConnections: 2, ...options, wakeUp: 'poll' });
+  try {
+    const reader = await connect(database);
+    let isDone = false;
+    try {
+      const session = sessionOn(reader, false);
+      const moment = await freeze(database, { session, schema });
+      yield* linesOf(session, schema, { ...moment, after }, options);
+      await session.runScript('commit');
+      isDone = true;
+    } finally {
+      // In the middle of something, it is thrown away.
+      reader.release(!isDone);
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+interface Moment {
+  readonly storeId: string;
+  readonly upTo: number;
+}
+
+/** Takes a snapshot in which no append is under way: its end is a bound, and what stands beside the events is of the same moment. */
+async function freeze(
+  database: Database,
+  { session, schema }: { readonly session: Session; readonly schema: SchemaName },
+): Promise<Moment> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await database.withSession(async (locker) => {
+        // Every append begins with its streams: those in flight are over, and no other has drawn a position yet.
+        await locker.runScript(
+          `begin; select pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true); lock table ${schema.quoted}.streams in exclusive mode`,
+        );
+        await session.runScript('begin isolation level repeatable read read only');
+        const [row = []] = await session.run(logEndQuery(schema));
+        await locker.runScript('rollback');
+        return { storeId: row[0] ?? '', upTo: Math.max(Number(row[1]), Number(row[2])) };
+      });
+    } catch (error) {
+      const isHeld = error instanceof DatabaseError && error.sqlState === LOCK_NOT_AVAILABLE;
+      if (!isHeld || tries === LOCK_TRIES) throw error;
+      await sleep(LOCK_TIMEOUT);
+    }
+  }
+}
+
+async function* linesOf(
+  session: Session,
+  schema: SchemaName,
+  { storeId, upTo, after }: Moment & { readonly after: number },
+  { signal, onProgress }: BackupOptions,
+): AsyncGenerator<string, void, undefined> {
+  if (after > upTo) throw new InvalidArgumentError('after', `${after} is behind the end of the log, position ${upTo}`);
+  const sum = new RunningSum();
+  const counted = (line: string): string => {
+    sum.add(line);
+    return line;
+  };
+  const takenAt = new Date().toISOString();
+  const header: BackupHeader = { mink: 'backup', format: FORMAT, storeId, after, upTo, takenAt };
+  yield counted(JSON.stringify(header));
+  let events = 0;
+  for (let position = after; position < upTo;) {
+    signal?.throwIfAborted();
+    const block = await session.run(backupEventsQuery(schema, { after: position, upTo, limit: BLOCK }));
+    for (const [, line] of block) yield counted(line ?? '');
+    events += block.length;
+    position = block.length < BLOCK ? upTo : Number(block.at(-1)?.[0]);
+    if (block.length > 0) yield JSON.stringify({ sum: sum.value });
+    onProgress?.({ position, upTo });
+  }
+  let rows = 0;
+  for (const table of TABLES) {
+    for (const [line] of await session.run(backupRowsQuery(schema, table))) {
+      yield counted(line ?? '');
+      rows += 1;
+    }
+  }
+  const end: BackupEnd = { end: true, events, rows, sum: sum.value };
+  yield JSON.stringify(end);
+}
+
+async function connect(database: Database): Promise<PoolClientLike> {
+  try {
+    return await database.pool.connect();
+  } catch (error) {
+    throw unavailable(error);
+  }
+}

@@ -1,0 +1,323 @@
+import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import {
+  BackupBrokenError,
+  createCommandBus,
+  createProjectionEngine,
+  deciderHandlers,
+  defineCommands,
+  defineDecider,
+  defineEvents,
+  defineProjection,
+  documents,
+  payload,
+  recommendedPipeline,
+  RestoreRefusedError,
+} from '../../src/index.ts';
+import {
+  createBackup,
+  createPostgresStore,
+  restoreBackup,
+  type BackupOptions,
+  type RestoreOptions,
+} from '../../src/postgres/index.ts';
+import { describePostgres, runSql } from '../support/databases.ts';
+
+const events = defineEvents(
+  { Registered: z.object({ email: z.string() }), Noted: payload<unknown>() },
+  { unique: { email: (event) => (event.type === 'Registered' ? event.data.email : undefined) } },
+);
+const commands = defineCommands({ Register: payload<{ id: string; email: string }>() });
+const user = defineDecider({
+  category: 'User',
+  events,
+  initialState: () => ({}),
+  evolve: (state) => state,
+  decide: ({ data }: { type: 'Register'; data: { email: string } }) => events.Registered({ email: data.email }),
+});
+const users = defineProjection({
+  name: 'users',
+  events: { User: events },
+  readModel: documents<{ events: number }>(),
+}).on({
+  Registered: (row) => ({ events: (row?.events ?? 0) + 1 }),
+  Noted: (row) => ({ events: (row?.events ?? 0) + 1 }),
+});
+
+const open = (url: string, schema = 'mink') => createPostgresStore({ url, schema, categories: { User: events } });
+const note = (value: unknown) => events.Noted(value);
+
+async function backup(url: string, options: Partial<BackupOptions> = {}): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const line of createBackup({ url, ...options })) lines.push(line);
+  return lines;
+}
+
+async function* from(lines: readonly string[]): AsyncGenerator<string> {
+  yield* lines;
+}
+
+const restore = (url: string, lines: readonly string[], options: Partial<RestoreOptions> = {}) =>
+  restoreBackup({ url, schema: 'copy', ...options }, from(lines));
+
+/** Everything that a backup has to bring back, as text. */
+async function contents(url: string, schema: string, upTo = Number.MAX_SAFE_INTEGER): Promise<object> {
+  const read = (sql: string, values: unknown[] = []) => runSql(url, sql.replaceAll('SCHEMA', `"${schema}"`), values);
+  return {
+    events: await read('select e::text from SCHEMA.events e where global_position <= $1 order by global_position', [
+      upTo,
+    ]),
+    streams: await read(
+      'select stream_name, version, state, partition_key, category, created_at, last_recorded_at from SCHEMA.streams order by 1',
+    ),
+    claims: await read('select c::text from SCHEMA.claims c order by set_name, value'),
+    idempotency: await read('select i::text from SCHEMA.idempotency i order by key'),
+    shapes: await read('select s::text from SCHEMA.event_shapes s order by category, type, schema_version, hash'),
+    store: await read('select store_id from SCHEMA.meta'),
+    last: await read('select last_value from SCHEMA.global_position'),
+  };
+}
+
+/** A store with a bit of everything. */
+async function filled(url: string): Promise<void> {
+  const store = open(url);
+  const bus = createCommandBus(store, {
+    handlers: [deciderHandlers(commands, user, { id: ({ data }) => data.id })],
+    middleware: recommendedPipeline(),
+  });
+  for (let n = 0; n < 30; n += 1) {
+    await bus.dispatch({ ...commands.Register({ id: `u${n}`, email: `u${n}@example.com` }), id: `register-${n}` });
+  }
+  await bus
+    .dispatch({ ...commands.Register({ id: 'u99', email: 'u1@example.com' }), id: 'taken' })
+    .catch(() => undefined);
+  for (const value of [-0, 1e300, 'é\n\u2028"\\', { a: [null, true, { __proto__: 1 }] }, '\u{1F600}', '\uD800']) {
+    await store.append('User-odd', [note(value)], { metadata: { tenantId: 'acme', userId: '"quoted"' } });
+  }
+  await store.appendMany([
+    { streamName: 'User-a', events: [note(1), note(2)] },
+    { streamName: 'User-b', events: [note(3)] },
+  ]);
+  await store.close();
+  // Written by other programs, with what JSON allows and JavaScript does not write.
+  await runSql(
+    url,
+    `select mink.append_v1(array[1], array['User-sql'], array['User'], array[0::smallint], array[-1::bigint], array[1], array[false],
+      array[1], array[gen_random_uuid()], array['Noted'], array[1], array[''],
+      array[E'{ "a":\\n 12345678901234567890.5 }'::json], array['{}'::json], 0, 0)`,
+  );
+  await runSql(url, `update mink.streams set state = 'archived' where stream_name = 'User-b'`);
+  // Positions that nobody uses.
+  await runSql(url, `select nextval('mink.global_position') from generate_series(1, 5)`);
+}
+
+describePostgres('a backup', (databases) => {
+  test('restored is the same store: it is read and appended to as before', async () => {
+    const url = await databases.create();
+    await filled(url);
+    const lines = await backup(url);
+    const restored = await restore(url, lines);
+    expect(restored).toMatchObject({ events: 30 + 6 + 3 + 1, skipped: 0, isPartial: false });
+    deepStrictEqual(await contents(url, 'copy'), await contents(url, 'mink'));
+    const [before, after] = [open(url), open(url, 'copy')];
+    deepStrictEqual(await after.readAll().toArray(), await before.readAll().toArray());
+    const appended = await after.append('User-odd', [note('new')]);
+    ok(appended.globalPosition > 40 + 5);
+    strictEqual(appended.streamVersion, 7);
+    // The value belongs to somebody, and the result of a command is known.
+    await rejects(after.append('User-x', [events.Registered({ email: 'u1@example.com' })]), {
+      code: 'UNIQUE_VALUE_TAKEN',
+    });
+    await rejects(after.append('User-b', [note(1)]), { code: 'STREAM_CLOSED' });
+    await using engine = createProjectionEngine(after, [users]);
+    await engine.catchUp();
+    expect(await after.projections.verify(users)).toMatchObject({ ok: true, events: 41 });
+    await before.close();
+    await after.close();
+  });
+
+  test('of an empty store, and one without any line behind its position, are backups, too', async () => {
+    const url = await databases.create();
+    const lines = await backup(url);
+    strictEqual(lines.length, 2);
+    expect(await restore(url, lines)).toEqual({ events: 0, skipped: 0, position: 0, isPartial: false });
+    await filled(url);
+    const [header = ''] = await backup(url);
+    const { upTo }: { upTo: number } = JSON.parse(header);
+    strictEqual((await backup(url, { after: upTo })).filter((line) => line.startsWith('[')).length, 0);
+    await rejects(backup(url, { after: upTo + 1 }), { code: 'INVALID_ARGUMENT' });
+  });
+
+  test('goes on where the one before has ended, in this order only', async () => {
+    const url = await databases.create();
+    await filled(url);
+    const first = await backup(url);
+    const { upTo }: { upTo: number } = JSON.parse(first[0] ?? '');
+    const store = open(url);
+    await store.append('User-a', [note('later')]);
+    await store.append('User-new', [events.Registered({ email: 'new@example.com' })]);
+    await store.close();
+    const second = await backup(url, { after: upTo });
+    await rejects(restore(url, second), /comes after position/u);
+    await restore(url, first);
+    expect(await restore(url, second)).toMatchObject({ events: 2, skipped: 0 });
+    deepStrictEqual(await contents(url, 'copy'), await contents(url, 'mink'));
+    // Again, nothing happens; an older one is refused.
+    expect(await restore(url, second)).toMatchObject({ events: 0, skipped: 2 });
+    await rejects(restore(url, first), RestoreRefusedError);
+    const other = await databases.createEmpty();
+    await filled(other);
+    await rejects(restore(url, await backup(other)), /of another store/u);
+  });
+
+  test('taken while others append is of one moment, and keeps nobody waiting for long', async () => {
+    const url = await databases.create();
+    const store = open(url);
+    let isOver = false;
+    const longest = { wait: 0 };
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let n = 0; !isOver; n += 1) {
+        const begun = performance.now();
+        await store.append(`User-${writer}-${n}`, [events.Registered({ email: `${writer}-${n}@example.com` })]);
+        longest.wait = Math.max(longest.wait, performance.now() - begun);
+      }
+    });
+    for (let taken = 0; taken < 5; taken += 1) {
+      await expect.poll(async () => (await store.readBound()).position).toBeGreaterThan(taken * 50);
+      const lines = await backup(url);
+      const { upTo }: { upTo: number } = JSON.parse(lines[0] ?? '');
+      const schema = `copy${taken}`;
+      await restore(url, lines, { schema });
+      const copied = await runSql(url, `select e::text from "${schema}".events e order by global_position`);
+      const original = await runSql(url, 'select e::text from mink.events e where global_position <= $1 order by 1', [
+        upTo,
+      ]);
+      strictEqual(copied.length, original.length);
+      deepStrictEqual(new Set(copied.map((row) => row['e'])), new Set(original.map((row) => row['e'])));
+      const [claims] = await runSql(url, `select count(*)::int as n from "${schema}".claims`);
+      strictEqual(claims?.['n'], copied.length);
+    }
+    isOver = true;
+    await Promise.all(writers);
+    await store.close();
+    // A lock that waited longer would have been given up.
+    ok(longest.wait < 5_000);
+  });
+
+  test('that was cut off or changed anywhere restores nothing but what was there', async () => {
+    const url = await databases.create();
+    await filled(url);
+    const store = open(url);
+    for (let n = 0; n < 30; n += 1)
+      await store.append(
+        'User-many',
+        Array.from({ length: 100 }, (_, at) => note(`${n}-${at}`)),
+      );
+    await store.close();
+    const lines = await backup(url);
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    console.log(`backup seed ${seed}`);
+    let state = seed;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+      return state % below;
+    };
+    for (let n = 0; n < 12; n += 1) {
+      const broken = [...lines];
+      const at = random(lines.length);
+      const line = lines[at] ?? '';
+      const kind = n % 4;
+      if (kind === 0) broken.length = at;
+      else if (kind === 1) broken.splice(at, 1);
+      else if (kind === 2) broken[at] = line.slice(0, random(line.length));
+      else {
+        const where = random(line.length);
+        broken[at] = `${line.slice(0, where)}${line[where] === '1' ? '2' : '1'}${line.slice(where + 1)}`;
+      }
+      const schema = `broken${n}`;
+      const error: unknown = await restore(url, broken, { schema }).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      ok(
+        error instanceof BackupBrokenError || error instanceof RestoreRefusedError,
+        `seed ${seed}, line ${at}: ${String(error)}`,
+      );
+      const restored = await runSql(url, `select e::text from "${schema}".events e order by global_position`);
+      const original = await runSql(url, 'select e::text from mink.events e order by global_position limit $1', [
+        restored.length,
+      ]);
+      deepStrictEqual(restored, original);
+      // The sound one goes on from there.
+      if (n % 4 === 3) {
+        await restore(url, lines, { schema });
+        deepStrictEqual(await contents(url, schema), await contents(url, 'mink'));
+      }
+    }
+  });
+
+  test('is restored in as many tries as it takes, and beside nobody else', async () => {
+    const url = await databases.create();
+    const store = open(url);
+    for (let n = 0; n < 35; n += 1)
+      await store.append(
+        'User-many',
+        Array.from({ length: 100 }, (_, at) => note(`${n}-${at}`)),
+      );
+    await store.close();
+    const lines = await backup(url);
+    for (let blocks = 1; blocks <= 2; blocks += 1) {
+      const stop = new AbortController();
+      const onProgress = (): void => stop.abort(new Error('stopped'));
+      await rejects(restore(url, lines, { signal: stop.signal, onProgress }), /stopped/u);
+      const [count] = await runSql(url, 'select count(*)::int as n from copy.events');
+      strictEqual(count?.['n'], 1_000 * blocks);
+    }
+    const other = open(url, 'copy');
+    let isDone = false;
+    const onProgress = (): void => {
+      isDone = true;
+    };
+    const appending = (async function* () {
+      for (const line of lines) {
+        if (isDone) {
+          isDone = false;
+          await other.append('User-intruder', [note(1)]);
+        }
+        yield line;
+      }
+    })();
+    await rejects(restoreBackup({ url, schema: 'copy', onProgress }, appending), /somebody else appends/u);
+    await other.close();
+  });
+
+  test('is restored up to a position or a time', async () => {
+    const url = await databases.create();
+    const store = open(url);
+    await store.append('User-1', [events.Registered({ email: 'a@example.com' })]);
+    const second = await store.append('User-1', [note('second')]);
+    await runSql(url, 'select pg_sleep(0.02)');
+    await store.append('User-2', [events.Registered({ email: 'b@example.com' })]);
+    const lines = await backup(url);
+    expect(await restore(url, lines, { untilPosition: 2 })).toEqual({
+      events: 2,
+      skipped: 0,
+      position: 2,
+      isPartial: true,
+    });
+    const until = second.events[0]?.recordedAt ?? new Date(0);
+    expect(await restore(url, lines, { schema: 'then', untilTime: until })).toMatchObject({
+      position: 2,
+      isPartial: true,
+    });
+    const then = open(url, 'then');
+    strictEqual(await then.streamInfo('User-2'), undefined);
+    strictEqual((await then.append('User-1', [note('another way')])).globalPosition, 3);
+    await then.close();
+    // The rest comes later, where nobody has gone another way.
+    expect(await restore(url, lines)).toMatchObject({ events: 1, skipped: 2, isPartial: false });
+    await rejects(restore(url, lines, { schema: 'then' }), /is another one/u);
+    await store.close();
+  });
+});
