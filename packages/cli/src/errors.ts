@@ -249,6 +249,32 @@ export class RebuildsFailedError extends MinkError {
   }
 }
 
+/** A log in which something is not as it must be. */
+export class StoreBrokenError extends MinkError {
+  readonly code = 'STORE_BROKEN';
+  readonly schema: string;
+  readonly findings: number;
+
+  constructor(schema: string, findings: number) {
+    super(
+      `Schema "${schema}" has ${findings} findings. Let nobody write until you know where they come from; "mink migrate" mends guards and the sequence, and a backup the rest.`,
+    );
+    this.schema = schema;
+    this.findings = findings;
+  }
+}
+
+/** A file that is there already, and is not written over. */
+export class FileExistsError extends MinkError {
+  readonly code = 'FILE_EXISTS';
+  readonly path: string;
+
+  constructor(path: string) {
+    super(`"${path}" exists already, and a backup is never written over. Give another name.`);
+    this.path = path;
+  }
+}
+
 /** The development server ended on its own. */
 export class DevServerStoppedError extends MinkError {
   readonly code = 'DEV_SERVER_STOPPED';

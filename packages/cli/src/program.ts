@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addBackupCommands } from './commands/backup.ts';
 import { addDeadLettersCommand } from './commands/deadletters.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addEventsCommand } from './commands/events.ts';
@@ -118,6 +119,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);
   addMonitoringCommand(program, context);
+  addBackupCommands(program, context);
   return program;
 }
 

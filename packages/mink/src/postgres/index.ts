@@ -2,6 +2,8 @@ export { createBackup } from './backup/create-backup.ts';
 export type { BackupOptions } from './backup/create-backup.ts';
 export { restoreBackup } from './backup/restore-backup.ts';
 export type { RestoredBackup, RestoreOptions } from './backup/restore-backup.ts';
+export { verifyStore } from './backup/verify-store.ts';
+export type { StoreFinding, StoreVerification, VerifyStoreOptions } from './backup/verify-store.ts';
 export type { ConnectionOptions, PoolClientLike, PoolLike } from './connection.ts';
 export { createMigrator } from './create-migrator.ts';
 export type { Migrator, MigratorOptions } from './create-migrator.ts';

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import {
   BackupBrokenError,
@@ -174,10 +174,10 @@ describePostgres('a backup', (databases) => {
   test('taken while others append is of one moment, and keeps nobody waiting for long', async () => {
     const url = await databases.create();
     const store = open(url);
-    let isOver = false;
+    const over = new AbortController();
     const longest = { wait: 0 };
     const writers = Array.from({ length: 8 }, async (_, writer) => {
-      for (let n = 0; !isOver; n += 1) {
+      for (let n = 0; !over.signal.aborted; n += 1) {
         const begun = performance.now();
         await store.append(`User-${writer}-${n}`, [events.Registered({ email: `${writer}-${n}@example.com` })]);
         longest.wait = Math.max(longest.wait, performance.now() - begun);
@@ -198,7 +198,7 @@ describePostgres('a backup', (databases) => {
       const [claims] = await runSql(url, `select count(*)::int as n from "${schema}".claims`);
       strictEqual(claims?.['n'], copied.length);
     }
-    isOver = true;
+    over.abort();
     await Promise.all(writers);
     await store.close();
     // A lock that waited longer would have been given up.

@@ -56,24 +56,10 @@ export function backupRowsQuery(schema: SchemaName, table: BackupRow['table']): 
 }
 
 /** Of the columns of an event, in the order of a line. */
-const EVENT_TYPES = [
-  ...[
-    'bigint',
-    'bigint',
-    'uuid',
-    'text',
-    'int',
-    'text',
-    'text',
-    'smallint',
-    'timestamptz',
-    'bigint',
-    'int',
-    'int',
-    'text',
-  ],
-  ...['smallint', 'timestamptz', 'json', 'json'],
-];
+const EVENT_TYPES =
+  'bigint bigint uuid text int text text smallint timestamptz bigint int int text smallint timestamptz json json'.split(
+    ' ',
+  );
 
 /** Arrays beside each other, as rows. */
 function unnested(types: readonly string[]): string {

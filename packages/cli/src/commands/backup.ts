@@ -1,0 +1,202 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { access, open, rename, rm } from 'node:fs/promises';
+import { Readable, type Duplex, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { StringDecoder } from 'node:string_decoder';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { Command } from 'commander';
+import { BackupBrokenError } from 'mink';
+import { createBackup, restoreBackup, verifyStore, type RestoredBackup, type StoreVerification } from 'mink/postgres';
+import type { Context, GlobalOptions } from '../context.ts';
+import { findTarget } from '../database.ts';
+import { FileExistsError, StoreBrokenError, UsageError } from '../errors.ts';
+import { interruptible } from '../interrupt.ts';
+import { jsonText } from '../json-text.ts';
+import { parseLogPoint, wholeFrom } from '../option-values.ts';
+import { progressOf } from '../progress.ts';
+import { Table } from '../table.ts';
+
+const BACKUP_HELP = `
+Everything in it is of one moment: the events, the values of unique sets, the results of commands, the shapes. Read models and
+snapshots follow from it. Appends wait for some milliseconds; then nobody waits.
+
+Examples:
+  mink backup orders-1.mink.gz                   the whole log, compressed
+  mink backup orders-2.mink.gz --after 120000    what has come since the one that ends there
+  mink backup - | ssh vault 'cat > orders.mink'  to stdout, as lines of JSON
+`;
+const RESTORE_HELP = `
+Into an empty store; or one that holds the backups before it, or a part of this one: run it again where it was stopped. Each block of
+events is checked before it is stored. Let nobody append meanwhile.
+
+Examples:
+  mink restore orders-1.mink.gz --schema restored
+  mink restore orders-2.mink.gz --schema restored          goes on where the first one ends
+  mink restore orders-1.mink.gz --schema then --until 2026-01-31T15:00:00Z
+  mink verify --schema restored
+`;
+const VERIFY_HELP = `
+Gaps in streams, counters, orders, commits that are not whole, guards that are off, a sequence that is behind, checkpoints beyond the
+end. Changes nothing; reads every event several times. Exit code 1 where something is found.
+`;
+
+interface BackupOptions extends GlobalOptions {
+  readonly after?: number | undefined;
+}
+
+interface RestoreOptions extends GlobalOptions {
+  readonly until?: ReturnType<typeof parseLogPoint> | undefined;
+}
+
+export function addBackupCommands(program: Command, context: Context): void {
+  program
+    .command('backup')
+    .description('write the log into a file')
+    .argument('<file>', 'a new file, compressed; - for stdout, not compressed')
+    .option('--after <position>', 'only what comes behind it: where the backup before ends', wholeFrom(0))
+    .addHelpText('after', BACKUP_HELP)
+    .action((file: string, _options, command: Command) => backup(context, file, command.optsWithGlobals()));
+  program
+    .command('restore')
+    .description('bring a log back from a backup')
+    .argument('<file>', 'what "mink backup" has written; - for stdin')
+    .option('--until <position|time>', 'the log as it was then', parseLogPoint)
+    .addHelpText('after', RESTORE_HELP)
+    .action((file: string, _options, command: Command) => restore(context, file, command.optsWithGlobals()));
+  program
+    .command('verify')
+    .description('look for what cannot be right in the log')
+    .addHelpText('after', VERIFY_HELP)
+    .action((_options, command: Command) => verify(context, command.optsWithGlobals()));
+}
+
+async function backup(context: Context, file: string, options: BackupOptions): Promise<void> {
+  const { signal, stdout, stderr } = context;
+  const target = await findTarget(context, options);
+  const onProgress = progressOf(context, options, positionText);
+  const counts = { events: 0, upTo: 0 };
+  const lines = async function* (): AsyncGenerator<string> {
+    for await (const line of createBackup({ ...target, after: options.after, signal, onProgress })) {
+      if (line.startsWith('[')) counts.events += 1;
+      else if (counts.upTo === 0) counts.upTo = endOf(line);
+      yield `${line}\n`;
+    }
+  };
+  if (file === '-') {
+    for await (const line of lines()) await stdout.write(line);
+    return;
+  }
+  await writeNewFile(file, (out) => pipeline(Readable.from(lines()), createGzip(), out, { signal }));
+  const said = { file, ...counts };
+  if (options.json === true) await stdout.line(jsonText(said));
+  else
+    await stderr.line(`${counts.events} events, up to position ${counts.upTo}. The next one: --after ${counts.upTo}`);
+}
+
+function endOf(header: string): number {
+  const value: unknown = JSON.parse(header);
+  return typeof value === 'object' && value !== null && 'upTo' in value ? Number(value.upTo) : 0;
+}
+
+/** Under another name until it is whole, and on the disk: a file of that name is a backup. */
+async function writeNewFile(file: string, write: (out: Writable) => Promise<void>): Promise<void> {
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) throw new FileExistsError(file);
+  const part = `${file}.part`;
+  try {
+    await write(createWriteStream(part));
+    const handle = await open(part, 'r');
+    await handle.sync();
+    await handle.close();
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+}
+
+async function restore(context: Context, file: string, options: RestoreOptions): Promise<void> {
+  const { signal, stdout } = context;
+  const target = await findTarget(context, options);
+  const onProgress = progressOf(context, options, positionText);
+  const { until } = options;
+  const untilPosition = until !== undefined && 'position' in until ? until.position : undefined;
+  const untilTime = until !== undefined && 'time' in until ? until.time : undefined;
+  const lines = linesOf(file === '-' ? process.stdin : await openBackup(file));
+  const restored = await restoreBackup({ ...target, untilPosition, untilTime, signal, onProgress }, lines);
+  if (options.json === true) await stdout.line(jsonText(restored));
+  else await stdout.line(restoredText(target.schema, restored));
+}
+
+const GZIP = Buffer.from([0x1f, 0x8b]);
+
+/** What is in a file, compressed or not. */
+async function openBackup(file: string): Promise<Readable> {
+  const handle = await open(file, 'r').catch((error: unknown) => {
+    throw new UsageError(`"${file}" cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
+  });
+  const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+  await handle.close();
+  const raw = createReadStream(file);
+  return buffer.equals(GZIP) ? compose(raw, createGunzip()) : raw;
+}
+
+/** An error of either is one of what is read. */
+function compose(from: Readable, through: Duplex): Readable {
+  from.once('error', (error) => through.destroy(error));
+  return from.pipe(through);
+}
+
+/** Text of any length, line by line; what cannot be unpacked is a broken backup. */
+async function* linesOf(input: Readable): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8');
+  let number = 0;
+  let rest = '';
+  try {
+    for await (const chunk of input) {
+      const parts = (rest + decoder.write(chunk)).split('\n');
+      rest = parts.pop() ?? '';
+      number += parts.length;
+      yield* parts;
+    }
+  } catch (error) {
+    if (!isPackingError(error)) throw error;
+    throw new BackupBrokenError(number + 1, `it cannot be unpacked (${error.message})`);
+  }
+  if (rest !== '') yield rest;
+}
+
+function isPackingError(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('Z_');
+}
+
+function restoredText(schema: string, { events, skipped, position, isPartial }: RestoredBackup): string {
+  const known = skipped === 0 ? '' : `, ${skipped} were there already`;
+  const next = isPartial
+    ? '\nValues of unique sets are not known for that moment: run "mink unique-sets rebuild".'
+    : '';
+  return `${events} events restored into schema "${schema}"${known}. The log ends at position ${position}.${next}`;
+}
+
+async function verify(context: Context, options: GlobalOptions): Promise<void> {
+  const { signal, stdout } = context;
+  const target = await findTarget(context, options);
+  const onCheck = progressOf(context, options, (check: string) => `checks ${check}`);
+  const found = await interruptible(verifyStore({ ...target, signal, onCheck }), signal);
+  if (options.json === true) await stdout.line(jsonText(found));
+  else await stdout.write(verdict(found));
+  if (!found.ok) throw new StoreBrokenError(target.schema, found.findings.length);
+}
+
+function verdict({ ok, events, streams, findings }: StoreVerification): string {
+  if (ok) return `${events} events in ${streams} streams, as they should be.\n`;
+  const table = new Table([{ title: 'CHECK' }, { title: 'OF' }, { title: 'FINDING' }]);
+  return table.page(findings.map(({ check, subject, detail }) => [check, subject, detail]));
+}
+
+function positionText({ position, upTo }: { readonly position: number; readonly upTo: number }): string {
+  return `position ${position} of ${upTo}`;
+}

@@ -1,0 +1,150 @@
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { createPostgresStore } from 'mink/postgres';
+import { Client } from 'pg';
+import { describe, expect, test } from 'vitest';
+import { useDatabase } from './support/database.ts';
+import { project } from './support/project.ts';
+import { runMink } from './support/run-mink.ts';
+
+const database = useDatabase();
+const note = (text: string) => ({ type: 'Noted', data: { text } });
+
+/** A store with 2,500 events, and command lines on it. */
+async function scene() {
+  const { schema, store } = database.openStore();
+  for (let n = 0; n < 25; n += 1)
+    await store.append(
+      `Note-${n % 5}`,
+      Array.from({ length: 100 }, (_, at) => note(`é ${n} ${at}`)),
+    );
+  const cwd = project();
+  const mink = (...args: readonly string[]) => runMink([...args, '--url', database.url()], { cwd });
+  const copy = database.newSchema();
+  const file = join(cwd, 'notes.mink.gz');
+  const eventsOf = async (name: string) => {
+    await using reading = createPostgresStore({ url: database.url(), schema: name });
+    return await reading.readAll().toArray();
+  };
+  const sql = async (text: string): Promise<void> => {
+    const client = new Client({ connectionString: database.url() });
+    await client.connect();
+    await client.query(text.replaceAll('SCHEMA', `"${schema}"`));
+    await client.end();
+  };
+  return { schema, store, mink, copy, file, cwd, eventsOf, sql };
+}
+
+describe('a backup', () => {
+  test('goes into a file and out of it, one after the other', async () => {
+    const { schema, store, mink, copy, file, cwd, eventsOf } = await scene();
+    const first = await mink('backup', file, '--schema', schema);
+    expect(first).toMatchObject({
+      exitCode: 0,
+      stderr: '2500 events, up to position 2500. The next one: --after 2500\n',
+    });
+    expect(gunzipSync(readFileSync(file)).toString().split('\n')[0]).toContain('"mink":"backup"');
+    await store.append('Note-1', [note('later')]);
+    const second = join(cwd, 'second.mink.gz');
+    const json = await mink('backup', second, '--schema', schema, '--after', '2500', '--json');
+    expect(JSON.parse(json.stdout)).toEqual({ file: second, events: 1, upTo: 2501 });
+    const refused = await mink('restore', second, '--schema', copy);
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('comes after position 2500') });
+    expect(await mink('restore', file, '--schema', copy)).toMatchObject({
+      exitCode: 0,
+      stdout: `2500 events restored into schema "${copy}". The log ends at position 2500.\n`,
+    });
+    expect((await mink('restore', second, '--schema', copy)).exitCode).toBe(0);
+    expect(await eventsOf(copy)).toEqual(await eventsOf(schema));
+    expect(await mink('verify', '--schema', copy)).toMatchObject({
+      exitCode: 0,
+      stdout: '2501 events in 5 streams, as they should be.\n',
+    });
+    await store.close();
+  });
+
+  test('is never written over, and is not there before it is whole', async () => {
+    const { schema, store, mink, file } = await scene();
+    writeFileSync(file, 'mine');
+    expect(await mink('backup', file, '--schema', schema)).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('exists already'),
+    });
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+    expect((await mink('backup', `${file}.2`, '--schema', 'nothing_here')).exitCode).toBe(1);
+    expect((await mink('restore', `${file}.2`, '--schema', schema)).exitCode).toBe(2);
+    await store.close();
+  });
+
+  test('goes through a pipe as lines, and up to a moment', async () => {
+    const { schema, store, mink, copy, file } = await scene();
+    const { stdout } = await mink('backup', '-', '--schema', schema);
+    writeFileSync(file, stdout);
+    expect(await mink('restore', file, '--schema', copy, '--until', '1234', '--json')).toMatchObject({
+      stdout: `${JSON.stringify({ events: 1234, skipped: 0, position: 1234, isPartial: true })}\n`,
+    });
+    await store.close();
+  });
+
+  test('that was cut off says so, and what is sound of it is restored', async () => {
+    const { schema, store, mink, copy, file, eventsOf } = await scene();
+    await mink('backup', file, '--schema', schema);
+    truncateSync(file, Math.floor(readFileSync(file).length * 0.9));
+    const { exitCode, stderr } = await mink('restore', file, '--schema', copy);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/The backup is broken at line \d+: it (?:cannot be unpacked|ends too early)/u);
+    const restored = await eventsOf(copy);
+    expect(restored).toEqual((await eventsOf(schema)).slice(0, restored.length));
+    await store.close();
+  });
+});
+
+describe('verify', () => {
+  test.each([
+    ['version-gap', 'delete from SCHEMA.events where global_position = 7', 'Note-0'],
+    [
+      'stream-counter',
+      `update SCHEMA.streams set version = 501 where stream_name = 'Note-3'`,
+      'counts 501 events, and has 500',
+    ],
+    [
+      'partition',
+      `update SCHEMA.events set partition_key = (partition_key + 1) % 1024 where stream_name = 'Note-2'`,
+      'Note-2',
+    ],
+    ['order', `update SCHEMA.events set recorded_at = '2020-01-01' where global_position = 150`, 'Note-1'],
+    ['commit', 'delete from SCHEMA.events where global_position = 2500', 'a commit of 100 events has 99'],
+    ['sequence', `select setval('SCHEMA.global_position', 2400)`, 'stands at 2400, and the log ends at 2500'],
+    ['guard', 'alter table SCHEMA.events disable trigger refuse_change', 'refuse_change'],
+  ])('finds %s', async (check, statement, detail) => {
+    const { schema, store, mink, sql } = await scene();
+    expect((await mink('verify', '--schema', schema)).exitCode).toBe(0);
+    await sql(`alter table SCHEMA.events disable trigger all`);
+    await sql(statement);
+    if (check !== 'guard') {
+      for (const [table, trigger] of [
+        ['events', 'refuse_change'],
+        ['events', 'require_append'],
+      ]) {
+        await sql(`alter table SCHEMA.${table} enable always trigger ${trigger}`);
+      }
+    }
+    const { exitCode, stdout, stderr } = await mink('verify', '--schema', schema);
+    expect(exitCode).toBe(1);
+    expect(stdout.split('\n').filter((text) => text.startsWith(`${check} `) && text.includes(detail))).toHaveLength(1);
+    expect(stderr).toContain('findings');
+    await store.close();
+  });
+
+  test('finds checkpoints beyond the end', async () => {
+    const { schema, store, mink, sql } = await scene();
+    await sql(`insert into SCHEMA.projections (name, version, tables) values ('sum', 1, '[]')`);
+    await sql(
+      `insert into SCHEMA.projection_partitions (name, version, from_slot, to_slot, epoch, position) values ('sum', 1, 0, 1024, 1, 9999)`,
+    );
+    const found = JSON.parse((await mink('verify', '--schema', schema, '--json')).stdout);
+    expect(found).toMatchObject({ ok: false, findings: [{ check: 'checkpoint', subject: 'sum version 1' }] });
+    await store.close();
+  });
+});

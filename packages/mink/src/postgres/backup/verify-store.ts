@@ -1,0 +1,166 @@
+import { createDatabase, type ConnectionOptions, type Row, type Session } from '../connection.ts';
+import { inSchema, schemaName, type SchemaName } from '../schema-name.ts';
+
+/** Options of {@link verifyStore}. */
+export interface VerifyStoreOptions extends ConnectionOptions {
+  /** @defaultValue 'mink' */
+  readonly schema?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Told before each check. */
+  readonly onCheck?: ((check: string) => void) | undefined;
+}
+
+/** Something that is not as it must be. */
+export interface StoreFinding {
+  /** Names the check: `version-gap`, `stream-counter`, `order`, `commit`, `partition`, `sequence`, `guard`, `checkpoint`, `payload`. */
+  readonly check: string;
+  /** The stream, projection, trigger or sequence it is about. */
+  readonly subject: string;
+  readonly detail: string;
+}
+
+/** What a verification has found. */
+export interface StoreVerification {
+  readonly ok: boolean;
+  readonly events: number;
+  readonly streams: number;
+  /** The first of each check, 20 at most. */
+  readonly findings: readonly StoreFinding[];
+}
+
+interface Check {
+  readonly name: string;
+  /** Gives a subject and a detail for each finding. */
+  readonly sql: string;
+}
+
+const MOST = 20;
+
+const CHECKS: readonly Check[] = [
+  {
+    name: 'version-gap',
+    sql: `
+      select e.stream_name, pg_catalog.format('has %s events, the last of which is version %s', count(*), max(e.stream_version))
+      from :schema.events e
+      group by e.stream_name
+      having count(*) <> max(e.stream_version) or min(e.stream_version) <> 1`,
+  },
+  {
+    name: 'stream-counter',
+    sql: `
+      select
+        coalesce(s.stream_name, e.stream_name),
+        pg_catalog.format('counts %s events, and has %s', coalesce(s.version, 0), coalesce(e.version, 0))
+      from (select t.stream_name, t.version from :schema.streams t where t.version > 0) s
+      full join (
+        select x.stream_name, max(x.stream_version) as version from :schema.events x group by x.stream_name
+      ) e on e.stream_name = s.stream_name
+      where s.version is distinct from e.version`,
+  },
+  {
+    name: 'order',
+    sql: `
+      select o.stream_name, pg_catalog.format('version %s has a lower position, or an earlier time, than the one before it', o.stream_version)
+      from (
+        select
+          e.stream_name, e.stream_version, e.global_position, e.recorded_at,
+          lag(e.global_position) over w as position_before,
+          lag(e.recorded_at) over w as recorded_before
+        from :schema.events e
+        window w as (partition by e.stream_name order by e.stream_version)
+      ) o
+      where o.global_position <= o.position_before or o.recorded_at < o.recorded_before`,
+  },
+  {
+    name: 'commit',
+    sql: `
+      select pg_catalog.format('position %s', e.commit_id), pg_catalog.format('a commit of %s events has %s', max(e.commit_size), count(*))
+      from :schema.events e
+      group by e.commit_id
+      having count(*) <> max(e.commit_size) or count(distinct e.commit_index) <> count(*)`,
+  },
+  {
+    name: 'partition',
+    sql: `
+      select distinct e.stream_name, pg_catalog.format('is in partition %s, and has events in %s', s.partition_key, e.partition_key)
+      from :schema.events e
+      join :schema.streams s on s.stream_name = e.stream_name
+      where e.partition_key <> s.partition_key or e.category <> s.category`,
+  },
+  {
+    name: 'payload',
+    sql: `
+      select e.stream_name, pg_catalog.format('the metadata of version %s is no object', e.stream_version)
+      from :schema.events e
+      where pg_catalog.json_typeof(e.metadata) <> 'object'`,
+  },
+  {
+    name: 'sequence',
+    sql: `
+      select 'global_position', pg_catalog.format('stands at %s, and the log ends at %s', q.last_value, l.position)
+      from :schema.global_position q, (select coalesce(max(e.global_position), 0) as position from :schema.events e) l
+      where case when q.is_called then q.last_value else 0 end < l.position`,
+  },
+  {
+    name: 'checkpoint',
+    sql: `
+      select pg_catalog.format('%s version %s', p.name, p.version), pg_catalog.format('is at %s, beyond position %s', p.position, q.last_value)
+      from :schema.projection_partitions p, :schema.global_position q
+      where p.position > case when q.is_called then q.last_value else 0 end`,
+  },
+  {
+    name: 'guard',
+    sql: `
+      select g.name, 'is missing, or turned off: events could be changed'
+      from (
+        values ('refuse_change', 'events'), ('require_append', 'events'), ('refuse_truncate', 'streams'),
+          ('refuse_delete', 'streams'), ('refuse_decrease', 'streams')
+      ) g (name, relation)
+      where not exists (
+        select from pg_catalog.pg_trigger t
+        join pg_catalog.pg_class c on c.oid = t.tgrelid
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = $1 and c.relname = g.relation and t.tgname = g.name and t.tgenabled = 'A'
+      )`,
+  },
+];
+
+/**
+ * Looks at the whole log in one snapshot: gaps inside of streams, counters, orders, commits that are not whole, guards that are off, a
+ * sequence that is behind, checkpoints beyond the end. Changes nothing, and keeps nobody waiting; reads every event several times.
+ *
+ * @example
+ * const { ok, findings } = await verifyStore({ url });
+ */
+export async function verifyStore(options: VerifyStoreOptions): Promise<StoreVerification> {
+  const schema = schemaName(options.schema);
+  const database = createDatabase({ maxConnections: 1, ...options, wakeUp: 'poll' });
+  try {
+    return await database.withSession(async (session) => {
+      await session.runScript('begin isolation level repeatable read read only');
+      const findings: StoreFinding[] = [];
+      for (const check of CHECKS) {
+        options.signal?.throwIfAborted();
+        options.onCheck?.(check.name);
+        findings.push(...(await run(session, schema, check)));
+      }
+      const [counts = []] = await session.run(countQuery(schema));
+      await session.runScript('commit');
+      return { ok: findings.length === 0, events: Number(counts[0]), streams: Number(counts[1]), findings };
+    });
+  } finally {
+    await database.close();
+  }
+}
+
+async function run(session: Session, schema: SchemaName, { name, sql }: Check): Promise<readonly StoreFinding[]> {
+  const values = sql.includes('$1') ? [schema.name] : [];
+  const rows: readonly Row[] = await session.run({ ...inSchema(schema, 'verify', `${sql} limit ${MOST}`), values });
+  return rows.map(([subject, detail]) => ({ check: name, subject: subject ?? '', detail: detail ?? '' }));
+}
+
+function countQuery(schema: SchemaName): ReturnType<typeof inSchema> & { readonly values: readonly unknown[] } {
+  const sql = `
+    select (select count(*) from :schema.events), (select count(*) from :schema.streams s where s.version > 0)`;
+  return { ...inSchema(schema, 'verify_counts', sql), values: [] };
+}
