@@ -42,7 +42,7 @@ describe('a backup', () => {
     const first = await mink('backup', file, '--schema', schema);
     expect(first).toMatchObject({
       exitCode: 0,
-      stderr: '2500 events, up to position 2500. The next one: --after 2500\n',
+      stderr: expect.stringContaining('2500 events, up to position 2500. The next one: --after 2500\n'),
     });
     expect(gunzipSync(readFileSync(file)).toString().split('\n')[0]).toContain('"mink":"backup"');
     await store.append('Note-1', [note('later')]);
@@ -82,7 +82,7 @@ describe('a backup', () => {
     const { stdout } = await mink('backup', '-', '--schema', schema);
     writeFileSync(file, stdout);
     expect(await mink('restore', file, '--schema', copy, '--until', '1234', '--json')).toMatchObject({
-      stdout: `${JSON.stringify({ events: 1234, skipped: 0, position: 1234, isPartial: true })}\n`,
+      stdout: `${JSON.stringify({ events: 1200, skipped: 0, position: 1200, isPartial: true })}\n`,
     });
     await store.close();
   });
@@ -117,7 +117,7 @@ describe('verify', () => {
     ['commit', 'delete from SCHEMA.events where global_position = 2500', 'a commit of 100 events has 99'],
     ['sequence', `select setval('SCHEMA.global_position', 2400)`, 'stands at 2400, and the log ends at 2500'],
     ['guard', 'alter table SCHEMA.events disable trigger refuse_change', 'refuse_change'],
-  ])('finds %s', async (check, statement, detail) => {
+  ])('a verification finds %s', async (check, statement, detail) => {
     const { schema, store, mink, sql } = await scene();
     expect((await mink('verify', '--schema', schema)).exitCode).toBe(0);
     await sql(`alter table SCHEMA.events disable trigger all`);

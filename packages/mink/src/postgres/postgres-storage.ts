@@ -34,7 +34,6 @@ import { toAppendedEntries, toMismatch } from './appended-entries.ts';
 import type { AppendAnswer } from './queries/encode-command.ts';
 import { toEventOf, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
-import { toBytes, vitalsQuery } from './queries/vitals.ts';
 import { useOf } from './pools.ts';
 import { feedStatusQuery, toFeedStatus } from './queries/feed-status.ts';
 import { nextPositionQuery, readLogQuery, withinWindow } from './queries/read-log.ts';
@@ -226,8 +225,8 @@ export class PostgresStorage extends SideTables implements EventStorage {
     return { ...toFeedStatus(row), wakeUp: this.#listener?.isListening === true ? 'notified' : 'polling' };
   }
 
-  async readVitals(): Promise<StorageVitals> {
-    return { bytes: toBytes(await this.read(vitalsQuery(this.schema))), connections: useOf(this.#database.pool) };
+  protected get connections(): StorageVitals['connections'] {
+    return useOf(this.#database.pool);
   }
 
   async inTransaction<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T> {
@@ -403,8 +402,8 @@ export class PostgresStorage extends SideTables implements EventStorage {
         return toMismatch(command, answer);
       case 'closed': {
         const [row] = await this.read(streamInfoQuery(this.schema, streamName), tx);
-        const info = row === undefined ? undefined : toStreamInfo(row);
-        return { status: 'closed', streamName, state: info?.state === 'archived' ? 'archived' : 'tombstoned' };
+        const isArchived = row !== undefined && toStreamInfo(row).state === 'archived';
+        return { status: 'closed', streamName, state: isArchived ? 'archived' : 'tombstoned' };
       }
     }
   }

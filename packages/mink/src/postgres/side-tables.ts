@@ -15,6 +15,7 @@ import type {
   SnapshotInfo,
   SnapshotQuery,
   StorageCallOptions,
+  StorageVitals,
 } from '../core/index.ts';
 import type { Row, Statement } from './connection.ts';
 import { LookUps } from './look-ups.ts';
@@ -43,6 +44,7 @@ import {
   toSnapshot,
   toSnapshotInfo,
 } from './queries/snapshots.ts';
+import { toBytes, vitalsQuery } from './queries/vitals.ts';
 import type { SchemaName } from './schema-name.ts';
 import { checkTransaction } from './transaction.ts';
 
@@ -56,8 +58,13 @@ export interface StoredAppend {
 /** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes. */
 export abstract class SideTables {
   protected abstract readonly schema: SchemaName;
+  protected abstract readonly connections: StorageVitals['connections'];
   /** Runs a statement that may be sent again, in a transaction of the caller's if one is given. */
   protected abstract read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]>;
+
+  async readVitals(): Promise<StorageVitals> {
+    return { bytes: toBytes(await this.read(vitalsQuery(this.schema))), connections: this.connections };
+  }
   readonly #results = new LookUps((keys) => this.#readResults(keys));
 
   async findHolder(set: string, value: string): Promise<string | undefined> {

@@ -19,6 +19,7 @@ import {
   createBackup,
   createPostgresStore,
   restoreBackup,
+  verifyStore,
   type BackupOptions,
   type RestoreOptions,
 } from '../../src/postgres/index.ts';
@@ -290,6 +291,31 @@ describePostgres('a backup', (databases) => {
     })();
     await rejects(restoreBackup({ url, schema: 'copy', onProgress }, appending), /somebody else appends/u);
     await other.close();
+  });
+
+  test('is restored in whole commits, wherever it ends', async () => {
+    const url = await databases.create();
+    const store = open(url);
+    await store.append('User-1', [note(1), note(2), note(3)]);
+    // One that is larger than a block.
+    await store.append(
+      'User-2',
+      Array.from({ length: 2_500 }, (_, at) => note(at)),
+    );
+    await store.close();
+    const lines = await backup(url);
+    for (const [untilPosition, events] of [
+      [2, 0],
+      [3, 3],
+      [2_000, 3],
+      [2_503, 2_503],
+    ] as const) {
+      const schema = `until${untilPosition}`;
+      expect(await restore(url, lines, { schema, untilPosition })).toMatchObject({ events, position: events });
+      expect(await verifyStore({ url, schema })).toMatchObject({ ok: true, events });
+      await restore(url, lines, { schema });
+      deepStrictEqual(await contents(url, schema), await contents(url, 'mink'));
+    }
   });
 
   test('is restored up to a position or a time', async () => {

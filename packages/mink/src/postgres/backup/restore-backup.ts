@@ -23,11 +23,11 @@ export interface RestoreOptions extends ConnectionOptions {
   /** @defaultValue 'mink' */
   readonly schema?: string | undefined;
   /**
-   * Events up to this position alone: the log as it was then.
+   * Whole commits up to this position alone: the log as it was then.
    * @defaultValue all of them
    */
   readonly untilPosition?: number | undefined;
-  /** Events before the first one that was recorded after this time alone. */
+  /** Whole commits before the first event that was recorded after this time alone. */
   readonly untilTime?: Date | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told of each block of events that is stored. */
@@ -74,6 +74,17 @@ export async function restoreBackup(options: RestoreOptions, lines: AsyncIterabl
   }
 }
 
+/** Events that may wait for the rest of their commit. */
+const MOST_HELD = 100_000;
+
+/** How many events there are before the first one whose commit is not whole. */
+function wholeCommits(events: readonly BackupEvent[]): number {
+  const left = new Map<number, number>();
+  for (const event of events) left.set(event[9], (left.get(event[9]) ?? event[11]) - 1);
+  const first = events.findIndex((event) => left.get(event[9]) !== 0);
+  return first < 0 ? events.length : first;
+}
+
 interface LogEnd {
   readonly storeId: string;
   readonly position: number;
@@ -86,6 +97,7 @@ class Restore {
   readonly #schema: SchemaName;
   readonly #options: RestoreOptions;
   readonly #rows: BackupRow[] = [];
+  #held: readonly BackupEvent[] = [];
   #header: BackupHeader | undefined;
   /** The last event of the store. */
   #position = 0;
@@ -109,7 +121,7 @@ class Restore {
         await this.#begin(part.header);
         break;
       case 'events':
-        await this.#store(part.lines.map((line) => typed<BackupEvent>(JSON.parse(line))));
+        await this.#take(part.lines.map((line) => typed<BackupEvent>(JSON.parse(line))));
         break;
       case 'row':
         this.#rows.push(part.row);
@@ -141,9 +153,16 @@ class Restore {
     this.#position = position;
   }
 
-  async #store(block: readonly BackupEvent[]): Promise<void> {
+  /** What commits that are not whole yet begin with waits for their rest: nobody is to see a part of one. */
+  async #take(block: readonly BackupEvent[]): Promise<void> {
     this.#seen += block.length;
-    const wanted = this.#wanted(block);
+    const all = [...this.#held, ...this.#wanted(block)];
+    const whole = all.length > MOST_HELD ? all.length : wholeCommits(all);
+    this.#held = all.slice(whole);
+    await this.#store(all.slice(0, whole));
+  }
+
+  async #store(wanted: readonly BackupEvent[]): Promise<void> {
     const events = wanted.filter(([position]) => position > this.#position);
     await this.#checkSame(wanted.find(([position]) => position === this.#position));
     this.#skipped += wanted.length - events.length;
@@ -193,6 +212,8 @@ class Restore {
   async #end({ events }: BackupEnd): Promise<void> {
     if (events !== this.#seen) throw new BackupBrokenError(1, `it should have ${events} events, and has ${this.#seen}`);
     if (this.#isPartial) return;
+    // Where somebody has deleted events, their commits are never whole: what is there is restored as it is.
+    await this.#store(this.#held);
     await this.#inTransaction(async (session) => {
       await this.#takeName(session);
       for (const table of ['streams', 'claims', 'idempotency', 'event_shapes'] as const) {
