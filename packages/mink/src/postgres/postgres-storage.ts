@@ -425,30 +425,26 @@ export class PostgresStorage extends SideTables implements EventStorage {
     });
     const isRepeat = command.entries.every(({ events }, index) => isSameAppend(events, entries[index]?.events ?? []));
     if (!isRepeat) return toMismatch(command, answer);
-    const isKept = await this.#keepRepeated(command, { entries, positions: answer.positions }, tx);
+    // An append that was there before its key is its result from now on, unless the key has got another one meanwhile.
+    const isKept = await orUnknown(command, this.keepAppended(command, { entries, positions: answer.positions }, tx));
     return isKept ? { status: 'appended', repeated: true, entries } : this.#toKnown(command, tx);
   }
 
-  /** An append that was there before its key is its result from now on; false if the key has got another one meanwhile. */
-  async #keepRepeated(command: AppendCommand, append: StoredAppend, tx?: OpenTransaction): Promise<boolean> {
-    try {
-      return await this.keepAppended(command, append, tx);
-    } catch (error) {
-      throw outcomeUnknown(command, error);
-    }
-  }
-
-  /** The append is stored: whoever cannot be told so must not be told that it is not. */
   async #readAgain(
     command: AppendCommand,
     positions: readonly number[],
     tx: OpenTransaction | undefined,
   ): Promise<readonly RecordedEvent[]> {
-    try {
-      const rows = await this.read(eventsAtQuery(this.schema, positions), tx);
-      return rows.map(toRecordedEvent);
-    } catch (error) {
-      throw outcomeUnknown(command, error);
-    }
+    const rows = await orUnknown(command, this.read(eventsAtQuery(this.schema, positions), tx));
+    return rows.map(toRecordedEvent);
+  }
+}
+
+/** The append is stored: whoever cannot be told so must not be told that it is not. */
+async function orUnknown<T>(command: AppendCommand, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw outcomeUnknown(command, error);
   }
 }
