@@ -3,6 +3,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { currentMetadata, type LiveProjection, type PipelineOptions } from 'mink';
 import { commandRoutes } from './http/command-routes.ts';
 import { correlation } from './http/correlation.ts';
+import { operationsRoutes, type Operations } from './http/operations-routes.ts';
 import { pageRoutes } from './http/page-routes.ts';
 import { describeProblemType, Problem } from './http/problem.ts';
 import { queryRoutes } from './http/query-routes.ts';
@@ -30,6 +31,11 @@ export interface AppOptions {
    * @defaultValue 10_000
    */
   readonly readTimeout?: number | undefined;
+  /**
+   * Health and metrics.
+   * @defaultValue neither
+   */
+  readonly operations?: Operations | undefined;
   /** Ends answers that have no end by themselves, when the service is to stop. */
   readonly stopping?: AbortSignal | undefined;
   /** @defaultValue Date.now */
@@ -79,6 +85,7 @@ export function createApp(options: AppOptions): Hono {
   app.route('/', commandRoutes(commands));
   app.route('/', queryRoutes(queries));
   app.route('/statistics', statisticsRoutes(statistics, options));
+  if (options.operations !== undefined) app.route('/', operationsRoutes(options.operations));
   app.get('/problems/:name', (c) => {
     const description = describeProblemType(c.req.param('name'));
     return description === undefined ? c.notFound() : c.text(description);

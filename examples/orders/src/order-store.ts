@@ -1,4 +1,4 @@
-import { createEventStore, type EventStorage, type EventStore } from 'mink';
+import { createEventStore, type EventStorage, type EventStore, type Observer } from 'mink';
 import { createStateCache } from 'mink/cache';
 import { orderEvents } from './order-events.ts';
 import { openOrders } from './projections/open-orders.ts';
@@ -13,6 +13,6 @@ export type OrderStore = EventStore<typeof categories>;
  * The orders of a storage; the states of those that were used last are kept at hand, and open orders are kept with each append.
  * A log from the time before that needs `projections.activateInline()` once.
  */
-export function createOrderStore(storage: EventStorage): OrderStore {
-  return createEventStore(storage, { categories, cache: createStateCache(), inline: [openOrders] });
+export function createOrderStore(storage: EventStorage, observer?: Observer): OrderStore {
+  return createEventStore(storage, { categories, cache: createStateCache(), inline: [openOrders], observer });
 }

@@ -1,4 +1,11 @@
-import { createLiveProjection, createProjectionEngine } from 'mink';
+import {
+  createHealth,
+  createLiveProjection,
+  createMetrics,
+  createProjectionEngine,
+  logObserver,
+  observers,
+} from 'mink';
 import { createPostgresStorage } from 'mink/postgres';
 import { createApp } from '../app.ts';
 import { createOrderStore } from '../order-store.ts';
@@ -6,7 +13,7 @@ import type { OrderList } from '../projections/order-list.ts';
 import { statistics } from '../projections/statistics.ts';
 import { openDatabase } from './database.ts';
 import { listen } from './http-server.ts';
-import { logProjectionErrors } from './projection-errors.ts';
+import { logFailures } from './log-failures.ts';
 import { readSettings } from './settings.ts';
 import { describeFailure } from './start-error.ts';
 import { aborted, stopSignal } from './stop-signal.ts';
@@ -36,16 +43,18 @@ async function run(orderLists: readonly OrderList[]): Promise<void> {
   const { port, databaseUrl, logger } = readSettings(process.env);
   await using database = await openDatabase(databaseUrl);
   if (stopping.aborted) return;
-  await using store = createOrderStore(createPostgresStorage({ url: database.url }));
+  const metrics = createMetrics();
+  const observer = observers(metrics.observer, logger === undefined ? logFailures : logObserver(logger));
+  await using store = createOrderStore(createPostgresStorage({ url: database.url, observer }), observer);
   // Does nothing but once: where the log is from the time before this projection, it catches up first.
   await store.projections.activateInline();
-  await using engine = createProjectionEngine(store, orderLists, {
-    leaseDuration: LEASE_DURATION,
-    classify: logProjectionErrors,
-  });
+  await using engine = createProjectionEngine(store, orderLists, { leaseDuration: LEASE_DURATION });
   await engine.start();
   await using live = createLiveProjection(store, statistics, { from: 'start' });
-  const app = createApp({ store, statistics: live, orderLists, pipeline: { logger }, stopping });
+  metrics.watch({ store, engine });
+  const operations = { metrics, health: createHealth({ store, engine }) };
+  const pipeline = { logger, metrics: metrics.message };
+  const app = createApp({ store, statistics: live, orderLists, pipeline, operations, stopping });
   await using server = await listen(app, port);
   console.log(await welcome(store, { url: server.url, data: database.description }));
   await Promise.race([aborted(stopping), database.lost]);

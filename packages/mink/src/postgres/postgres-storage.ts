@@ -45,7 +45,7 @@ import { PostgresInlineSet } from './inline-set.ts';
 import { ensureSequence } from './repair.ts';
 import { ReadModels } from './read-models.ts';
 import type { SchemaName } from './schema-name.ts';
-import { SideTables, type StoredAppend } from './side-tables.ts';
+import { SideTables } from './side-tables.ts';
 import {
   checkNotEnded,
   isTransactionOpen,

@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { alertRules, grafanaDashboard } from 'mink/prometheus';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { spawnService } from './support/service-process.ts';
+
+const PROMETHEUS = '/usr/bin/prometheus';
+const TIMEOUT_MS = 120_000;
+
+let directory = '';
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'mink-monitoring-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }));
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** A Prometheus that looks at a service every second, with the alerts of mink. */
+async function startPrometheus(target: string) {
+  const config = {
+    global: { scrape_interval: '1s', evaluation_interval: '1s' },
+    rule_files: [join(directory, 'alerts.yml')],
+    scrape_configs: [{ job_name: 'orders', static_configs: [{ targets: [target] }] }],
+  };
+  await writeFile(join(directory, 'alerts.yml'), JSON.stringify(alertRules()));
+  await writeFile(join(directory, 'prometheus.yml'), JSON.stringify(config));
+  const address = `127.0.0.1:${await freePort()}`;
+  const process = spawn(
+    PROMETHEUS,
+    [
+      `--config.file=${directory}/prometheus.yml`,
+      `--storage.tsdb.path=${directory}/data`,
+      `--web.listen-address=${address}`,
+    ],
+    { stdio: 'ignore' },
+  );
+  const ask = async (path: string): Promise<unknown> => {
+    try {
+      return await (await fetch(`http://${address}/api/v1/${path}`)).json();
+    } catch {
+      return undefined;
+    }
+  };
+  const query = (text: string) => ask(`query?query=${encodeURIComponent(text)}`);
+  return {
+    ask,
+    query,
+    stop: async () => {
+      const ended = once(process, 'exit');
+      process.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+describe('the service', { timeout: TIMEOUT_MS }, () => {
+  it('says how it is doing to load balancers', async () => {
+    const service = spawnService(directory, {});
+    try {
+      const url = await service.url();
+      for (const path of ['live', 'ready']) {
+        const answer = await fetch(`${url}/health/${path}`);
+        expect(answer.status).toBe(200);
+        expect(await answer.json()).toEqual({ status: 'healthy' });
+      }
+      await expect
+        .poll(async () => (await fetch(`${url}/health`)).json())
+        .toEqual({ status: 'healthy', projections: { 'order-list': 'live' }, reasons: [] });
+    } finally {
+      await service.stop();
+    }
+  });
+
+  it('is watched by a real Prometheus: its metrics, the alerts, and all that the dashboard asks', async (context) => {
+    if (!existsSync(PROMETHEUS)) return context.skip('Prometheus is not installed (apt-get install prometheus)');
+    const service = spawnService(directory, {});
+    const prometheus = await service.url().then((url) => startPrometheus(new URL(url).host));
+    try {
+      const url = await service.url();
+      await fetch(`${url}/orders`, { method: 'POST', body: JSON.stringify({ id: '42', customerId: 'ada' }) });
+      const success = { status: 'success' };
+      await expect
+        .poll(() => prometheus.query('mink_events_appended_total'), { timeout: 30_000 })
+        .toMatchObject({ ...success, data: { result: [{ value: [expect.any(Number), '1'] }] } });
+      expect(await prometheus.query('mink_commands_total')).toMatchObject({
+        data: { result: [{ metric: { type: 'CreateOrder', status: 'succeeded' } }] },
+      });
+      expect(await prometheus.query('mink_projection_state{state="live"}')).toMatchObject({
+        data: { result: [{ metric: { projection: 'order-list' } }] },
+      });
+      await expect
+        .poll(() => prometheus.ask('rules'), { timeout: 30_000 })
+        .toMatchObject({
+          data: { groups: [{ rules: alertRules().groups[0]?.rules.map(() => ({ health: 'ok', state: 'inactive' })) }] },
+        });
+      const queries = grafanaDashboard().panels.flatMap((panel) =>
+        'targets' in panel && Array.isArray(panel.targets) ? panel.targets : [],
+      );
+      expect(queries.length).toBeGreaterThan(20);
+      for (const { expr } of queries) {
+        expect(await prometheus.query(String(expr).replaceAll('$__rate_interval', '1m'))).toMatchObject(success);
+      }
+    } finally {
+      await prometheus.stop();
+      await service.stop();
+    }
+  });
+});
