@@ -48,8 +48,8 @@ export async function minkProjector({ store, events, query, copies = 1, partitio
       return applied;
     },
     /** Waits as a request would that reads what it has written. */
-    async look(streamId, position) {
-      await engine.waitFor(position, { timeout: 60_000 });
+    async look(streamId, appended) {
+      await engine.waitFor(appended, { timeout: 60_000 });
       return (await store.projections.readModel(totals).get(`${CATEGORY}-${streamId}`)) !== undefined;
     },
     stop: () => engine.close(),

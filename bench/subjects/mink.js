@@ -58,8 +58,7 @@ export async function open({ url }) {
       await store.readBound();
     },
     async append(streamId, events) {
-      const options = { expectedVersion: 'no_stream' };
-      return (await store.append(`${CATEGORY}-${streamId}`, events, options)).globalPosition;
+      return store.append(`${CATEGORY}-${streamId}`, events, { expectedVersion: 'no_stream' });
     },
     async appendToEach(streamIds, expectedVersion) {
       await store.appendMany(

@@ -45,6 +45,8 @@ export interface Applied {
   /** The last position that is stored; undefined where none is. */
   readonly to: number | undefined;
   readonly failure: unknown;
+  /** The last position of which something was parked; 0 where nothing was, undefined where it is not known. */
+  readonly parkedAt?: number | undefined;
 }
 
 /** Applies batches to a read model. Throws {@link BatchFailedError} where it cannot tell which event has failed. */
@@ -217,7 +219,8 @@ async function store(
   const { deadLetters } = log;
   try {
     const outcome = await commit({ lease, to, events: own, deadLetters, digests: log.digests(), duration });
-    return { outcome, to: outcome === 'stored' ? to : undefined, failure };
+    const parkedAt = deadLetters.reduce((last, { position }) => Math.max(last, position), 0);
+    return { outcome, to: outcome === 'stored' ? to : undefined, failure, parkedAt };
   } catch (error) {
     if (!isOfData(error) && !(error instanceof HandlerTimeoutError)) throw error;
     throw new BatchFailedError('a batch could not be stored', { cause: error });

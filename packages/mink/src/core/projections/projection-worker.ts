@@ -52,6 +52,15 @@ export interface WorkerContext extends ApplyingContext {
   readonly storage: EventStorage;
 }
 
+/** What has come of a batch. */
+interface StoredBatch {
+  readonly events: readonly KeyedEvent[];
+  /** On the clock of `performance.now`. */
+  readonly begun: number;
+  /** The last position of which something was parked; 0 where nothing was. */
+  readonly parkedAt: number;
+}
+
 /** Why a worker has ended. `held`: it is where it waits for the partitions that it is merged with. */
 export type WorkerEnd = 'stopped' | 'lost' | 'faulted' | 'held';
 
@@ -255,8 +264,8 @@ export class ProjectionWorker {
     if (first === undefined) return 'stored';
     const begun = performance.now();
     try {
-      const { outcome, to, failure } = await this.#apply(this.#lease, events, this.#parking);
-      if (to !== undefined) this.#stored(to, { events, begun });
+      const { outcome, to, failure, parkedAt } = await this.#apply(this.#lease, events, this.#parking);
+      if (to !== undefined) this.#stored(to, { events, begun, parkedAt: parkedAt ?? to });
       // What failed is nothing to whoever has lost the lease.
       if (failure !== undefined && outcome === 'stored') throw failure;
       return outcome;
@@ -275,10 +284,12 @@ export class ProjectionWorker {
   }
 
   /** It has got on: what fails next is not kept waiting for what has failed before. */
-  #stored(to: number, { events, begun }: { readonly events: readonly KeyedEvent[]; readonly begun: number }): void {
+  #stored(to: number, { events, begun, parkedAt }: StoredBatch): void {
     this.#failures = 0;
     this.#lease = { ...this.#lease, position: to };
-    this.#news.passed(to);
+    const applied = (): readonly RecordedEvent[] =>
+      events.flatMap(({ event }) => (event.globalPosition <= to ? event : []));
+    this.#news.stored(to, applied, parkedAt);
     const { observer } = this.#context;
     if (observer?.projected === undefined) return;
     const { name: projection, version } = this.#lease;

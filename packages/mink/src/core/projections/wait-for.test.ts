@@ -106,13 +106,36 @@ describe('a wait for a write', () => {
     await engine.start();
     await engine.waitFor(await store.append('Cart-1', [add('a')]));
     const list = vi.spyOn(readModelsOf({ storage }), 'listProjections');
-    for (const events of [[add('b')], [cartEvents.Noted(null)], [add('c'), cartEvents.Noted(null)]]) {
+    const letters = vi.spyOn(readModelsOf({ storage }), 'findDeadLetters');
+    await engine.waitFor(await store.append('Cart-1', [cartEvents.Noted(null), add('b')]));
+    // It has seen the very event of the token, and parked nothing.
+    expect(letters).not.toHaveBeenCalled();
+    for (const events of [[cartEvents.Noted(null)], [add('c'), cartEvents.Noted(null)]]) {
       await engine.waitFor(await store.append('Cart-1', events));
     }
     expect(list).not.toHaveBeenCalled();
+    // What it does not read, it cannot have seen.
+    expect(letters).toHaveBeenCalledTimes(2);
     expect(await store.projections.readModel(skus).get('Cart-1')).toEqual({ skus: 'abc' });
     await engine.waitFor(1);
     expect(list).toHaveBeenCalled();
+  });
+
+  test('believes a worker that applied another event at that position nothing about the token', async () => {
+    const storage = createMemoryStorage();
+    const store = createEventStore(storage, { categories: { Cart: cartEvents } });
+    const { token } = await store.append('Cart-1', [add('a')]);
+    const bytes = Buffer.from(token, 'base64url');
+    bytes.write('0123456789ab', 7, 'hex');
+    const lost = bytes.toString('base64url');
+    expect(parseToken(lost)).toMatchObject({ position: 1, event: '0123456789ab' });
+    const worker = newsOf(readModelsOf({ storage })).follow(skus, { from: 0, to: 1_024 }, 0);
+    const waiting = store.projections.waitFor(lost, { projections: [skus] });
+    await new Promise(setImmediate);
+    const [event] = await store.readAll().toArray();
+    worker.stored(1, () => [{ globalPosition: 1, id: event?.id ?? '' }], 0);
+    await expect(waiting).rejects.toMatchObject({ code: 'LOG_REWOUND' });
+    worker.end();
   });
 
   test('looks for those who have come further elsewhere, where the worker of this process gets no further', async () => {

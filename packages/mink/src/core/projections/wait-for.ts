@@ -64,12 +64,21 @@ export async function waitForWrite(
   const end = performance.now() + checkWhole('timeout', timeout, 0);
   signal?.throwIfAborted();
   if (write === undefined) return;
-  const unseen = await waitForNews(context, projections, { write, end, signal });
+  const { unseen, isProven } = await waitForNews(context, projections, { write, end, signal });
   signal?.throwIfAborted();
+  if (isProven) return;
   // Workers tell what they have seen of the log. That all before it is in the rows, too, which somebody may have cleared elsewhere,
   // only the database knows; a token asks for its own events alone, and these were stored. Whether it is true is still to be checked.
   await lookForWrite(context, write.event === '' ? projections : unseen, { ...options, write, end });
   await checkNotParked(context, projections, write);
+}
+
+/** What waiting for the workers of this process has come to. */
+interface News {
+  /** The projections that it says nothing of. */
+  readonly unseen: readonly AnyProjection[];
+  /** They have applied the very events of a token, and parked none: nothing is left to be asked. */
+  readonly isProven: boolean;
 }
 
 interface Wait {
@@ -87,10 +96,11 @@ async function waitForNews(
   { readModels }: WaitContext,
   projections: readonly AnyProjection[],
   { write, end, signal }: Wait,
-): Promise<readonly AnyProjection[]> {
+): Promise<News> {
   const news = newsOf(readModels);
-  const passed = (projection: AnyProjection): number | undefined =>
-    news.passed(projection, projection.hasOwnKeys ? undefined : write.slots);
+  const slotsOf = ({ hasOwnKeys }: AnyProjection): Written['slots'] => (hasOwnKeys ? undefined : write.slots);
+  const passed = (projection: AnyProjection): number | undefined => news.passed(projection, slotsOf(projection));
+  const isEvent = (id: string): boolean => write.event !== '' && endOf(id) === write.event;
   const coming = projections.filter((projection) => (passed(projection) ?? Infinity) < write.first);
   let patience = Infinity;
   let seen = -Infinity;
@@ -103,7 +113,9 @@ async function waitForNews(
     seen = slowest;
     const left = Math.min(patience, end) - now;
     if (missing.length === 0 || slowest === -Infinity || left <= 0 || signal?.aborted === true) {
-      return projections.filter((projection) => !coming.includes(projection) || missing.includes(projection));
+      const unseen = projections.filter((projection) => !coming.includes(projection) || missing.includes(projection));
+      const isProven = projections.every((it) => news.hasApplied(it, slotsOf(it), { ...write, isEvent }));
+      return { unseen, isProven: unseen.length === 0 && isProven };
     }
     await news.after(count, left, signal);
   }
