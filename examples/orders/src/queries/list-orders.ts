@@ -1,10 +1,4 @@
-import {
-  InvalidArgumentError,
-  InvalidMessageError,
-  LiveVersionError,
-  parseStreamName,
-  ProjectionRetiredError,
-} from 'mink';
+import { InvalidArgumentError, InvalidMessageError, parseStreamName } from 'mink';
 import { z } from 'zod';
 import { fromCents, isAmount, toCents } from '../money.ts';
 import type { OrderStore } from '../order-store.ts';
@@ -65,7 +59,7 @@ export async function listOrders(
   const { status, customer, 'min-total': minTotal, 'order-by': order, after, limit, afterWrite } = query;
   const where = { status, customer, cents: minTotal === undefined ? undefined : { gte: toCents(minTotal) } };
   try {
-    return await readLive({ store, orderLists }, async (list) => {
+    return await store.projections.readLive(orderLists, async (list) => {
       const page = await store.projections
         .readModel(list)
         .find({ where, orderBy: [order], after, limit, afterWrite, timeout: readTimeout, signal });
@@ -74,35 +68,6 @@ export async function listOrders(
   } catch (error) {
     if (!(error instanceof InvalidArgumentError) || error.argument !== 'after') throw error;
     throw new InvalidMessageError('ListOrders', [{ path: 'after', reason: 'Use the next of a page in this order' }]);
-  }
-}
-
-/** Reads the version that is live. One that is retired while a read waits for it leaves that to its successor. */
-async function readLive<T>(
-  { store, orderLists }: Pick<ListSource, 'store' | 'orderLists'>,
-  read: (list: OrderList) => Promise<T>,
-): Promise<T> {
-  const list = await versionToRead(store, orderLists);
-  try {
-    return await read(list);
-  } catch (error) {
-    const successor = error instanceof ProjectionRetiredError ? await versionToRead(store, orderLists) : list;
-    if (successor === list) throw error;
-    return read(successor);
-  }
-}
-
-/**
- * The live version. Where another one is live by now, whose code came after this process was started: the newest that it has, which
- * is kept up to date until it is retired.
- */
-async function versionToRead(store: OrderStore, orderLists: readonly OrderList[]): Promise<OrderList> {
-  try {
-    return await store.projections.live(orderLists);
-  } catch (error) {
-    const newest = orderLists.at(-1);
-    if (error instanceof LiveVersionError && newest !== undefined) return newest;
-    throw error;
   }
 }
 

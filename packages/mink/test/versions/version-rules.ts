@@ -97,6 +97,34 @@ export function versionRules(open: () => Promise<Store>): void {
       strictEqual((await versions.switchTo(sumV2)).from, 2);
     });
 
+    test('is read as long as it is live, or the newest that there is code for; a read that it is retired under goes on', async () => {
+      await using store = await carts();
+      const versions = createProjectionVersions(store, [sumV1, sumV2]);
+      await versions.build(sumV2);
+      const sumOf = async (of: readonly (typeof sumV1 | typeof sumV2)[]) =>
+        store.projections.readLive(of, async (live) => [
+          live.version,
+          await store.projections.readModel(live).get('Cart-2'),
+        ]);
+      deepStrictEqual(await sumOf([sumV1, sumV2]), [1, { sum: 17 }]);
+      await versions.switchTo(sumV2);
+      deepStrictEqual(await sumOf([sumV1, sumV2]), [2, { sum: 17, last: 6 }]);
+      // A process of the release before has no code for what is live now.
+      deepStrictEqual(await sumOf([sumV1]), [1, { sum: 17 }]);
+      await versions.rollback(sumV1);
+      const tried: number[] = [];
+      const found = await store.projections.readLive([sumV1, sumV2], async (live) => {
+        tried.push(live.version);
+        if (tried.length === 1) {
+          await versions.switchTo(sumV2);
+          await versions.retire(sumV1, { isForced: true });
+        }
+        return store.projections.readModel(live).get('Cart-2');
+      });
+      deepStrictEqual([tried, found], [[1, 2], { sum: 17, last: 6 }]);
+      await rejects(sumOf([sumV1]), { code: 'PROJECTION_RETIRED' });
+    });
+
     test('goes on from where an earlier build was stopped', async () => {
       await using store = await carts();
       const versions = createProjectionVersions(store, [sumV1, sumV2], { batchSize: 1 });

@@ -28,6 +28,7 @@ import type { SubscriptionStart } from '../subscriptions/define-subscription.ts'
 import { startPosition } from '../subscriptions/subscription-start.ts';
 import { isShadow } from './versions/shadow.ts';
 import { liveOf } from './versions/live-of.ts';
+import { readLive } from './versions/read-live.ts';
 
 /** The projections of a store, and its durable subscriptions, whoever works on them. */
 export interface StoreProjections {
@@ -70,6 +71,16 @@ export interface StoreProjections {
    * const cart = await store.projections.readModel(live).get('Cart-1'); // of either type
    */
   live<const P extends ProjectionId>(versions: readonly P[]): Promise<P>;
+  /**
+   * Reads the version that is live, of those that this process has code for, whatever is switched, rolled back and retired meanwhile.
+   * Where a newer release has made another one live, it is the newest of these, which is kept up to date until it is retired.
+   *
+   * @example
+   * await store.projections.readLive([cartSummaryV1, cartSummaryV2], (live) => {
+   *   return store.projections.readModel(live).get('Cart-1', { afterWrite: token });
+   * });
+   */
+  readLive<const P extends ProjectionId, T>(versions: readonly P[], read: (live: P) => Promise<T>): Promise<T>;
   /** Stops a projection, in whatever process it runs, until it is resumed; restarts change nothing about that. */
   pause(projection: ProjectionId): Promise<void>;
   /** Lets a paused projection go on: some process takes it within a third of its lease. */
@@ -147,6 +158,7 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
     },
     liveVersion: async (name) => (await readModelsOf(use()).readLiveVersion(name))?.version,
     live: async (versions) => liveOf(readModelsOf(use()), versions),
+    readLive: async (versions, read) => readLive(readModelsOf(use()), versions, read),
     pause: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, true)),
     resume: (projection) => change(projection, (readModels, id) => readModels.pauseProjection(id, false)),
     reset: async (projection) => {
