@@ -106,11 +106,11 @@ export function versionRules(open: () => Promise<Store>): void {
           live.version,
           await store.projections.readModel(live).get('Cart-2'),
         ]);
-      deepStrictEqual(await sumOf([sumV1, sumV2]), [1, { sum: 17 }]);
+      deepStrictEqual(await sumOf([sumV1, sumV2]), [1, { sum: 15 }]);
       await versions.switchTo(sumV2);
       deepStrictEqual(await sumOf([sumV1, sumV2]), [2, { sum: 17, last: 6 }]);
       // A process of the release before has no code for what is live now.
-      deepStrictEqual(await sumOf([sumV1]), [1, { sum: 17 }]);
+      deepStrictEqual(await sumOf([sumV1]), [1, { sum: 15 }]);
       await versions.rollback(sumV1);
       const tried: number[] = [];
       const found = await store.projections.readLive([sumV1, sumV2], async (live) => {
