@@ -86,7 +86,7 @@ export async function* readBackup(lines: AsyncIterable<string>): AsyncGenerator<
   const sum = new RunningSum();
   let number = 0;
   let block: string[] = [];
-  let rows: BackupRow[] = [];
+  const rows: BackupRow[] = [];
   let isOver = false;
   for await (const line of lines) {
     number += 1;
@@ -116,7 +116,6 @@ export async function* readBackup(lines: AsyncIterable<string>): AsyncGenerator<
     } else throw new BackupBrokenError(number, 'it is no line of a backup');
     sum.add(line);
   }
-  rows = [];
   if (!isOver) throw new BackupBrokenError(number + 1, 'it ends too early');
 }
 

@@ -4,6 +4,7 @@ import { migrate } from '../migrate.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
 import {
   readBackup,
+  TABLES,
   type BackupEnd,
   type BackupEvent,
   type BackupHeader,
@@ -216,7 +217,7 @@ class Restore {
     await this.#store(this.#held);
     await this.#inTransaction(async (session) => {
       await this.#takeName(session);
-      for (const table of ['streams', 'claims', 'idempotency', 'event_shapes'] as const) {
+      for (const table of TABLES) {
         const rows = this.#rows.filter((row) => row.table === table);
         for (const statement of restoreRowsQueries(this.#schema, table, rows)) await session.run(statement);
       }
