@@ -270,7 +270,7 @@ export class FileExistsError extends MinkError {
   readonly path: string;
 
   constructor(path: string) {
-    super(`"${path}" exists already, and a backup is never written over. Give another name.`);
+    super(`"${path}" exists already, and is not written over. Give another name.`);
     this.path = path;
   }
 }

@@ -5,6 +5,7 @@ import { addDeadLettersCommand } from './commands/deadletters.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addFeedCommand } from './commands/feed.ts';
+import { addIncidentCommand } from './commands/incident.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addMonitoringCommand } from './commands/monitoring.ts';
 import { addProjectionsCommand } from './commands/projections.ts';
@@ -115,6 +116,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addRebuildAllCommand(program, context);
   addDeadLettersCommand(program, context);
   addSubscriptionsCommand(program, context);
+  addIncidentCommand(program, context);
   addSchemaCommand(program, context);
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);

@@ -44,7 +44,7 @@ export type { Span, SpanOptions, Tracer } from './commands/middleware/tracing.ts
 export { validation } from './commands/middleware/validation.ts';
 export { recommendedPipeline } from './commands/recommended-pipeline.ts';
 export type { PipelineOptions } from './commands/recommended-pipeline.ts';
-export { Aggregate, internals } from './deciders/aggregate.ts';
+export { Aggregate, internals, isAggregateClass } from './deciders/aggregate.ts';
 export type {
   AggregateBase,
   AggregateClass,
@@ -57,6 +57,25 @@ export type { AnyFold, Decider, Fold } from './deciders/decider.ts';
 export { deepFreeze } from './deep-freeze.ts';
 export { createHealth, Health } from './health/health.ts';
 export type { HealthAnswer, HealthBody, HealthOptions, HealthStatus } from './health/health.ts';
+export { collectIncident } from './incident/collect-incident.ts';
+export type {
+  CollectedIncident,
+  CollectIncidentOptions,
+  IncidentCode,
+  IncidentSubject,
+} from './incident/collect-incident.ts';
+export { INCIDENT_FORMAT } from './incident/incident.ts';
+export type {
+  Incident,
+  IncidentError,
+  IncidentEvent,
+  IncidentFold,
+  IncidentKey,
+  IncidentPayloads,
+  IncidentProjection,
+} from './incident/incident.ts';
+export { incidentError, replayIncident } from './incident/replay-incident.ts';
+export type { IncidentFailure, ReplayedIncident } from './incident/replay-incident.ts';
 export { createMetrics, Metrics } from './metrics/metrics.ts';
 export type { MetricsOptions } from './metrics/metrics.ts';
 export type { MetricSources, ObservedStore } from './metrics/gauges.ts';
@@ -262,5 +281,6 @@ export { isSameAppend } from './store/same-append.ts';
 export { searchedTo } from './store/searched-to.ts';
 export type { CachedState, SinceSnapshot, StateCache } from './store/state-cache.ts';
 export { parseStreamName, partitionKey, PARTITIONS, streamName } from './stream-name.ts';
+export { readableJson } from './readable-json.ts';
 export { typed } from './typed.ts';
 export { createUuidV7Generator } from './uuid.ts';

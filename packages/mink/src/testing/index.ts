@@ -11,6 +11,8 @@ export type { Fixture, FixtureEvent } from './fixtures.ts';
 export { given } from './given.ts';
 export type { Then } from './given.ts';
 export type { ExpectedError } from './expected-error.ts';
+export { givenIncident, readIncident } from './given-incident.ts';
+export type { GivenIncident, IncidentCodeExports } from './given-incident.ts';
 export { givenProjection } from './given-projection.ts';
 export type { GivenProjection, OnceStoredIn } from './given-projection.ts';
 export { givenStreams } from './given-streams.ts';

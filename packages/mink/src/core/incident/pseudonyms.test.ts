@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Pseudonyms } from './pseudonyms.ts';
+
+const pseudonyms = (keep: readonly string[] = []): Pseudonyms =>
+  new Pseudonyms({ secret: 'a', keep, known: new Set(['Order-1']) });
+
+describe('pseudonyms', () => {
+  test('have the form of what they stand for', () => {
+    const { value } = { value: pseudonyms() };
+    expect(value.text('SKU-001')).toMatch(/^[A-Z]{3}-\d{3}$/u);
+    expect(value.text('ada.l@example.com')).toMatch(/^[a-z]{3}\.[a-z]@[a-z]{7}\.[a-z]{3}$/u);
+    expect(value.text('3F2504E0-4F89-11D3-9A0C-0305E82C3301')).toMatch(
+      /^[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}$/u,
+    );
+    expect(value.text('Ünïcode')).toMatch(/^[A-Z][a-z]{6}$/u);
+    for (const kept of ['Order-1', '2026-01-31', '2026-01-31T10:00:00.000Z', '', ' - '])
+      expect(value.text(kept)).toBe(kept);
+  });
+
+  test('leave numbers, but for those that say who somebody is, and what is to be kept', () => {
+    const value = pseudonyms(['address.country', 'tier']);
+    const person = { total: 12.5, isOpen: true, none: null, phone: 4912345, tier: 'gold' };
+    const address = { country: { code: 'DE' }, city: 'Bonn' };
+    const redacted = value.object({ ...person, address, lines: [{ tier: 'x' }, { sku: 'ab' }] });
+    expect(redacted).toMatchObject({ total: 12.5, isOpen: true, none: null, tier: 'gold', lines: [{ tier: 'x' }, {}] });
+    expect(redacted).toMatchObject({ address: { country: { code: 'DE' } } });
+    expect(redacted['phone']).not.toBe(4912345);
+    expect(JSON.stringify(redacted)).not.toMatch(/Bonn|"ab"/u);
+  });
+
+  test('stand for one text each, wherever it comes, and never show it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ minLength: 4, unit: 'grapheme' }), { maxLength: 50 }), (texts) => {
+        const value = pseudonyms();
+        const once = texts.map((text) => value.text(text));
+        expect(texts.map((text) => value.text(text))).toEqual(once);
+        expect(new Set(once).size).toBe(new Set(texts).size);
+        for (const [index, text] of texts.entries()) {
+          if (/[\p{L}\p{N}]/u.test(text) && !/^\d{4}-\d{2}-\d{2}/u.test(text)) expect(once[index]).not.toBe(text);
+        }
+      }),
+    );
+  });
+
+  test('take the values out of errors, known or quoted', () => {
+    const value = pseudonyms();
+    value.text('Ada Lovelace');
+    const text = value.prose('Cannot take Ada Lovelace: Key (email)=(a@b.de) of "Grace Hopper"');
+    expect(text).toContain('Cannot take');
+    expect(text).not.toMatch(/Ada|Lovelace|a@b\.de|Grace|Hopper/u);
+  });
+});

@@ -1,0 +1,68 @@
+import type { JsonObject, JsonValue } from '../json.ts';
+import { parseStreamName } from '../stream-name.ts';
+import type { Incident, IncidentError, IncidentEvent, IncidentPayloads } from './incident.ts';
+import { Pseudonyms } from './pseudonyms.ts';
+
+/** How to redact an incident. */
+export interface RedactOptions {
+  readonly payloads: IncidentPayloads;
+  readonly keep: readonly string[];
+  readonly secret: string;
+}
+
+/** Random or derived, and needed to see what caused what. */
+const IDS = new Set(['correlationId', 'causationId', 'traceparent']);
+
+/**
+ * The incident without what its events say of people: with `masked`, every text of payloads, metadata, states and rows is another one
+ * of the same form; with `none` they are empty. Names of streams stay, and their ids wherever they stand.
+ */
+export function redactIncident(incident: Incident, { payloads, keep, secret }: RedactOptions): Incident {
+  if (payloads === 'full') return incident;
+  const pseudonyms = new Pseudonyms({ secret, keep, known: knownTexts(incident) });
+  const isEmpty = payloads === 'none';
+  const value = (it: JsonValue): JsonValue => (isEmpty ? null : pseudonyms.value(it));
+  const object = (it: JsonObject): JsonObject => (isEmpty ? {} : pseudonyms.object(it));
+  const event = (it: IncidentEvent): IncidentEvent => {
+    const ids = Object.entries(it.metadata).filter(([name]) => IDS.has(name));
+    return { ...it, data: value(it.data), metadata: { ...object(it.metadata), ...Object.fromEntries(ids) } };
+  };
+  // Before errors: what they quote is known by then.
+  const events = incident.events.map(event);
+  const related = incident.related.map(event);
+  const error = (it: IncidentError | undefined): IncidentError | undefined =>
+    it === undefined ? undefined : { ...it, message: pseudonyms.prose(it.message) };
+  return {
+    ...incident,
+    payloads,
+    events,
+    related,
+    folds: incident.folds.map((fold) => ({ ...fold, state: value(fold.state), error: error(fold.error) })),
+    projections: incident.projections.map((projection) => ({
+      ...projection,
+      error: projection.error === undefined ? undefined : pseudonyms.prose(projection.error),
+      keys: projection.keys.map(({ key, row, parked }) => ({
+        key: pseudonyms.text(key),
+        row: row === null ? null : object(row),
+        parked: parked && { ...parked, events: parked.events.map(event), error: pseudonyms.prose(parked.error) },
+      })),
+    })),
+  };
+}
+
+/** What is no secret: the names of streams and types, and the ids in them. */
+function knownTexts({ events, related, projections }: Incident): ReadonlySet<string> {
+  const all = [
+    ...events,
+    ...related,
+    ...projections.flatMap(({ keys }) => keys.flatMap(({ parked }) => parked?.events ?? [])),
+  ];
+  return new Set([
+    '',
+    ...projections.map(({ name }) => name),
+    ...all.flatMap(({ streamName, type, id }) => {
+      const { category, id: ownId } = parseStreamName(streamName);
+      return [streamName, category, ownId, type, id];
+    }),
+  ]);
+}
