@@ -2,7 +2,7 @@ import type { Io } from './io.ts';
 import type { Output } from './output.ts';
 
 /** What every command works with. */
-export interface Context extends Pick<Io, 'env' | 'cwd' | 'signal'> {
+export interface Context extends Pick<Io, 'env' | 'cwd' | 'signal' | 'ask'> {
   /** Results, and nothing else. */
   readonly stdout: Output;
   /** Notes to the person at the terminal. */

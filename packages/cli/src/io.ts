@@ -7,6 +7,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where relative paths and the config file are looked for. */
   readonly cwd: string;
+  /** Asks the person at the terminal, and gives back the line; undefined where there is none. */
+  readonly ask?: ((question: string, signal: AbortSignal) => Promise<string>) | undefined;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }

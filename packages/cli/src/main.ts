@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { askAtTerminal } from './ask-at-terminal.ts';
 import { run } from './program.ts';
 
 const interrupt = new AbortController();
@@ -10,6 +11,7 @@ const exitCode = await run(process.argv.slice(2), {
   stderr: process.stderr,
   env: process.env,
   cwd: process.cwd(),
+  ask: askAtTerminal(process.stdin, process.stderr),
   signal: interrupt.signal,
 });
 // All output is written by now. The config file may have left a pool or a timer behind that would keep us waiting.

@@ -35,13 +35,14 @@ Examples:
   mink events --follow --after end           watch the log
 
 The database: --url, else DATABASE_URL, else "url" of the config file.
+What is not taken back is asked for; --yes answers, --dry-run says what would be done.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 `;
 
 /** Runs one command line. Resolves with the exit code when everything is written and closed; never rejects. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
-  const { env, cwd, signal } = io;
-  const context: Context = { stdout: new Output(io.stdout), stderr: new Output(io.stderr), env, cwd, signal };
+  const { env, cwd, signal, ask } = io;
+  const context: Context = { stdout: new Output(io.stdout), stderr: new Output(io.stderr), env, cwd, signal, ask };
   const help: string[] = [];
   try {
     await buildProgram(context, (text) => help.push(text)).parseAsync(args, { from: 'user' });

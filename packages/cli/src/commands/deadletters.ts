@@ -6,16 +6,18 @@ import {
   type ProjectionEngine,
   type RetriedKey,
 } from 'mink';
+import { addConfirmation, confirmed, type ConfirmOptions } from '../confirm.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { withProjections } from '../database.ts';
 import { DeadLettersLeftError, UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { parseText, wholeFrom } from '../option-values.ts';
+import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
 
-interface KeyOptions extends GlobalOptions {
+interface KeyOptions extends ConfirmOptions {
   readonly of?: number | undefined;
   readonly all?: boolean | undefined;
   readonly reason?: string | undefined;
@@ -60,7 +62,7 @@ export function addDeadLettersCommand(program: Command, context: Context): void 
     .action((name: string, key: string | undefined, _options, command: Command) =>
       retry(context, command.optsWithGlobals(), { name, key }),
     );
-  add('discard', 'give the events of a key up, for good', '<key>')
+  addConfirmation(add('discard', 'give the events of a key up, for good', '<key>'))
     .option('--reason <text>', 'why; it is kept', parseText)
     .action((name: string, key: string, _options, command: Command) =>
       withKey(context, command.optsWithGlobals(), { name, key }, discard),
@@ -182,9 +184,16 @@ async function retry(
   });
 }
 
-const discard: KeyWork = async ({ stdout, signal }, options, engine, of) => {
+const discard: KeyWork = async (context, options, engine, of) => {
+  const { stdout, signal } = context;
   const { reason } = options;
   if (reason === undefined) throw new UsageError('Say why, with --reason: it is kept.');
+  const waiting = (await engine.deadLetters.show(of).toArray()).length;
+  const effect = {
+    text: `give up ${counted(waiting, 'event')} of ${of.key}, for good: ${of.projection.name} will lack them`,
+    facts: { ...of.projection, key: of.key, events: waiting },
+  };
+  if (!(await confirmed(context, options, effect))) return;
   const discarded = await interruptible(engine.deadLetters.discard(of, { reason }), signal);
   if (options.json === true) await stdout.line(jsonText({ key: of.key, discarded }));
   else await stdout.line(`${of.key}: ${discarded} events discarded`);

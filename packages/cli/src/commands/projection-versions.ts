@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { BuiltVersion, SwitchedVersion, VersionPlan } from 'mink';
 import { buildProgress, numberText, sizeText, timeText } from '../build-progress.ts';
 import { comparisonText } from '../comparison-text.ts';
+import { addConfirmation, confirmed, type ConfirmOptions, type Effect } from '../confirm.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { KeysParkedError, UsageError, VersionsDifferError } from '../errors.ts';
 import { jsonText } from '../json-text.ts';
@@ -26,13 +27,13 @@ interface CompareOptions extends BuildOptions {
   readonly timeout: number;
 }
 
-interface SwitchOptions extends GlobalOptions {
+interface SwitchOptions extends ConfirmOptions {
   readonly to?: number | undefined;
   readonly force?: boolean | undefined;
   readonly timeout: number;
 }
 
-interface RetireOptions extends VersionOptions {
+interface RetireOptions extends VersionOptions, ConfirmOptions {
   readonly force?: boolean | undefined;
   readonly shadows?: boolean | undefined;
 }
@@ -100,8 +101,7 @@ function addComparison(command: Command): Command {
 
 function addSwitches(group: Command, context: Context): void {
   const add = (verb: 'switch' | 'rollback', description: string): Command =>
-    group
-      .command(verb)
+    addConfirmation(group.command(verb))
       .description(description)
       .argument('<name>', 'name of the projection')
       .option('--force', 'also where keys are parked')
@@ -115,8 +115,7 @@ function addSwitches(group: Command, context: Context): void {
     wholeFrom(1),
   );
   add('rollback', 'make the version live that was it before');
-  group
-    .command('retire')
+  addConfirmation(group.command('retire'))
     .description('drop a version that is not live, for good')
     .argument('[name]', 'name of the projection')
     .option('--of <version>', 'its version, where it has more than one', wholeFrom(1))
@@ -196,10 +195,16 @@ async function switchLive(
   const { stdout, signal } = context;
   await withVersions(context, options, async (of) => {
     const how = { isForced: options.force, timeout: options.timeout * MILLISECONDS, signal };
+    const target = verb === 'rollback' ? undefined : await chooseTarget(of, name, options.to);
+    const live = await of.store.projections.liveVersion(name);
+    const to = target === undefined ? 'the version that was live before' : `version ${target.version}`;
+    const effect = {
+      text: `let ${name} stand for ${to}, instead of version ${live ?? 'none'}`,
+      facts: { name, live, to: target?.version },
+    };
+    if (!(await confirmed(context, options, effect))) return;
     const done =
-      verb === 'rollback'
-        ? await of.versions.rollback({ name }, how)
-        : await of.versions.switchTo(await chooseTarget(of, name, options.to), how);
+      target === undefined ? await of.versions.rollback({ name }, how) : await of.versions.switchTo(target, how);
     await stdout.line(options.json === true ? jsonText(done) : switchedText(done));
   });
 }
@@ -224,6 +229,8 @@ async function retire(context: Context, options: RetireOptions, name: string | u
   const { stdout } = context;
   if ((name === undefined) === (options.shadows !== true)) throw new UsageError('Give a name, or --shadows.');
   await withVersions(context, options, async ({ store, versions }) => {
+    const effect = await retireEffect(store, name, options.of);
+    if (!(await confirmed(context, options, effect))) return;
     if (name === undefined) {
       const dropped = await versions.dropShadows();
       await stdout.line(options.json === true ? jsonText({ dropped }) : `${dropped} shadows dropped`);
@@ -236,6 +243,19 @@ async function retire(context: Context, options: RetireOptions, name: string | u
       options.json === true ? jsonText({ name, version, done: 'retired' }) : `${name} version ${version}: retired`,
     );
   });
+}
+
+async function retireEffect(
+  store: VersionsOfConfig['store'],
+  name: string | undefined,
+  of: number | undefined,
+): Promise<Effect> {
+  if (name === undefined) return { text: 'drop what was left of rebuilds and comparisons', facts: { shadows: true } };
+  const { version } = await findProjection(store, name, of);
+  const known = (await store.projections.list()).find((it) => it.name === name && it.version === version);
+  const parkedKeys = known?.parkedKeys ?? 0;
+  const text = `drop ${name} version ${version} for good: its rows, checkpoints and ${parkedKeys} parked keys`;
+  return { text, facts: { name, version, parkedKeys } };
 }
 
 async function rebuild(context: Context, options: RebuildOptions, name: string): Promise<void> {

@@ -2,16 +2,19 @@ import type { Command } from 'commander';
 import {
   createProjectionEngine,
   type AnyProjection,
+  type ProjectionId,
   type ProjectionKind,
   type ProjectionStatus,
   type StoredProjection,
   type SubscriptionStart,
 } from 'mink';
+import { addConfirmation, confirmed, type ConfirmOptions, type Effect } from '../confirm.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { withProjections, withStore } from '../database.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { wholeFrom } from '../option-values.ts';
+import type { ReadableStore } from '../readable-store.ts';
 import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
@@ -26,6 +29,8 @@ export interface VersionOptions extends GlobalOptions {
   readonly of?: number | undefined;
   readonly from?: SubscriptionStart | undefined;
 }
+
+interface ChangeOptions extends VersionOptions, ConfirmOptions {}
 
 const HELP = `
 Examples:
@@ -58,17 +63,16 @@ export function addProjectionsCommand(program: Command, context: Context): void 
     .action((_options, command: Command) => status(context, command.optsWithGlobals(), 'projection'));
   addProjectionsShowCommand(group, context);
   addProjectionsInlineCommands(group, context);
-  const add = (verb: 'pause' | 'resume' | 'reset', description: string): void => {
+  const add = (verb: 'pause' | 'resume' | 'reset', description: string): Command =>
     group
       .command(verb)
       .description(description)
       .argument('<name>', 'name of the projection')
       .option('--of <version>', 'its version, where it has more than one', wholeFrom(1))
       .action((name: string, _options, command: Command) => change(context, command.optsWithGlobals(), { verb, name }));
-  };
   add('pause', 'stop a projection, wherever it runs, until it is resumed');
   add('resume', 'let a paused or faulted projection go on');
-  add('reset', 'empty the read model, and apply the log to it from the beginning');
+  addConfirmation(add('reset', 'empty the read model, and apply the log to it from the beginning'));
   group
     .command('partition')
     .description('change in how many parts a projection is worked on, while it runs')
@@ -179,7 +183,7 @@ const DONE: Readonly<Record<Verb, string>> = {
 /** Does it, and says so. */
 export async function change(
   context: Context,
-  options: VersionOptions,
+  options: ChangeOptions,
   { verb, name }: { readonly verb: Verb; readonly name: string },
 ): Promise<void> {
   const { stdout, signal } = context;
@@ -187,12 +191,34 @@ export async function change(
     const projection = await interruptible(findProjection(store, name, options.of), signal);
     const { projections } = store;
     const { from = 'start' } = options;
+    const effect = await effectOf(store, projection, { verb, from });
+    if (effect !== undefined && !(await confirmed(context, options, effect))) return;
     const work = verb === 'replay' ? projections.replay(projection, { from }) : projections[verb](projection);
     await interruptible(work, signal);
     const done = DONE[verb];
     if (options.json === true) await stdout.line(jsonText({ ...projection, done }));
     else await stdout.line(`${projection.name} version ${projection.version}: ${done}`);
   });
+}
+
+/** What is not taken back; undefined for what is. */
+async function effectOf(
+  store: ReadableStore,
+  { name, version }: ProjectionId,
+  { verb, from }: { readonly verb: Verb; readonly from: SubscriptionStart },
+): Promise<Effect | undefined> {
+  if (verb === 'pause' || verb === 'resume') return undefined;
+  const known = (await store.projections.list()).find((it) => it.name === name && it.version === version);
+  const { events = 0, parkedKeys = 0, position = 0 } = known ?? {};
+  const facts = { name, version, events, parkedKeys, position };
+  const forgotten = parkedKeys === 0 ? '' : `, forget ${counted(parkedKeys, 'parked key')}`;
+  if (verb === 'reset') {
+    const text = `empty ${name} version ${version} (${counted(events, 'event')} handled)${forgotten}, and apply the log to it again`;
+    return { text, facts };
+  }
+  const what =
+    from === 'end' ? 'leave out what was not delivered yet' : `deliver again what comes behind ${String(from)}`;
+  return { text: `let ${name}, now at position ${position}, ${what}${forgotten}`, facts: { ...facts, from } };
 }
 
 async function partition(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addConfirmation } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { parseStart } from '../option-values.ts';
 import { change, list, status, type Verb } from './projections.ts';
@@ -35,7 +36,7 @@ export function addSubscriptionsCommand(program: Command, context: Context): voi
       .action((name: string, _options, command: Command) => change(context, command.optsWithGlobals(), { verb, name }));
   add('pause', 'stop a subscription, wherever it runs, until it is resumed');
   add('resume', 'let a paused subscription go on');
-  add('replay', 'deliver the events behind a position again').requiredOption(
+  addConfirmation(add('replay', 'deliver the events behind a position again')).requiredOption(
     '--from <point>',
     'a position of the log, "start" or "end"',
     parseStart,

@@ -36,12 +36,16 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly stdout?: Writable;
+  /** What the person at the terminal answers to questions; undefined: nobody is there. By default they agree. */
+  readonly answer?: string | undefined;
 }
 
 export interface Result {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** What was asked at the terminal; undefined where nothing was. */
+  readonly questions?: readonly string[] | undefined;
 }
 
 /** A command line that runs in this process. */
@@ -50,13 +54,27 @@ export function startMink(args: readonly string[], options: RunOptions = {}) {
   const stderr = new Collector();
   const interrupt = new AbortController();
   const { url, env, cwd = '/' } = options;
+  const answer = 'answer' in options ? options.answer : 'y';
+  const questions: string[] = [];
   const done = run(args, {
     stdout: options.stdout ?? stdout,
     stderr,
     env: { ...(url === undefined ? {} : { DATABASE_URL: url }), ...env },
     cwd,
     signal: interrupt.signal,
-  }).then((exitCode): Result => ({ exitCode, stdout: stdout.text, stderr: stderr.text }));
+    ask:
+      answer === undefined
+        ? undefined
+        : async (question) => {
+            questions.push(question);
+            return answer;
+          },
+  }).then((exitCode): Result => ({
+    exitCode,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    questions: questions.length === 0 ? undefined : questions,
+  }));
   return {
     done,
     stdout: () => stdout.text,
