@@ -13,6 +13,7 @@ export {
   createHealth,
   createLiveProjection,
   createMetrics,
+  createProcessReport,
   createProjectionEngine,
   createProjectionVersions,
   createQueryBus,

@@ -232,6 +232,15 @@ export type {
 } from './snapshots/snapshot-job.ts';
 export type { SnapshotFlaw } from './snapshots/snapshot-codec.ts';
 export type { SnapshotProblem } from './snapshots/snapshot-writer.ts';
+export { createProcessReport, ProcessReporter } from './operations/create-process-report.ts';
+export type { ProcessReportOptions, ReportingStore } from './operations/create-process-report.ts';
+export type { CorrelatedEvents, CorrelatedOptions } from './operations/find-correlated.ts';
+export type * from './operations/operations-storage.ts';
+export type { LastAsked, ProcessReport, ReportedProcess } from './operations/process-report.ts';
+export type { CommandVitals, ProcessVitals } from './operations/process-vitals.ts';
+export { settingsOf } from './operations/setting.ts';
+export type { Setting } from './operations/setting.ts';
+export type { AuditLog, ListAuditOptions, StoreOperations, TopStreamsOptions } from './operations/store-operations.ts';
 export type * from './storage/event-storage.ts';
 export type { AppendEntry, AppendManyResult, AppendResult } from './store/append-types.ts';
 export type {

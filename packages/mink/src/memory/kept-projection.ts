@@ -1,6 +1,7 @@
 import {
   equalRanges,
   type ArrangedPartition,
+  type CheckpointSample,
   type KeyedPosition,
   type Partition,
   type ProjectionId,
@@ -52,6 +53,9 @@ export interface KeptProjection {
   readonly digests: Map<number, { count: number; low: number; high: number }>;
   /** Processes that have code for it, and until when they are known to live. */
   readonly workers: Map<string, number>;
+  /** Where it was, in the order of time. */
+  history: readonly CheckpointSample[];
+  verified?: { readonly at: number; readonly ok: boolean };
 }
 
 /** A key whose events wait. */
@@ -96,6 +100,7 @@ export function newProjection(
     inlineRanges: [],
     digests: new Map(),
     workers: new Map(),
+    history: [],
   };
 }
 

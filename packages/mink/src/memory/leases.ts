@@ -11,11 +11,28 @@ export function leaseAll(
   const spare: Lease[] = [];
   const { owner } = request;
   for (const kept of projections) {
+    sampleCheckpoint(kept, owner, now);
     const own = leaseOne(kept, request, now);
     leases.push(...own);
     if (request.isPassing !== true) spare.push(...own.slice(shareOf(kept, owner, now)));
   }
   return { leases, spare };
+}
+
+const MINUTE = 60_000;
+const KEPT = 7 * 24 * 60 * MINUTE;
+
+/** Once a minute, of what has moved since the last sample; by whoever has the first partition. */
+function sampleCheckpoint(kept: KeptProjection, owner: string, now: number): void {
+  const { partitions, history, isInline } = kept;
+  const isOwner = partitions.some((partition) => partition.from === 0 && partition.owner === owner);
+  if (!isOwner || isInline || partitions.every(({ movedAt }) => movedAt <= now - 2 * MINUTE)) return;
+  const at = now - (now % MINUTE);
+  const position = Math.min(...partitions.map((partition) => partition.position));
+  const events = partitions.reduce((sum, partition) => sum + partition.events, 0);
+  const last = history.at(-1);
+  if (last !== undefined && (last.at >= at || (last.position === position && last.events === events))) return;
+  kept.history = [...history.filter((sample) => sample.at > now - KEPT), { at, position, events }];
 }
 
 function leaseOne(

@@ -29,6 +29,7 @@ import {
 import { inlineRows, writeInlineRows } from './inline-projections.ts';
 import { MemoryInlineSet } from './inline-set.ts';
 import { ReadModels } from './read-models.ts';
+import { Operations } from './operations.ts';
 import { refuseTransaction, SideTables } from './side-tables.ts';
 import { firstIndex, LogIndex } from './log-index.ts';
 
@@ -55,6 +56,7 @@ export class MemoryStorage extends SideTables implements EventStorage {
   readonly #versions = new Map<string, IdIndex>();
   readonly readModels: ReadModels;
   readonly inline: MemoryInlineSet;
+  readonly operations: Operations;
   readonly #waiting = new Set<() => void>();
   readonly #now: () => number;
   #closed = false;
@@ -63,6 +65,12 @@ export class MemoryStorage extends SideTables implements EventStorage {
     super(now);
     this.storeId = storeId;
     this.#now = now;
+    this.operations = new Operations({
+      now,
+      checkOpen: () => this.checkOpen(),
+      log: this.#log,
+      streams: () => Array.from(this.#streams.keys(), (name) => this.#info(name)).filter((it) => it !== undefined),
+    });
     this.readModels = new ReadModels({ now, readLog: () => this.#readLog() });
     this.inline = new MemoryInlineSet({
       readModels: this.readModels,

@@ -4,6 +4,7 @@ import {
   type AppliedState,
   ProjectionNameTakenError,
   type BatchState,
+  type CheckpointSample,
   type Beginning,
   type CommitOutcome,
   type Condition,
@@ -78,6 +79,15 @@ export class ReadModels extends Versions implements ProjectionStorage {
     const unknown = found.filter(({ kept }) => kept === undefined).map(({ id }) => id);
     const unsettled = known.filter(isUnsettled).map(({ id }) => id);
     return { ...leaseAll(known, request, this.now()), unknown, unsettled };
+  }
+
+  async saveVerification(id: ProjectionId, ok: boolean): Promise<void> {
+    const kept = this.find(id);
+    if (kept !== undefined) kept.verified = { at: this.now(), ok };
+  }
+
+  async readCheckpointHistory(id: ProjectionId, since: number): Promise<readonly CheckpointSample[]> {
+    return this.find(id)?.history.filter(({ at }) => at >= since) ?? [];
   }
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
@@ -328,6 +338,7 @@ export class ReadModels extends Versions implements ProjectionStorage {
         isLive,
         wantedPartitions: kept.wantedPartitions,
         partitions,
+        ...(kept.verified && { verifiedAt: kept.verified.at, isVerified: kept.verified.ok }),
       };
     });
     const retired = Array.from(this.kept.retired.values(), (id) => {

@@ -17,7 +17,14 @@ import { listenPool, workPool } from './pools.ts';
 export interface PoolLike {
   connect(): Promise<PoolClientLike>;
   /** Its size, which `pg` gives a default, too. */
-  readonly options?: { readonly max?: number | undefined } | undefined;
+  readonly options?:
+    | {
+        readonly max?: number | undefined;
+        readonly min?: number | undefined;
+        readonly idleTimeoutMillis?: number | null | undefined;
+        readonly connectionTimeoutMillis?: number | undefined;
+      }
+    | undefined;
   /** What `pg` tells of its connections, for metrics. */
   readonly totalCount?: number | undefined;
   readonly idleCount?: number | undefined;
@@ -127,6 +134,8 @@ export interface Database {
    * done again where a pooler turns out not to know names.
    */
   transact<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** Whether statements are prepared under names: a pooler may have turned out not to know them. */
+  readonly isNamed: boolean;
   /** Where its connections come from. */
   readonly pool: PoolLike;
   /** Calls the listener when an idle connection of a pool of the store's own breaks. */
@@ -234,6 +243,9 @@ export function createDatabase(options: ConnectionOptions): Database {
     // In the middle of something, a name that is not known cannot be tried again without it.
     within: (tx) => sessionOn(tx, prepare === 'named'),
     withSession: (work) => withSession(work, { named: prepare === 'named', isSound: () => false }),
+    get isNamed() {
+      return isNamed;
+    },
     pool,
     onLost,
     listenPool: listening?.pool,

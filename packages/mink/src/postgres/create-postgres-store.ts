@@ -12,8 +12,9 @@ import {
 } from '../core/index.ts';
 import { createDatabase, type ConnectionOptions } from './connection.ts';
 import { connectionLimit } from './pools.ts';
-import { PostgresStorage } from './postgres-storage.ts';
+import { PostgresStorage, type PostgresStorageSettings } from './postgres-storage.ts';
 import { schemaName } from './schema-name.ts';
+import { storageSettings } from './storage-settings.ts';
 
 /** Options of the PostgreSQL storage. */
 export interface PostgresStorageOptions extends ConnectionOptions {
@@ -66,8 +67,8 @@ const MAX_COMMANDS = 400;
 export function createPostgresStorage(options: PostgresStorageOptions): EventStorage {
   const { pollInterval = DEFAULT_POLL_INTERVAL } = options;
   const migrate = checkOneOf('migrate', options.migrate ?? 'auto', ['auto', 'never']);
-  return new PostgresStorage({
-    database: createDatabase(options),
+  const database = createDatabase(options);
+  const settings: Omit<PostgresStorageSettings, 'database' | 'settings'> = {
     schema: schemaName(options.schema),
     migrate,
     isNotifying: options.wakeUp !== 'poll',
@@ -82,6 +83,11 @@ export function createPostgresStorage(options: PostgresStorageOptions): EventSto
       observer: options.observer,
       slowLockTimeout: checkWhole('lockTimeout', options.lockTimeout ?? 30_000, 1),
     },
+  };
+  return new PostgresStorage({
+    ...settings,
+    database,
+    settings: () => storageSettings(database, settings, options),
   });
 }
 

@@ -16,6 +16,7 @@ import {
   type LogPage,
   type LogPageQuery,
   type RecordedEvent,
+  type Setting,
   type StorageVitals,
   type StorageCallOptions,
   type StreamInfo,
@@ -67,6 +68,8 @@ export interface PostgresStorageSettings {
   readonly holdTimeout: number;
   /** How appends travel. */
   readonly pump: Omit<AppendPumpSettings, 'send'>;
+  /** What is in effect, for people. */
+  readonly settings: () => readonly Setting[];
 }
 
 const MAX_BACKOFF = 5_000;
@@ -81,7 +84,6 @@ const CHECK_TIMEOUT = 5_000;
 export class PostgresStorage extends SideTables implements EventStorage {
   readonly [takesLazySignals] = true;
   readonly #database: Database;
-  protected readonly schema: SchemaName;
   readonly #migrate: 'auto' | 'never';
   readonly readModels: ReadModels;
   readonly inline: PostgresInlineSet;
@@ -110,10 +112,10 @@ export class PostgresStorage extends SideTables implements EventStorage {
     isNotifying,
     holdTimeout,
     pump,
+    settings,
   }: PostgresStorageSettings) {
-    super();
+    super({ schema, settings });
     this.#database = database;
-    this.schema = schema;
     this.#migrate = migrating;
     this.readModels = new ReadModels({
       database,

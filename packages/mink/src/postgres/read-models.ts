@@ -8,6 +8,7 @@ import {
   type AppliedState,
   type BatchState,
   type Beginning,
+  type CheckpointSample,
   type CommitOutcome,
   type Condition,
   type Lag,
@@ -42,6 +43,7 @@ import {
   type TableSpec,
 } from '../core/index.ts';
 import type { Database, Row, Statement } from './connection.ts';
+import { readCheckpointHistoryQuery, toCheckpointSample } from './queries/checkpoint-history.ts';
 import {
   claimParkedQuery,
   discardParkedQuery,
@@ -86,6 +88,7 @@ import {
   reportProjectionQuery,
   replaySubscriptionQueries,
   resetProjectionQueries,
+  saveVerificationQuery,
   toStoredProjections,
 } from './queries/projection-state.ts';
 import {
@@ -95,6 +98,7 @@ import {
   restoreTablesScript,
 } from './queries/read-model-tables.ts';
 import { liveVersionQuery, measureSizeQuery, seizeQuery, toLiveVersion } from './queries/projection-versions.ts';
+import { toTimestamp } from './queries/timestamp.ts';
 import { withScratch } from './scratch.ts';
 import { attemptsIn, runSqlBatch } from './sql-batch.ts';
 import type { SchemaName } from './schema-name.ts';
@@ -157,6 +161,15 @@ export class ReadModels implements ProjectionStorage {
   async readLiveVersion(name: string): Promise<LiveVersion | undefined> {
     const [row] = await this.#run(liveVersionQuery(this.#schema, name));
     return row === undefined ? undefined : toLiveVersion(row);
+  }
+
+  async saveVerification(projection: ProjectionId, ok: boolean): Promise<void> {
+    await this.#run(saveVerificationQuery(this.#schema, projection, ok));
+  }
+
+  async readCheckpointHistory(projection: ProjectionId, since: number): Promise<readonly CheckpointSample[]> {
+    const query = readCheckpointHistoryQuery(this.#schema, projection, toTimestamp(since));
+    return (await this.#run(query)).map(toCheckpointSample);
   }
 
   async readTables(projection: ProjectionId): Promise<readonly TableSpec[] | undefined> {

@@ -19,6 +19,7 @@ import type {
 } from '../core/index.ts';
 import type { Row, Statement } from './connection.ts';
 import { LookUps } from './look-ups.ts';
+import { Operations, type OperationsContext } from './operations.ts';
 import { toRecordedEvent } from './queries/event-row.ts';
 import {
   listShapesQuery,
@@ -55,12 +56,18 @@ export interface StoredAppend {
   readonly positions: readonly number[];
 }
 
-/** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes. */
+/** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes, and what operators look at. */
 export abstract class SideTables {
-  protected abstract readonly schema: SchemaName;
+  protected readonly schema: SchemaName;
+  readonly operations: Operations;
   protected abstract readonly connections: StorageVitals['connections'];
   /** Runs a statement that may be sent again, in a transaction of the caller's if one is given. */
   protected abstract read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]>;
+
+  constructor({ schema, settings }: Pick<OperationsContext, 'schema' | 'settings'>) {
+    this.schema = schema;
+    this.operations = new Operations({ schema, settings, run: (statement) => this.read(statement) });
+  }
 
   async readVitals(): Promise<StorageVitals> {
     return { bytes: toBytes(await this.read(vitalsQuery(this.schema))), connections: this.connections };

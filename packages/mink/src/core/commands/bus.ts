@@ -15,6 +15,7 @@ import {
   type ResultMap,
   type ResultMapOf,
 } from './handlers.ts';
+import { nameOf } from './layer-names.ts';
 import { signalOf } from './lazy-context.ts';
 import {
   compose,
@@ -39,6 +40,8 @@ export interface CommandBus<M extends ResultMap> {
     command: Message<T, M[T]['input']>,
     options?: DispatchOptions,
   ): Promise<M[T]['result']>;
+  /** The names of its layers, the outermost first; `own` for those that are not mink's. */
+  readonly layers: readonly string[];
 }
 
 /** Takes queries to their handlers. */
@@ -48,6 +51,8 @@ export interface QueryBus<M extends ResultMap> {
     query: Message<T, M[T]['input']>,
     options?: DispatchOptions,
   ): Promise<M[T]['result']>;
+  /** The names of its layers, the outermost first; `own` for those that are not mink's. */
+  readonly layers: readonly string[];
 }
 
 /** What a bus is made of. */
@@ -88,7 +93,7 @@ export function createCommandBus<const H extends readonly AnyHandlerSet[], C ext
   options: BusOptions<H>,
 ): CommandBus<AllResults<H>> {
   const send = sender('command', typed(store), options);
-  return { dispatch: (command, dispatchOptions) => send(command, dispatchOptions) };
+  return { dispatch: (command, dispatchOptions) => send(command, dispatchOptions), layers: layersOf(options) };
 }
 
 /**
@@ -102,7 +107,11 @@ export function createQueryBus<const H extends readonly AnyHandlerSet[]>(
   options: BusOptions<H>,
 ): QueryBus<AllResults<H>> {
   const send = sender('query', undefined, options);
-  return { ask: (query, askOptions) => send(query, askOptions) };
+  return { ask: (query, askOptions) => send(query, askOptions), layers: layersOf(options) };
+}
+
+function layersOf({ middleware = [] }: Pick<BusOptions<readonly AnyHandlerSet[]>, 'middleware'>): readonly string[] {
+  return middleware.map(nameOf);
 }
 
 function sender(

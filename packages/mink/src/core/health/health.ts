@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from '../errors.ts';
+import type { LastAsked } from '../operations/process-report.ts';
+import { settingsOf, type Setting } from '../operations/setting.ts';
 import type { ProjectionEngine } from '../projections/projection-engine.ts';
 import type { ProjectionCondition, ProjectionStatus } from '../projections/projection-status.ts';
 import { shared } from '../projections/shared-looks.ts';
@@ -86,10 +88,13 @@ const TROUBLE: Partial<Record<ProjectionCondition, HealthStatus>> = {
  */
 export class Health {
   readonly #options: HealthSettings;
+  readonly #given: HealthOptions;
+  #asked: Pick<LastAsked, 'live' | 'ready' | 'details'> = {};
   readonly #look: () => Promise<HealthAnswer>;
   readonly #lookAtDatabase: () => Promise<HealthAnswer>;
 
   constructor(options: HealthOptions) {
+    this.#given = options;
     this.#options = {
       store: options.store,
       engine: options.engine,
@@ -104,17 +109,35 @@ export class Health {
 
   /** Whether this process answers: nothing else is asked, so that trouble elsewhere restarts nobody. */
   live(): HealthAnswer {
+    this.#note('live');
     return { code: 200, body: { status: 'healthy' } };
   }
 
   /** Whether this process can serve: its database answers. */
   ready(): Promise<HealthAnswer> {
+    this.#note('ready');
     return this.#lookAtDatabase();
   }
 
   /** How everything is doing, and why not better. */
   details(): Promise<HealthAnswer> {
+    this.#note('details');
     return this.#look();
+  }
+
+  /** What is in effect. */
+  get settings(): readonly Setting[] {
+    const { degradedAboveLag, degradedAboveHold, degradedCode, timeout } = this.#options;
+    return settingsOf('health', { degradedAboveLag, degradedAboveHold, degradedCode, timeout }, this.#given);
+  }
+
+  /** When somebody last asked: an endpoint that nobody asks is not mounted, or nobody looks at it. */
+  get asked(): Pick<LastAsked, 'live' | 'ready' | 'details'> {
+    return this.#asked;
+  }
+
+  #note(endpoint: keyof Health['asked']): void {
+    this.#asked = { ...this.#asked, [endpoint]: Date.now() };
   }
 
   async #examineDatabase(): Promise<HealthAnswer> {

@@ -1,11 +1,12 @@
 import type { MessageMeasurement } from '../commands/middleware/metrics.ts';
+import { inRole } from '../observe/observer-roles.ts';
 import type { Observer } from '../observe/observer.ts';
 import { METRICS } from './metric-definitions.ts';
 import type { Instruments } from './metric-registry.ts';
 
 /** An observer that counts what it hears. */
 export function measuringObserver(to: Instruments): Observer {
-  return {
+  return inRole(['metrics'], {
     appended: ({ status, streams, seconds }) => {
       to.add(METRICS.appends, [status], 1);
       to.record(METRICS.appendDuration, [], seconds);
@@ -29,7 +30,7 @@ export function measuringObserver(to: Instruments): Observer {
     projectionFailed: ({ projection, version, next }) => {
       to.add(METRICS.projectionErrors, [projection, String(version), next], 1);
     },
-  };
+  });
 }
 
 /** Counts messages of a bus: what the layer `metrics` is given. */

@@ -1,5 +1,6 @@
 import type { MessageMeasurement } from '../commands/middleware/metrics.ts';
 import type { Observer } from '../observe/observer.ts';
+import { settingsOf, type Setting } from '../operations/setting.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { readGauges, type MetricSources } from './gauges.ts';
 import { measuringMessages, measuringObserver } from './measure.ts';
@@ -34,13 +35,17 @@ export class Metrics {
   readonly #sources = new Set<MetricSources>();
   readonly #gaugeInterval: number;
   readonly #onError: (error: unknown) => void;
+  readonly #given: MetricsOptions;
+  #collectedAt: number | undefined;
   #gauges: { readonly until: number; readonly families: Promise<readonly MetricFamily[]> } | undefined;
   /** For the option `observer` of a store: its appends, loads and projections. */
   readonly observer: Observer = measuringObserver(this.#registry);
   /** For the option `metrics` of `recommendedPipeline`: commands and queries. */
   readonly message: (measured: MessageMeasurement) => void = measuringMessages(this.#registry);
 
-  constructor({ gaugeInterval = 5_000, onError = () => undefined }: MetricsOptions = {}) {
+  constructor(options: MetricsOptions = {}) {
+    const { gaugeInterval = 5_000, onError = () => undefined } = options;
+    this.#given = options;
     this.#gaugeInterval = checkWhole('gaugeInterval', gaugeInterval, 0);
     this.#onError = onError;
   }
@@ -55,8 +60,24 @@ export class Metrics {
     };
   }
 
+  /** What is in effect. */
+  get settings(): readonly Setting[] {
+    return settingsOf('metrics', { gaugeInterval: this.#gaugeInterval }, this.#given);
+  }
+
+  /** When somebody last collected them, in milliseconds since 1970: metrics that nobody scrapes are not seen. */
+  get collectedAt(): number | undefined {
+    return this.#collectedAt;
+  }
+
+  /** What was counted in this process so far, without gauges: costs no query, and is no collecting. */
+  measured(): readonly MetricFamily[] {
+    return this.#registry.families();
+  }
+
   /** All metrics that have values, in the order of their definitions. Never rejects. */
   async collect(): Promise<readonly MetricFamily[]> {
+    this.#collectedAt = Date.now();
     const all = [...this.#registry.families(), ...(await this.#readGauges())];
     return Object.values(METRICS).flatMap((definition) => {
       const [first, ...others] = all.filter((family) => family.definition === definition);

@@ -1,5 +1,6 @@
 import type { Logger } from '../commands/middleware/logging.ts';
 import { checkWhole } from '../store/read-options.ts';
+import { inRole } from './observer-roles.ts';
 import type { Observer } from './observer.ts';
 
 /** Options of {@link logObserver}. */
@@ -30,7 +31,7 @@ export function logObserver(
 ): Observer {
   checkWhole('checkpointInterval', checkpointInterval, 0);
   const toldAt = new Map<string, number>();
-  return {
+  return inRole(['log'], {
     appended: ({ status, errorCode, streams, seconds }) => {
       for (const { streamName, events, streamVersion } of status === 'stored' ? streams : []) {
         const fields = { stream_id: streamName, event_count: events.length, new_version: streamVersion };
@@ -54,5 +55,5 @@ export function logObserver(
       if (next === 'park') logger.error(fields, 'projection parked a key');
       if (next === 'fault') logger.error(fields, 'projection faulted');
     },
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import type { AppendedStream } from '../store/append.ts';
+import { inRole, rolesOf } from './observer-roles.ts';
 
 /** An append that has ended. */
 export interface ObservedAppend {
@@ -84,13 +85,13 @@ export function observers(...all: readonly Observer[]): Observer {
     (observed: Observations[K]): void => {
       for (const observer of all) tellObserver(observer, name, observed);
     };
-  return {
+  return inRole([...new Set(all.flatMap(rolesOf))], {
     appended: tell('appended'),
     batched: tell('batched'),
     loaded: tell('loaded'),
     projected: tell('projected'),
     projectionFailed: tell('projectionFailed'),
-  };
+  });
 }
 
 /** Tells an observer something; what it throws is lost. */

@@ -31,6 +31,16 @@ export class InlineProjections {
     return this.#context.projections;
   }
 
+  /** Milliseconds that the handlers of one append may take. */
+  get timeout(): number {
+    return this.#context.settings.timeout;
+  }
+
+  /** What an append does while one of them is not active. */
+  get whenInactive(): InlineContext['whenInactive'] {
+    return this.#context.whenInactive;
+  }
+
   /** Whether appends can be made without looking at the database first. */
   get isKnown(): boolean {
     return this.#context.projections.length === 0 || this.#set !== undefined;

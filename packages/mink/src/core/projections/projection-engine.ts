@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
+import { settingsOf, type Setting } from '../operations/setting.ts';
 import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import type { LoadContext } from '../store/load.ts';
@@ -127,6 +128,7 @@ export class ProjectionEngine implements AsyncDisposable {
   readonly #projections: readonly AnyProjection[];
   readonly #stored: StoreProjections;
   readonly #stalledAfter: number;
+  readonly #given: ProjectionEngineOptions;
   readonly #owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   readonly #closing = new AbortController();
   /** By projection and partition. */
@@ -145,6 +147,7 @@ export class ProjectionEngine implements AsyncDisposable {
     const context = contextOf(store, projections);
     this.#projections = projections;
     this.#context = workerContext(context, options);
+    this.#given = options;
     this.#stalledAfter = checkWhole('stalledAfter', options.stalledAfter ?? 30_000, 1);
     this.#stored = storeProjections(() => context);
     this.deadLetters = deadLettersOf(this.#context, this.#projections);
@@ -204,6 +207,21 @@ export class ProjectionEngine implements AsyncDisposable {
   async replay(subscription: ProjectionId, options: { readonly from: SubscriptionStart }): Promise<void> {
     await this.#stored.replay(subscription, options);
     await this.#tickSoon();
+  }
+
+  /** The projections and subscriptions that it has code for. */
+  get definitions(): readonly ProjectionId[] {
+    return this.#projections.map(({ name, version }) => ({ name, version }));
+  }
+
+  /** What is in effect. */
+  get settings(): readonly Setting[] {
+    const { batchSize, batchTimeout, leaseDuration, tries, backoff, handlerTimeout, rate = null } = this.#context;
+    const { maxParkedKeys, maxDeadLetters } = this.#context;
+    const classify = this.#given.classify === undefined ? 'built-in' : 'own';
+    const errors = { tries, backoff, classify, maxParkedKeys, maxDeadLetters, handlerTimeout };
+    const inEffect = { batchSize, batchTimeout, leaseDuration, ...errors, stalledAfter: this.#stalledAfter, rate };
+    return settingsOf('engine', inEffect, this.#given);
   }
 
   /** How each projection is doing, as far as this engine knows it; in the order of the definitions. */

@@ -78,6 +78,10 @@ export interface StoredProjection extends ProjectionId, Omit<StoredPartition, ke
   readonly isLive: boolean;
   /** How many partitions it is to have: there are more until those that are merged are equally far. */
   readonly wantedPartitions: number;
+  /** When it was last verified, in milliseconds since 1970; undefined where nobody has. */
+  readonly verifiedAt?: number | undefined;
+  /** What came of that. */
+  readonly isVerified?: boolean | undefined;
   /** By their slots. */
   readonly partitions: readonly StoredPartition[];
 }
@@ -339,6 +343,23 @@ export interface ProjectionStorage extends VersionStorage {
   listProjections(): Promise<readonly StoredProjection[]>;
   /** Events after one position and up to another that a filter matches: how many, at most `limit`, and when the first was recorded. */
   measureLag(range: LagQuery): Promise<Lag>;
+  /** Keeps whether what was applied is what the log says, as of now. */
+  saveVerification(projection: ProjectionId, ok: boolean): Promise<void>;
+  /**
+   * Where a projection was, in the order of time: a sample a minute while it moved, of the last seven days. Taken when the lease of
+   * its first partition is renewed.
+   */
+  readCheckpointHistory(projection: ProjectionId, since: number): Promise<readonly CheckpointSample[]>;
+}
+
+/** Where a projection was. */
+export interface CheckpointSample {
+  /** Milliseconds since 1970: the beginning of a minute. */
+  readonly at: number;
+  /** Everything up to here was in the read model. */
+  readonly position: number;
+  /** Events that were applied, in all. */
+  readonly events: number;
 }
 
 /** An event that was not applied to a key. */

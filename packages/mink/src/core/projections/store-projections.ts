@@ -2,6 +2,7 @@ import { InvalidArgumentError } from '../errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import { checkBelongs } from '../store/load.ts';
 import type { Categories } from '../store/categories.ts';
+import { checkMoment } from '../store/read-options.ts';
 import { checkPartitions } from './arrange-partitions.ts';
 import { activateInline, deactivateInline, type ActivateInlineOptions } from './activate-inline.ts';
 import { checkInline } from './check-projections.ts';
@@ -16,6 +17,7 @@ import {
 } from './read-model-reader.ts';
 import { projectUntil, type ProjectedUntil, type ProjectUntilOptions } from './project-until.ts';
 import type {
+  CheckpointSample,
   Partitioning,
   ProjectionId,
   ProjectionKind,
@@ -23,6 +25,7 @@ import type {
   StoredProjection,
 } from './projection-storage.ts';
 import { waitForWrite, type WaitOptions, type WriteToSee } from './wait-for.ts';
+import { noteVerification } from './note-verification.ts';
 import { verifyApplied, type Verification, type VerifyOptions } from './verify-applied.ts';
 import type { SubscriptionStart } from '../subscriptions/define-subscription.ts';
 import { startPosition } from '../subscriptions/subscription-start.ts';
@@ -60,6 +63,17 @@ export interface StoreProjections {
   ): Promise<ProjectedUntil<Model>>;
   /** All that were ever started and are not retired, by name and version. */
   list(): Promise<readonly StoredProjection[]>;
+  /**
+   * Where a projection was, in the order of time: a sample a minute while it moved, of the last seven days. Between two samples it has
+   * stood still, or moved evenly.
+   *
+   * @example
+   * const lastDay = await store.projections.checkpointHistory(cartSummary, { since: new Date(Date.now() - 86_400_000) });
+   */
+  checkpointHistory(
+    projection: ProjectionId,
+    options?: { readonly since?: Date | undefined },
+  ): Promise<readonly CheckpointSample[]>;
   /** The version that a name stands for; undefined where nothing of that name was ever started. */
   liveVersion(name: string): Promise<number | undefined>;
   /**
@@ -156,6 +170,10 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
       const all = await readModelsOf(use()).listProjections();
       return all.filter(({ version, state }) => !isShadow(version) && state !== 'retired');
     },
+    checkpointHistory: async ({ name, version }, { since } = {}) => {
+      const time = since === undefined ? 0 : checkMoment('since', since).getTime();
+      return readModelsOf(use()).readCheckpointHistory({ name, version }, time);
+    },
     liveVersion: async (name) => (await readModelsOf(use()).readLiveVersion(name))?.version,
     live: async (versions) => liveOf(readModelsOf(use()), versions),
     readLive: async (versions, read) => readLive(readModelsOf(use()), versions, read),
@@ -194,7 +212,9 @@ export function storeProjections(use: () => ReadContext & Pick<AppendContext, 'i
       for (const [category, events] of Object.entries(projection.events)) checkBelongs(context, { category, events });
       const applied = await readModelsOf(context).readApplied(projection);
       if (applied === undefined) throw unknownProjection(projection);
-      return verifyApplied(context, projection, { ...options, applied });
+      const verification = await verifyApplied(context, projection, { ...options, applied });
+      await noteVerification(readModelsOf(context), projection, verification);
+      return verification;
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
+import type { OperationsStorage } from '../operations/operations-storage.ts';
 import type { InlineStorage, InlineWork } from '../projections/inline-storage.ts';
 import type { ProjectionStorage } from '../projections/projection-storage.ts';
 import type { ListShapesQuery, NewShape, RecordedShape, ShapeCount } from '../schema/recorded-shape.ts';
@@ -78,6 +79,8 @@ export interface EventStorage {
   readonly readModels?: ProjectionStorage | undefined;
   /** Where the active inline projections are kept; undefined for a storage that applies none. */
   readonly inline?: InlineStorage | undefined;
+  /** What people look at who operate it; undefined for a storage that keeps nothing of it. */
+  readonly operations?: OperationsStorage | undefined;
   /** Calls the listener when connections to the database break: it may be another one, or an earlier state of it, afterwards. */
   onConnectionLost?(listener: () => void): void;
   /** Releases what the storage holds. Calls under way may fail with `StoreClosedError`. */

@@ -43,6 +43,7 @@ import {
   type LoadOptions,
 } from './load.ts';
 import { boundedLogPages, followLog, isUnavailable, streamPages } from './read-pages.ts';
+import { listedStreams } from './listed-streams.ts';
 import { historyPages, type HistoryStep } from './history.ts';
 import { checkDirection, checkList, checkText, checkUntil, checkWhole } from './read-options.ts';
 import type {
@@ -55,6 +56,7 @@ import type {
   SubscribeOptions,
 } from './options.ts';
 import { storeUniqueSets, type StoreUniqueSets } from './unique-sets.ts';
+import { storeOperations, type StoreOperations } from '../operations/store-operations.ts';
 import { withToken } from '../projections/token.ts';
 import { storeProjections, type StoreProjections } from '../projections/store-projections.ts';
 import { storeSchema, type StoreSchema } from '../schema/store-schema.ts';
@@ -87,6 +89,9 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   /** What the log holds, by its shapes; and whether the code of now can read it. */
   readonly schema: StoreSchema<FoldIn<C>>;
 
+  /** Processes, the audit log, categories: what people look at who operate the store. */
+  readonly operations: StoreOperations;
+
   /** The read models of projections; and pausing and resetting them, whoever works on them. */
   readonly projections: StoreProjections;
 
@@ -101,6 +106,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     this.uniqueSets = storeUniqueSets(use);
     this.snapshots = storeSnapshots(use, (target) => this.#foldOf(target));
     this.projections = storeProjections(use);
+    this.operations = storeOperations(use);
     this.schema = storeSchema(use, (target) => this.#foldOf(target));
   }
 
@@ -270,18 +276,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     if (prefix !== undefined) checkText('prefix', prefix);
     const { limit, pageSize } = this.#limits(options);
     const { storage } = this.#context;
-    return new EventSequence(async function* () {
-      let left = limit ?? Infinity;
-      let afterStreamName: string | undefined;
-      while (left > 0) {
-        const size = Math.min(left, pageSize);
-        const page = await storage.listStreams({ category, prefix, afterStreamName, limit: size });
-        yield page;
-        if (page.length < size) return;
-        left -= page.length;
-        afterStreamName = page.at(-1)?.streamName;
-      }
-    });
+    return new EventSequence(() => listedStreams(storage, { category, prefix }, { limit, pageSize }));
   }
 
   /**

@@ -4,6 +4,7 @@ import { deepFreeze } from '../deep-freeze.ts';
 import { internals, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
 import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
 import { tellObserver, type Observer } from '../observe/observer.ts';
+import type { Setting } from '../operations/setting.ts';
 import type { EventStorage, OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Categories, StoredEvent } from './categories.ts';
@@ -51,6 +52,8 @@ export interface LoadContext {
   readonly snapshotOwners: SnapshotOwners;
   readonly reportSnapshotProblem: (problem: SnapshotProblem) => void;
   readonly observer: Observer | undefined;
+  /** What is in effect in the store. */
+  readonly settings: () => readonly Setting[];
 }
 
 /** Refuses a fold over other events than the store has for that category: it would misread them. */

@@ -31,12 +31,13 @@ export function checkUntil(
   }
   if ('version' in until) return { ...parts, untilVersion: checkWhole('until.version', until.version, 0) };
   if ('position' in until) return { ...parts, untilPosition: checkWhole('until.position', until.position, 0) };
-  return { ...parts, untilTime: checkTime(until.time) };
+  return { ...parts, untilTime: checkMoment('until.time', until.time).getTime() };
 }
 
-function checkTime(time: Date): number {
-  if (time instanceof Date && !Number.isNaN(time.getTime())) return time.getTime();
-  throw new InvalidArgumentError('until.time', 'is not a valid Date');
+/** A moment that is one. */
+export function checkMoment(name: string, time: Date): Date {
+  if (time instanceof Date && !Number.isNaN(time.getTime())) return time;
+  throw new InvalidArgumentError(name, 'is not a valid Date');
 }
 
 /** A safe whole number from `minimum`. */

@@ -5,6 +5,7 @@ import type { SlowInline } from '../projections/inline-work.ts';
 import { tokenProperty } from '../projections/token.ts';
 import { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { SnapshotWriter, type SnapshotProblem } from '../snapshots/snapshot-writer.ts';
+import { storeSettings } from '../operations/store-settings.ts';
 import type { EventStorage } from '../storage/event-storage.ts';
 import { createUuidV7Generator } from '../uuid.ts';
 import type { AppendContext } from './append.ts';
@@ -32,7 +33,7 @@ export function storeContext<C extends Categories, Meta>(
     }
   };
   const registry = categories === undefined ? createUntypedRegistry() : createRegistry(categories);
-  return {
+  const context: AppendContext & LoadContext = {
     storage,
     categories,
     registry,
@@ -49,7 +50,9 @@ export function storeContext<C extends Categories, Meta>(
     snapshotOwners: new Map(),
     reportSnapshotProblem,
     observer: options.observer,
+    settings: () => storeSettings(context, options),
   };
+  return context;
 }
 
 function inlineProjections<C extends Categories, Meta>(

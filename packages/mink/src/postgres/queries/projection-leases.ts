@@ -1,10 +1,12 @@
 import type { Lease, LeaseAnswer, LeaseRequest, ProjectionId } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
+import { HISTORY_PARTS } from './checkpoint-history.ts';
 
 /**
  * Renews what the owner holds, and takes what nobody holds, up to its share: the partitions of a projection, divided by the
- * processes that have code for it. By the clock of the database.
+ * processes that have code for it. Takes samples for the history of checkpoints, too, so that these cost no statement of their own. By
+ * the clock of the database.
  */
 export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest): Statement {
   const sql = `
@@ -19,12 +21,15 @@ export function leaseProjectionsQuery(schema: SchemaName, request: LeaseRequest)
       ) h (name, version, from_slot, epoch)
     ),
     sizes as (
-      select w.name, w.version, count(p.name) as partitions, coalesce(sum(p.to_slot - p.from_slot), 0) as slots, j.wanted_partitions as wanted
+      select
+        w.name, w.version, count(p.name) as partitions, coalesce(sum(p.to_slot - p.from_slot), 0) as slots,
+        j.wanted_partitions as wanted, j.is_inline, min(p.position) as position, sum(p.events) as events,
+        max(p.moved_at) as moved_at, pg_catalog.bool_or(p.from_slot = 0 and p.owner = $1) as is_first
       from wanted w
         left join :schema.projections j on j.name = w.name and j.version = w.version
         left join :schema.projection_partitions p on p.name = w.name and p.version = w.version
-      group by w.name, w.version, j.wanted_partitions
-    ),
+      group by w.name, w.version, j.wanted_partitions, j.is_inline
+    ),${HISTORY_PARTS},
     announced as (
       insert into :schema.projection_workers as k (name, version, owner, expires_at)
       select s.name, s.version, $1, pg_catalog.clock_timestamp() + $2 * interval '1 millisecond'

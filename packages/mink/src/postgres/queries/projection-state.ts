@@ -74,6 +74,15 @@ export function pauseProjectionQuery(
   return { ...inSchema(schema, 'pause_projection', sql), values: [name, version, isPaused] };
 }
 
+/** Keeps whether what was applied is what the log says, as of now. */
+export function saveVerificationQuery(schema: SchemaName, { name, version }: ProjectionId, ok: boolean): Statement {
+  const sql = `
+    update :schema.projections j
+    set verified_at = pg_catalog.clock_timestamp(), is_verified = $3
+    where j.name = $1 and j.version = $2`;
+  return { ...inSchema(schema, 'save_verification', sql), values: [name, version, ok] };
+}
+
 /** Makes sure that a projection is there, and stays one of workers until the transaction ends. */
 export function holdAsyncQuery(schema: SchemaName, { name, version }: ProjectionId): Statement {
   const sql = `
@@ -184,7 +193,9 @@ export function listProjectionsQuery(schema: SchemaName): Statement {
       coalesce(m.live_version = j.version, j.kind = 'subscription'),
       j.wanted_partitions,
       p.hold_at,
-      j.kind
+      j.kind,
+      (pg_catalog.date_part('epoch', j.verified_at) * 1000)::bigint,
+      j.is_verified
     from :schema.projections j
       left join :schema.projection_partitions p on p.name = j.name and p.version = j.version
       left join :schema.read_models m on m.name = j.name
@@ -203,7 +214,7 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
   }
   return Array.from(all.values(), (own) => {
     const [name, version] = own[0] ?? [];
-    const [parkedKeys, isLive, wantedPartitions, , kind] = (own[0] ?? []).slice(12);
+    const [parkedKeys, isLive, wantedPartitions, , kind, verifiedAt, isVerified] = (own[0] ?? []).slice(12);
     // What is retired has none any more.
     const partitions = own.filter(([, , from]) => from !== null).map(toStoredPartition);
     return {
@@ -215,6 +226,7 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
       isLive: isLive === 't',
       wantedPartitions: Number(wantedPartitions),
       partitions,
+      ...(typeof verifiedAt === 'string' && { verifiedAt: Number(verifiedAt), isVerified: isVerified === 't' }),
     };
   });
 }

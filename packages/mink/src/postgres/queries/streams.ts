@@ -2,7 +2,8 @@ import type { ListStreamsQuery, StreamInfo } from '../../core/index.ts';
 import type { Row, Statement } from '../connection.ts';
 import { inSchema, type SchemaName } from '../schema-name.ts';
 
-const STREAM_COLUMNS = `
+/** What is known of a stream `s`. */
+export const STREAM_COLUMNS = `
   s.stream_name, s.category, s.version, s.state,
   (pg_catalog.date_part('epoch', s.created_at) * 1000)::bigint, (pg_catalog.date_part('epoch', s.last_recorded_at) * 1000)::bigint`;
 

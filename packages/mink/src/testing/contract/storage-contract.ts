@@ -2,6 +2,7 @@ import { appendManyRules } from './append-many-rules.ts';
 import { appendRules } from './append-rules.ts';
 import { toCases, type ContractCase, type StorageFactory } from './contract-case.ts';
 import { keyRules } from './key-rules.ts';
+import { operationRules } from './operation-rules.ts';
 import { payloadRules } from './payload-rules.ts';
 import { readLogRules } from './read-log-rules.ts';
 import { readStreamRules } from './read-stream-rules.ts';
@@ -33,5 +34,6 @@ export function storageContract(createStorage: StorageFactory): readonly Contrac
     ...toCases('unique sets', uniqueRules, createStorage),
     ...toCases('snapshots', snapshotRules, createStorage),
     ...toCases('shapes', shapeRules, createStorage),
+    ...toCases('operations', operationRules, createStorage),
   ];
 }

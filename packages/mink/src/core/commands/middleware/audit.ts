@@ -1,12 +1,15 @@
+import type { JsonObject } from '../../json.ts';
 import { currentMetadata } from '../../metadata.ts';
+import { named } from '../layer-names.ts';
 import type { MessageContext, Middleware } from '../message-context.ts';
 import { errorCodeOf, statusOf, streamOf, type MessageStatus } from './outcome.ts';
 
 /** One line of an audit: who wanted what, and what came of it. */
 export interface AuditEntry {
-  readonly kind: MessageContext['kind'];
+  /** A message of a bus; an `action` of somebody who operates the system; or a `view` of payloads. */
+  readonly kind: MessageContext['kind'] | 'action' | 'view';
   readonly type: string;
-  /** The message's id: the `causationId` of the events it led to. */
+  /** The message's id: the `causationId` of the events it led to. Of an action, whatever its lines have in common. */
   readonly id: string;
   readonly at: Date;
   readonly userId: string | undefined;
@@ -18,6 +21,8 @@ export interface AuditEntry {
   readonly errorCode: string | undefined;
   readonly streamName: string | undefined;
   readonly streamVersion: number | undefined;
+  /** What an action or a view was about, beside that; messages have none, as their data may be anything. */
+  readonly details?: JsonObject | undefined;
 }
 
 /** Options of {@link audit}. */
@@ -37,7 +42,7 @@ export interface AuditOptions {
  */
 export function audit(write: (entry: AuditEntry) => void | Promise<void>, options: AuditOptions): Middleware {
   const { onLost, now = Date.now } = options;
-  return async (context, next) => {
+  return named('audit', async (context, next) => {
     const { userId, tenantId, correlationId } = currentMetadata();
     const { kind, message, id } = context;
     // Spelled out: a literal that begins with a spread is made ten times as slowly.
@@ -74,5 +79,5 @@ export function audit(write: (entry: AuditEntry) => void | Promise<void>, option
     }
     await finish(entry('succeeded', undefined, result));
     return result;
-  };
+  });
 }

@@ -1,5 +1,6 @@
 import { NotAuthorizedError } from '../../command-errors.ts';
 import { currentMetadata } from '../../metadata.ts';
+import { named } from '../layer-names.ts';
 import type { MessageContext, Middleware } from '../message-context.ts';
 
 /** Whether a message may be sent: yes, no, or why not. */
@@ -13,10 +14,10 @@ export type Policy = (context: MessageContext) => boolean | string | Promise<boo
  * authorize(({ message }) => roles(currentMetadata().userId).includes(message.type) || 'the role is missing');
  */
 export function authorize(policy: Policy): Middleware {
-  return async (context, next) => {
+  return named('authorization', async (context, next) => {
     const answer = await policy(context);
     if (answer === true) return next(context);
     const reason = typeof answer === 'string' && answer !== '' ? answer : undefined;
     throw new NotAuthorizedError(context.message.type, currentMetadata().userId, reason);
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import { currentMetadata, withMetadata } from '../../metadata.ts';
+import { named } from '../layer-names.ts';
 import type { Middleware } from '../message-context.ts';
 
 /**
@@ -6,8 +7,8 @@ import type { Middleware } from '../message-context.ts';
  * or whatever surrounds it has none.
  */
 export function correlation(): Middleware {
-  return (context, next) => {
+  return named('correlation', (context, next) => {
     const correlationId = currentMetadata().correlationId ?? context.id;
     return withMetadata({ correlationId, causationId: context.id }, () => next(context));
-  };
+  });
 }

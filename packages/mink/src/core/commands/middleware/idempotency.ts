@@ -12,6 +12,7 @@ import { textProblem } from '../../stream-name.ts';
 import { fingerprintOf } from '../fingerprint.ts';
 import { typed } from '../../typed.ts';
 import { changed, signalOf } from '../lazy-context.ts';
+import { named } from '../layer-names.ts';
 import { pipeline, type CommandResults, type MessageContext, type Middleware, type Next } from '../message-context.ts';
 
 const DAY = 86_400_000;
@@ -104,7 +105,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     }
   };
 
-  return async (context, next) => {
+  return named('idempotency', async (context, next) => {
     const { message, kind } = context;
     const { id: key, type: messageType } = message;
     if (kind === 'query' || key === undefined) return next(context);
@@ -140,7 +141,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     } finally {
       forget();
     }
-  };
+  });
 }
 
 function checkKey(key: string): void {

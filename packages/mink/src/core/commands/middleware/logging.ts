@@ -1,4 +1,5 @@
 import { currentMetadata } from '../../metadata.ts';
+import { named } from '../layer-names.ts';
 import type { MessageContext, Middleware } from '../message-context.ts';
 import { errorCodeOf, statusOf, streamOf } from './outcome.ts';
 
@@ -18,7 +19,7 @@ export interface Logger {
  */
 export function logging(logger: Logger, options: { readonly now?: (() => number) | undefined } = {}): Middleware {
   const { now = () => performance.now() } = options;
-  return async (context, next) => {
+  return named('logging', async (context, next) => {
     const begin = now();
     try {
       const result = await next(context);
@@ -31,7 +32,7 @@ export function logging(logger: Logger, options: { readonly now?: (() => number)
       log(logger, status === 'refused' ? 'warn' : 'error', details, `${context.kind} ${status}`);
       throw error;
     }
-  };
+  });
 }
 
 function fields({ kind, message }: MessageContext): object {

@@ -1,3 +1,4 @@
+import { named } from '../layer-names.ts';
 import { pipeline, type MessageContext, type Middleware } from '../message-context.ts';
 import { errorCodeOf, statusOf, type MessageStatus } from './outcome.ts';
 
@@ -27,7 +28,7 @@ export function metrics(
   options: { readonly now?: (() => number) | undefined } = {},
 ): Middleware {
   const { now = () => performance.now() } = options;
-  return async (context, next) => {
+  return named('metrics', async (context, next) => {
     const { stopwatch } = context[pipeline];
     stopwatch.now = now;
     const begin = now();
@@ -50,5 +51,5 @@ export function metrics(
       tell(statusOf(error), errorCodeOf(error));
       throw error;
     }
-  };
+  });
 }

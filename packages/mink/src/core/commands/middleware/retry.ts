@@ -1,6 +1,7 @@
 import { ConcurrencyConflictError, DatabaseError, DatabaseUnavailableError, OverloadedError } from '../../errors.ts';
 import { checkRetryOptions, Tries, type RetryOptions } from '../../retry/backoff.ts';
 import { signalOf } from '../lazy-context.ts';
+import { named } from '../layer-names.ts';
 import type { Middleware } from '../message-context.ts';
 
 /** Serialization failure, deadlock, lock not available, and the server's lack of something that may come back. */
@@ -23,7 +24,7 @@ export function retry(options: RetryLayerOptions = {}): Middleware {
   const { canSucceed = mayPass } = options;
   // Refuses bad options now, not at the first failure.
   checkRetryOptions(options);
-  return async (context, next) => {
+  return named('retry', async (context, next) => {
     const tries = new Tries(options);
     for (;;) {
       try {
@@ -34,7 +35,7 @@ export function retry(options: RetryLayerOptions = {}): Middleware {
         if (isTheirs || !canSucceed(error) || (await tries.next(signalOf(context))) !== undefined) throw error;
       }
     }
-  };
+  });
 }
 
 /** Whether an error says that nothing was written, and is of a kind that passes. */

@@ -1,4 +1,5 @@
 import { currentMetadata } from '../../metadata.ts';
+import { named } from '../layer-names.ts';
 import type { Middleware } from '../message-context.ts';
 import { streamOf } from './outcome.ts';
 
@@ -31,7 +32,7 @@ const FAILED = 2;
  * tracing(trace.getTracer('orders'));
  */
 export function tracing(tracer: Tracer): Middleware {
-  return (context, next) => {
+  return named('tracing', (context, next) => {
     const { kind, message, id } = context;
     const { correlationId } = currentMetadata();
     const attributes = {
@@ -56,5 +57,5 @@ export function tracing(tracer: Tracer): Middleware {
         span.end();
       }
     });
-  };
+  });
 }

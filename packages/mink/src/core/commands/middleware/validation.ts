@@ -1,3 +1,4 @@
+import { named } from '../layer-names.ts';
 import type { Middleware } from '../message-context.ts';
 import { validate } from '../validate.ts';
 
@@ -6,5 +7,5 @@ import { validate } from '../validate.ts';
  * it. Without this layer it is checked just before the handler.
  */
 export function validation(): Middleware {
-  return async (context, next) => next(await validate(context));
+  return named('validation', async (context, next) => next(await validate(context)));
 }

@@ -20,6 +20,7 @@ import {
   type RebuiltVersion,
 } from './rebuild-version.ts';
 import { rollbackVersion, switchVersion, type SwitchedVersion, type SwitchOptions } from './switch-version.ts';
+import { noteVerification } from '../note-verification.ts';
 import { verifyRows, type VerifiedRows, type VerifyRowsOptions } from './verify-rows.ts';
 import { codeOf, findCode, findStored, storedOf, type VersionsContext } from './versions-context.ts';
 import { dropLeftShadows, withShadow } from './with-shadow.ts';
@@ -104,7 +105,9 @@ export class ProjectionVersions {
    * const { ok, tables } = await versions.verifyRows(cartSummary);
    */
   async verifyRows(projection: ProjectionId, options: VerifyRowsOptions = {}): Promise<VerifiedRows> {
-    return verifyRows(this.#context, codeOf(this.#context, projection), options);
+    const verified = await verifyRows(this.#context, codeOf(this.#context, projection), options);
+    await noteVerification(this.#context.readModels, projection, verified);
+    return verified;
   }
 
   /**

@@ -1,0 +1,14 @@
+import type { Observer } from './observer.ts';
+
+const roles = new WeakMap<Observer, readonly string[]>();
+
+/** Remembers what an observer does, so that a process can say so: `metrics` or `log`. */
+export function inRole(all: readonly string[], observer: Observer): Observer {
+  roles.set(observer, all);
+  return observer;
+}
+
+/** What an observer does; `own` for one that somebody else has written. */
+export function rolesOf(observer: Observer): readonly string[] {
+  return roles.get(observer) ?? ['own'];
+}
