@@ -1,5 +1,5 @@
-export { createBackup } from './backup/create-backup.ts';
-export type { BackupOptions } from './backup/create-backup.ts';
+export { createBackup, recordBackup } from './backup/create-backup.ts';
+export type { BackupOptions, TakenBackup } from './backup/create-backup.ts';
 export { restoreBackup } from './backup/restore-backup.ts';
 export type { RestoredBackup, RestoreOptions } from './backup/restore-backup.ts';
 export { verifyStore } from './backup/verify-store.ts';

@@ -1,4 +1,5 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -14,6 +15,7 @@ import {
   payload,
   recommendedPipeline,
   RestoreRefusedError,
+  type AuditEntry,
 } from '../../src/index.ts';
 import {
   createBackup,
@@ -46,6 +48,20 @@ const users = defineProjection({
   Noted: (row) => ({ events: (row?.events ?? 0) + 1 }),
 });
 
+const action: AuditEntry = {
+  kind: 'action',
+  type: 'projections.reset',
+  id: 'a-1',
+  at: new Date(0),
+  userId: 'ann',
+  tenantId: undefined,
+  correlationId: undefined,
+  status: 'succeeded',
+  errorCode: undefined,
+  streamName: undefined,
+  streamVersion: undefined,
+};
+
 const open = (url: string, schema = 'mink') => createPostgresStore({ url, schema, categories: { User: events } });
 const note = (value: unknown) => events.Noted(value);
 
@@ -75,6 +91,7 @@ async function contents(url: string, schema: string, upTo = Number.MAX_SAFE_INTE
     claims: await read('select c::text from SCHEMA.claims c order by set_name, value'),
     idempotency: await read('select i::text from SCHEMA.idempotency i order by key'),
     shapes: await read('select s::text from SCHEMA.event_shapes s order by category, type, schema_version, hash'),
+    audit: await read('select a::text from SCHEMA.audit_log a order by id'),
     store: await read('select store_id from SCHEMA.meta'),
     last: await read('select last_value from SCHEMA.global_position'),
   };
@@ -85,7 +102,7 @@ async function filled(url: string): Promise<void> {
   const store = open(url);
   const bus = createCommandBus(store, {
     handlers: [deciderHandlers(commands, user, { id: ({ data }) => data.id })],
-    middleware: recommendedPipeline(),
+    middleware: recommendedPipeline({ audit: { write: store.operations.audit.write, onLost: () => undefined } }),
   });
   for (let n = 0; n < 30; n += 1) {
     await bus.dispatch({ ...commands.Register({ id: `u${n}`, email: `u${n}@example.com` }), id: `register-${n}` });
@@ -93,6 +110,8 @@ async function filled(url: string): Promise<void> {
   await bus
     .dispatch({ ...commands.Register({ id: 'u99', email: 'u1@example.com' }), id: 'taken' })
     .catch(() => undefined);
+  const details = { text: 'é\n\u0000\uD800"\\' };
+  await store.operations.audit.write({ ...action, details });
   for (const value of [-0, 1e300, 'é\n\u2028"\\', { a: [null, true, { __proto__: 1 }] }, '\u{1F600}', '\uD800']) {
     await store.append('User-odd', [note(value)], { metadata: { tenantId: 'acme', userId: '"quoted"' } });
   }
@@ -204,6 +223,73 @@ describePostgres('a backup', (databases) => {
     await store.close();
     // A lock that waited longer would have been given up.
     ok(longest.wait < 5_000);
+  });
+
+  test('has the audit log: all of it in the end, whatever of it is in which increment, and up to a moment', async () => {
+    const url = await databases.create();
+    const store = open(url);
+    const write = (id: string) => store.operations.audit.write({ ...action, id });
+    const ids = async (of: typeof store) => (await of.operations.audit.list()).map(({ messageId }) => messageId);
+    await write('before');
+    await store.append('User-1', [note(1)]);
+    for (let n = 0; n < 1_100; n += 1) void write(`many-${n}`);
+    await write('at the end of the first');
+    const first = await backup(url);
+    await write('right after the first');
+    await store.append('User-1', [note(2)]);
+    await write('last');
+    const second = await backup(url, { after: 1 });
+    const copy = open(url, 'copy');
+    await copy.operations.audit.write({ ...action, id: 'of an empty store' });
+    await restore(url, first);
+    expect(await ids(copy)).not.toContain('right after the first');
+    await restore(url, second);
+    expect(await copy.operations.audit.list({ limit: 2_000 })).toEqual(
+      await store.operations.audit.list({ limit: 2_000 }),
+    );
+    await copy.operations.audit.write({ ...action, id: 'new' });
+    expect((await ids(copy)).slice(0, 2)).toEqual(['new', 'last']);
+    await restore(url, await backup(url), { schema: 'earlier', untilPosition: 1 });
+    const earlier = open(url, 'earlier');
+    expect((await ids(earlier))[0]).toBe('right after the first');
+    await Promise.all([store.close(), copy.close(), earlier.close()]);
+  });
+
+  test('of the format before is restored, and of one after refused', async () => {
+    const url = await databases.create();
+    await filled(url);
+    const lines = (await backup(url)).filter((line) => !line.startsWith('{"table":"audit_log"'));
+    const as = (format: number): string[] => {
+      const hash = createHash('sha256');
+      return lines.map((line, index) => {
+        if (line.startsWith('{"sum"')) return JSON.stringify({ sum: hash.copy().digest('hex') });
+        const end = /^\{"end":true,"events":(\d+),"rows":\d+/u.exec(line);
+        if (end !== null) {
+          const rows = lines.filter((it) => it.startsWith('{"table"')).length;
+          return JSON.stringify({ end: true, events: Number(end[1]), rows, sum: hash.copy().digest('hex') });
+        }
+        const changed = index === 0 ? line.replace('"format":2', `"format":${format}`) : line;
+        hash.update(`${changed}\n`);
+        return changed;
+      });
+    };
+    expect(await restore(url, as(1))).toMatchObject({ isPartial: false });
+    const { audit: _copied, ...copied } = Object(await contents(url, 'copy'));
+    const { audit: _original, ...original } = Object(await contents(url, 'mink'));
+    deepStrictEqual(copied, original);
+    await rejects(restore(url, as(3), { schema: 'newer' }), { code: 'BACKUP_BROKEN', message: /format 2/u });
+  });
+
+  test('is remembered by its store when it was written to its end, and not before', async () => {
+    const url = await databases.create();
+    await filled(url);
+    for await (const line of createBackup({ url })) if (line.startsWith('[')) break;
+    const recorded = () => runSql(url, 'select after_position, up_to_position, events from mink.backups order by id');
+    expect(await recorded()).toEqual([]);
+    await backup(url, { isRecorded: false });
+    expect(await recorded()).toEqual([]);
+    await backup(url);
+    expect(await recorded()).toEqual([{ after_position: '0', up_to_position: '45', events: '40' }]);
   });
 
   test('that was cut off or changed anywhere restores nothing but what was there', async () => {

@@ -4,15 +4,17 @@ import { BackupBrokenError, type JsonObject } from '../../core/index.ts';
 /**
  * A backup is lines of JSON: a header, events as arrays, rows of other tables as objects, and an end. After every block of events
  * stands the SHA-256 of all lines before it, so that a block is known to be sound before any of it is used.
+ *
+ * Format 2 has the audit log, too, and a checksum after every block of rows. Format 1 can still be read.
  */
-export const FORMAT = 1;
-/** Events of a block. */
+export const FORMAT = 2;
+/** Events, or rows, of a block. */
 export const BLOCK = 1_000;
 
 /** The first line. */
 export interface BackupHeader {
   readonly mink: 'backup';
-  readonly format: typeof FORMAT;
+  readonly format: 1 | typeof FORMAT;
   /** Names the log. */
   readonly storeId: string;
   /** Events behind this position, 0 for all. */
@@ -33,9 +35,11 @@ export interface BackupEnd {
 
 /** Tables that a backup has beside the events: what does not follow from these, or only with the code. */
 export const TABLES = ['streams', 'claims', 'idempotency', 'event_shapes'] as const;
+/** A log of its own: a backup has the lines that were written since the one before it. */
+export const AUDIT = 'audit_log';
 
 export interface BackupRow {
-  readonly table: (typeof TABLES)[number];
+  readonly table: (typeof TABLES)[number] | typeof AUDIT;
   readonly row: JsonObject;
 }
 
@@ -78,7 +82,7 @@ export class RunningSum {
 export type BackupPart =
   | { readonly kind: 'header'; readonly header: BackupHeader }
   | { readonly kind: 'events'; readonly lines: readonly string[] }
-  | { readonly kind: 'row'; readonly row: BackupRow }
+  | { readonly kind: 'rows'; readonly rows: readonly BackupRow[] }
   | { readonly kind: 'end'; readonly end: BackupEnd };
 
 /** Reads a backup, and gives nothing that was not checked. Throws `BackupBrokenError` where it is cut off or was changed. */
@@ -86,7 +90,7 @@ export async function* readBackup(lines: AsyncIterable<string>): AsyncGenerator<
   const sum = new RunningSum();
   let number = 0;
   let block: string[] = [];
-  const rows: BackupRow[] = [];
+  let rows: BackupRow[] = [];
   let isOver = false;
   for await (const line of lines) {
     number += 1;
@@ -104,9 +108,9 @@ export async function* readBackup(lines: AsyncIterable<string>): AsyncGenerator<
       if (value.sum !== sum.value) throw new BackupBrokenError(number, 'the checksum is another one');
       if (block.length > 0) yield { kind: 'events', lines: block };
       block = [];
-      // The end has a checksum, too: rows wait for it.
+      if (rows.length > 0) yield { kind: 'rows', rows };
+      rows = [];
       if (isEnd(value)) {
-        for (const row of rows) yield { kind: 'row', row };
         yield { kind: 'end', end: value };
         isOver = true;
       }
@@ -136,7 +140,7 @@ function isHeader(value: unknown): value is BackupHeader {
   if (typeof value !== 'object' || value === null) return false;
   const { mink, format, storeId, after, upTo }: Partial<Record<keyof BackupHeader, unknown>> = value;
   const arePositions = Number.isSafeInteger(after) && Number.isSafeInteger(upTo);
-  return mink === 'backup' && format === FORMAT && typeof storeId === 'string' && arePositions;
+  return mink === 'backup' && (format === 1 || format === FORMAT) && typeof storeId === 'string' && arePositions;
 }
 
 function isSum(value: unknown): value is { readonly sum: string } {
@@ -149,5 +153,7 @@ function isEnd(value: object): value is BackupEnd {
 
 function isRow(value: unknown): value is BackupRow {
   if (typeof value !== 'object' || value === null || !('table' in value && 'row' in value)) return false;
-  return TABLES.some((table) => table === value.table) && typeof value.row === 'object' && value.row !== null;
+  return (
+    [...TABLES, AUDIT].some((table) => table === value.table) && typeof value.row === 'object' && value.row !== null
+  );
 }

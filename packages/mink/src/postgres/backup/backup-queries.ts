@@ -2,7 +2,7 @@ import type { Statement } from '../connection.ts';
 import type { SchemaName } from '../schema-name.ts';
 import { jsonArray, plainArray, textArray } from '../queries/arrays.ts';
 import { inSchema } from '../schema-name.ts';
-import type { BackupEvent, BackupRow } from './backup-format.ts';
+import { AUDIT, type BackupEvent, type BackupRow, type TABLES } from './backup-format.ts';
 
 /** The log and where it ends. In a snapshot in which no append is under way, every event up to there is visible. */
 export function logEndQuery(schema: SchemaName): Statement {
@@ -42,7 +42,7 @@ export function backupEventsQuery(
 }
 
 /** Rows of the other tables as lines. Of streams, those that are not live. */
-export function backupRowsQuery(schema: SchemaName, table: BackupRow['table']): Statement {
+export function backupRowsQuery(schema: SchemaName, table: (typeof TABLES)[number]): Statement {
   const isPart = table === 'streams' ? `where t.state <> 'live'` : '';
   const row =
     table === 'streams'
@@ -53,6 +53,69 @@ export function backupRowsQuery(schema: SchemaName, table: BackupRow['table']): 
     from :schema.${table} t
     ${isPart}`;
   return { ...inSchema(schema, `backup_${table}`, sql), values: [] };
+}
+
+/** Of the audit log `a`, without its details: these are JSON within JSON, so that they may say what texts of the database cannot. */
+const AUDIT_COLUMNS = `
+        a.id, a.at, a.log_position, a.kind, a.type, a.message_id, a.user_id, a.tenant_id, a.correlation_id, a.status, a.error_code,
+        a.stream_name, a.stream_version`;
+
+/**
+ * A block of the audit log as lines, by id. Behind an earlier backup are all lines that were written when the log had come as far as
+ * that, or farther: those written at its very end may be in both.
+ */
+export function backupAuditQuery(
+  schema: SchemaName,
+  { since, after, limit }: { readonly since: number; readonly after: number; readonly limit: number },
+): Statement {
+  const sql = `
+    select t.id, '{"table":"${AUDIT}","row":' || pg_catalog.row_to_json(t)::text || '}'
+    from (
+      select ${AUDIT_COLUMNS}, a.details::text
+      from :schema.audit_log a
+      where a.id > $1 and a.log_position >= $2
+      order by a.id
+      limit $3
+    ) t`;
+  return { ...inSchema(schema, 'backup_audit', sql), values: [after, since, limit] };
+}
+
+/** Adds lines to the audit log as they were; what is there already stays. */
+export function restoreAuditQueries(schema: SchemaName, rows: readonly BackupRow[]): readonly Statement[] {
+  const insert = `
+    insert into :schema.audit_log (${AUDIT_COLUMNS.replaceAll('a.', '')}, details)
+    overriding system value
+    select ${AUDIT_COLUMNS}, (a.details #>> '{}')::json
+    from pg_catalog.json_populate_recordset(null:: :schema.audit_log, $1::json) a
+    on conflict (id) do nothing`;
+  const raise = `
+    select pg_catalog.setval(s.name::pg_catalog.regclass, greatest(pg_catalog.pg_sequence_last_value(s.name::pg_catalog.regclass), $2))
+    from pg_catalog.pg_get_serial_sequence($1, 'id') s (name)`;
+  const last = rows.reduce((highest, { row }) => Math.max(highest, Number(row['id'])), 1);
+  return [
+    { ...inSchema(schema, 'restore_audit', insert), values: [JSON.stringify(rows.map(({ row }) => row))] },
+    { ...inSchema(schema, 'raise_audit', raise), values: [`${schema.quoted}.audit_log`, last] },
+  ];
+}
+
+/** Keeps that a backup was written to its end, and the last hundred of these. */
+export function recordBackupQuery(
+  schema: SchemaName,
+  {
+    takenAt,
+    after,
+    upTo,
+    events,
+  }: { readonly takenAt: Date; readonly after: number; readonly upTo: number; readonly events: number },
+): Statement {
+  const sql = `
+    with outdated as (
+      delete from :schema.backups b
+      where b.id <= (select o.id from :schema.backups o order by o.id desc offset 99 limit 1)
+    )
+    insert into :schema.backups (taken_at, after_position, up_to_position, events)
+    values ($1, $2, $3, $4)`;
+  return { ...inSchema(schema, 'record_backup', sql), values: [takenAt.toISOString(), after, upTo, events] };
 }
 
 /** Of the columns of an event, in the order of a line. */
@@ -133,7 +196,7 @@ export function announceRestoreQuery(schema: SchemaName): Statement {
 /** Rows of a table, in place of those that are there. */
 export function restoreRowsQueries(
   schema: SchemaName,
-  table: BackupRow['table'],
+  table: (typeof TABLES)[number],
   rows: readonly BackupRow[],
 ): readonly Statement[] {
   const values = [JSON.stringify(rows.map(({ row }) => row))];

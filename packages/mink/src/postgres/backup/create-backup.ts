@@ -11,7 +11,13 @@ import {
 import { unavailable } from '../database-errors.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
 import { BLOCK, FORMAT, RunningSum, TABLES, type BackupEnd, type BackupHeader } from './backup-format.ts';
-import { backupEventsQuery, backupRowsQuery, logEndQuery } from './backup-queries.ts';
+import {
+  backupAuditQuery,
+  backupEventsQuery,
+  backupRowsQuery,
+  logEndQuery,
+  recordBackupQuery,
+} from './backup-queries.ts';
 
 /** Options of {@link createBackup}. */
 export interface BackupOptions extends ConnectionOptions {
@@ -25,17 +31,35 @@ export interface BackupOptions extends ConnectionOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of each block of events. */
   readonly onProgress?: ((progress: { readonly position: number; readonly upTo: number }) => void) | undefined;
+  /**
+   * Whether the store keeps that there is a backup, as soon as the last line was taken: `mink doctor` looks for a fresh one. With
+   * `false`, call `recordBackup` when it is where it belongs.
+   * @defaultValue true
+   */
+  readonly isRecorded?: boolean | undefined;
+}
+
+/** A backup that was written to its end. */
+export interface TakenBackup {
+  readonly takenAt: Date;
+  /** The position behind which it begins. */
+  readonly after: number;
+  /** Where it ends. */
+  readonly upTo: number;
+  readonly events: number;
 }
 
 /** Milliseconds that appends in flight are waited for; new ones wait behind that. */
 const LOCK_TIMEOUT = 500;
 const LOCK_TRIES = 20;
 const LOCK_NOT_AVAILABLE = '55P03';
+/** Insufficient privilege; a read-only transaction. */
+const NOT_WRITABLE = new Set(['42501', '25006']);
 
 /**
  * A backup of the log, line by line: to be written to a file, compressed, or given to `restoreBackup`. Everything in it is of one
  * moment: every event up to a position, with the values of unique sets, the results of commands and the shapes as they were then.
- * Read models and snapshots follow from it.
+ * With the lines of the audit log since the backup before. Read models and snapshots follow from it.
  *
  * Appends wait for the moment in which that is looked up, some milliseconds after those in flight have ended; not for the rest. Holds
  * a snapshot of the database for as long as it is read.
@@ -53,15 +77,41 @@ export async function* createBackup(options: BackupOptions): AsyncGenerator<stri
     try {
       const session = sessionOn(reader, false);
       const moment = await freeze(database, { session, schema });
-      yield* linesOf(session, schema, { ...moment, after }, options);
+      const taken = yield* linesOf(session, schema, { ...moment, after }, options);
       await session.runScript('commit');
       isDone = true;
+      if (options.isRecorded !== false) await keep(database, schema, taken);
     } finally {
       // In the middle of something, it is thrown away.
       reader.release(!isDone);
     }
   } finally {
     await database.close();
+  }
+}
+
+/**
+ * Keeps in the store that a backup of it was written and is where it belongs, for `mink doctor`. For those whose `createBackup` has
+ * `isRecorded: false`.
+ */
+export async function recordBackup(
+  options: ConnectionOptions & Pick<BackupOptions, 'schema'>,
+  taken: TakenBackup,
+): Promise<void> {
+  const database = createDatabase({ maxConnections: 1, ...options, wakeUp: 'poll' });
+  try {
+    await keep(database, schemaName(options.schema), taken);
+  } finally {
+    await database.close();
+  }
+}
+
+async function keep(database: Database, schema: SchemaName, taken: TakenBackup): Promise<void> {
+  try {
+    await database.run(recordBackupQuery(schema, taken));
+  } catch (error) {
+    // A role that may only read takes backups, too: these are as good as others.
+    if (!(error instanceof DatabaseError) || !NOT_WRITABLE.has(error.sqlState)) throw error;
   }
 }
 
@@ -78,9 +128,10 @@ async function freeze(
   for (let tries = 1; ; tries += 1) {
     try {
       return await database.withSession(async (locker) => {
-        // Every append begins with its streams: those in flight are over, and no other has drawn a position yet.
+        // Every append begins with its streams: those in flight are over, and no other has drawn a position yet. Nor is a line of the
+        // audit log under way, which would be behind the end of this backup and before the beginning of the next.
         await locker.runScript(
-          `begin; select pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true); lock table ${schema.quoted}.streams in exclusive mode`,
+          `begin; select pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true); lock table ${schema.quoted}.streams, ${schema.quoted}.audit_log in exclusive mode`,
         );
         await session.runScript('begin isolation level repeatable read read only');
         const [row = []] = await session.run(logEndQuery(schema));
@@ -100,15 +151,15 @@ async function* linesOf(
   schema: SchemaName,
   { storeId, upTo, after }: Moment & { readonly after: number },
   { signal, onProgress }: BackupOptions,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<string, TakenBackup, undefined> {
   if (after > upTo) throw new InvalidArgumentError('after', `${after} is behind the end of the log, position ${upTo}`);
   const sum = new RunningSum();
   const counted = (line: string): string => {
     sum.add(line);
     return line;
   };
-  const takenAt = new Date().toISOString();
-  const header: BackupHeader = { mink: 'backup', format: FORMAT, storeId, after, upTo, takenAt };
+  const takenAt = new Date();
+  const header: BackupHeader = { mink: 'backup', format: FORMAT, storeId, after, upTo, takenAt: takenAt.toISOString() };
   yield counted(JSON.stringify(header));
   let events = 0;
   for (let position = after; position < upTo;) {
@@ -121,14 +172,31 @@ async function* linesOf(
     onProgress?.({ position, upTo });
   }
   let rows = 0;
-  for (const table of TABLES) {
-    for (const [line] of await session.run(backupRowsQuery(schema, table))) {
-      yield counted(line ?? '');
-      rows += 1;
-    }
+  for await (const line of rowsOf(session, schema, { after, signal })) {
+    yield counted(line);
+    rows += 1;
+    if (rows % BLOCK === 0) yield JSON.stringify({ sum: sum.value });
   }
   const end: BackupEnd = { end: true, events, rows, sum: sum.value };
   yield JSON.stringify(end);
+  return { takenAt, after, upTo, events };
+}
+
+async function* rowsOf(
+  session: Session,
+  schema: SchemaName,
+  { after: since, signal }: Pick<BackupOptions, 'signal'> & { readonly after: number },
+): AsyncGenerator<string, void, undefined> {
+  for (const table of TABLES) {
+    for (const [line] of await session.run(backupRowsQuery(schema, table))) yield line ?? '';
+  }
+  for (let after = 0; ;) {
+    signal?.throwIfAborted();
+    const block = await session.run(backupAuditQuery(schema, { since, after, limit: BLOCK }));
+    for (const [, line] of block) yield line ?? '';
+    if (block.length < BLOCK) return;
+    after = Number(block.at(-1)?.[0]);
+  }
 }
 
 async function connect(database: Database): Promise<PoolClientLike> {

@@ -3,6 +3,7 @@ import { createDatabase, type ConnectionOptions, type Database, type Session } f
 import { migrate } from '../migrate.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
 import {
+  AUDIT,
   readBackup,
   TABLES,
   type BackupEnd,
@@ -14,6 +15,7 @@ import {
 import {
   announceRestoreQuery,
   logEndQuery,
+  restoreAuditQueries,
   restoreEventsQuery,
   restoreRowsQueries,
   restoreStreamsQuery,
@@ -124,8 +126,8 @@ class Restore {
       case 'events':
         await this.#take(part.lines.map((line) => typed<BackupEvent>(JSON.parse(line))));
         break;
-      case 'row':
-        this.#rows.push(part.row);
+      case 'rows':
+        await this.#takeRows(part.rows);
         break;
       case 'end':
         await this.#end(part.end);
@@ -183,11 +185,33 @@ class Restore {
     this.#options.onProgress?.({ position: last, upTo: this.#header?.upTo ?? last });
   }
 
+  /** Rows take the place of those that are there, at the end. The audit log grows, so that no more than a block is held. */
+  async #takeRows(rows: readonly BackupRow[]): Promise<void> {
+    this.#rows.push(...rows.filter(({ table }) => table !== AUDIT));
+    const audit = rows.filter((row) => row.table === AUDIT && this.#isWanted(row));
+    if (audit.length === 0) return;
+    await this.#inTransaction(async (session) => {
+      await this.#takeName(session);
+      for (const statement of restoreAuditQueries(this.#schema, audit)) await session.run(statement);
+    });
+  }
+
+  /** Of a log that ends earlier, the lines up to there. */
+  #isWanted({ row }: BackupRow): boolean {
+    const { untilTime } = this.#options;
+    if (!this.#isPartial) return true;
+    const { at } = row;
+    const isLater = untilTime !== undefined && typeof at === 'string' && Date.parse(at) > untilTime.getTime();
+    return !isLater && Number(row['log_position']) <= this.#position;
+  }
+
   /** An empty store becomes the one that the backup is of; not before something of it was found to be sound. */
   async #takeName(session: Session): Promise<void> {
     if (!this.#isNew) return;
     const text = `update ${this.#schema.quoted}.meta set store_id = $1::uuid`;
     await session.run({ name: undefined, text, values: [this.#header?.storeId] });
+    // Of somebody who has looked at it while it was empty.
+    await session.runScript(`delete from ${this.#schema.quoted}.audit_log`);
     this.#isNew = false;
   }
 
