@@ -11,8 +11,7 @@ import { limitBody } from './http/read-request.ts';
 import { respondWithProblem } from './http/respond.ts';
 import { statisticsRoutes } from './http/statistics-routes.ts';
 import { toProblem } from './http/to-problem.ts';
-import { createOrderBus } from './order-bus.ts';
-import { createOrderQueryBus } from './order-queries.ts';
+import { createOrderBuses, type OrderBuses } from './order-buses.ts';
 import type { OrderStore } from './order-store.ts';
 import { orderList, type OrderList } from './projections/order-list.ts';
 import type { Day } from './projections/statistics.ts';
@@ -46,6 +45,11 @@ export interface AppOptions {
    */
   readonly pipeline?: PipelineOptions | undefined;
   /**
+   * What commands and queries are given to.
+   * @defaultValue buses of the store, with `pipeline`
+   */
+  readonly buses?: OrderBuses | undefined;
+  /**
    * Gets every error that is answered with a status from 500: the client learns nothing of its cause.
    * @defaultValue console.error
    */
@@ -65,7 +69,7 @@ export function createApp(options: AppOptions): Hono {
     statistics,
     orderLists = [orderList],
     readTimeout = 10_000,
-    pipeline,
+    buses = createOrderBuses({ store, orderLists, readTimeout }, options.pipeline),
     reportError = logError,
   } = options;
   const app = new Hono();
@@ -79,8 +83,7 @@ export function createApp(options: AppOptions): Hono {
   );
   app.use(limitBody);
 
-  const commands = createOrderBus(store, pipeline);
-  const queries = createOrderQueryBus({ store, orderLists, readTimeout }, pipeline);
+  const { commands, queries } = buses;
   app.route('/', pageRoutes(commands, queries));
   app.route('/', commandRoutes(commands));
   app.route('/', queryRoutes(queries));

@@ -5,6 +5,8 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findRunningPostgres } from '@mink/dev';
+import { createPostgresStore } from 'mink/postgres';
 import { alertRules, grafanaDashboard } from 'mink/prometheus';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { spawnService } from './support/service-process.ts';
@@ -78,6 +80,29 @@ describe('the service', { timeout: TIMEOUT_MS }, () => {
       await expect
         .poll(async () => (await fetch(`${url}/health`)).json())
         .toEqual({ status: 'healthy', projections: { 'order-list': 'live' }, reasons: [] });
+    } finally {
+      await service.stop();
+    }
+  });
+
+  it('says what it is, and writes down who wanted what', async () => {
+    const service = spawnService(directory, {});
+    try {
+      const url = await service.url();
+      await fetch(`${url}/orders`, { method: 'POST', body: JSON.stringify({ id: '42', customerId: 'ada' }) });
+      await fetch(`${url}/orders/42`);
+      const found = await findRunningPostgres(join(directory, '.mink', 'postgres'));
+      await using store = createPostgresStore({ url: found?.url, migrate: 'never' });
+      const [process, ...others] = await store.operations.processes();
+      expect(others).toEqual([]);
+      expect(process).toMatchObject({ name: 'orders', isSilent: false, categories: ['Order'] });
+      expect(process?.configuration).toContainEqual({ name: 'engine.leaseDuration', value: 3_000, source: 'option' });
+      const lines = await store.operations.audit.list();
+      expect(lines.map(({ type, status }) => [type, status])).toEqual([
+        ['CreateOrder', 'succeeded'],
+        ['CreateOrder', 'attempted'],
+      ]);
+      await store.close();
     } finally {
       await service.stop();
     }

@@ -1,3 +1,4 @@
+import type { Action } from './audited.ts';
 import type { Io } from './io.ts';
 import type { Output } from './output.ts';
 
@@ -7,6 +8,8 @@ export interface Context extends Pick<Io, 'env' | 'cwd' | 'signal' | 'ask'> {
   readonly stdout: Output;
   /** Notes to the person at the terminal. */
   readonly stderr: Output;
+  /** What is done, where it is to be found in the audit log. */
+  action?: Action | undefined;
 }
 
 /** The options that every command takes. */

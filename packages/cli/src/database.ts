@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { findRunningPostgres } from '@mink/dev';
 import type { AnyProjection } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
+import { audited } from './audited.ts';
 import { loadConfig, type Config, type ConfigFold } from './config-file.ts';
 import type { Context, GlobalOptions } from './context.ts';
 import { NoDatabaseError, UsageError } from './errors.ts';
@@ -28,7 +29,7 @@ export async function withStore<T>(
 ): Promise<T> {
   const store = await openStore(context, options);
   try {
-    return await work(store);
+    return await audited(context, store, () => work(store));
   } finally {
     await store.close();
   }
@@ -50,7 +51,7 @@ export async function withConfiguredStore<T>(
     throw new UsageError('--url and --schema name another store than that of the config file, which is needed here.');
   }
   try {
-    return await work(store);
+    return await audited(context, store, () => work(store));
   } finally {
     await store.close();
   }

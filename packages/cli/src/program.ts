@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { actionOf } from './audited.ts';
+import { addAuditCommand } from './commands/audit.ts';
 import { addBackupCommands } from './commands/backup.ts';
+import { addCategoriesCommand } from './commands/categories.ts';
 import { addDeadLettersCommand } from './commands/deadletters.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addEventsCommand } from './commands/events.ts';
@@ -8,6 +11,7 @@ import { addFeedCommand } from './commands/feed.ts';
 import { addIncidentCommand } from './commands/incident.ts';
 import { addMigrateCommand } from './commands/migrate.ts';
 import { addMonitoringCommand } from './commands/monitoring.ts';
+import { addProcessesCommand } from './commands/processes.ts';
 import { addProjectionsCommand } from './commands/projections.ts';
 import { addRebuildAllCommand } from './commands/rebuild-all-projections.ts';
 import { addSchemaCommand } from './commands/schema.ts';
@@ -106,10 +110,12 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', EXAMPLES)
+    .hook('preAction', (_program, command) => void (context.action = actionOf(command)));
   addDevCommand(program, context);
   addMigrateCommand(program, context);
   addStreamsCommand(program, context);
+  addCategoriesCommand(program, context);
   addStreamCommand(program, context);
   addEventsCommand(program, context);
   addFeedCommand(program, context);
@@ -122,6 +128,8 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);
   addMonitoringCommand(program, context);
+  addProcessesCommand(program, context);
+  addAuditCommand(program, context);
   addBackupCommands(program, context);
   return program;
 }

@@ -12,7 +12,7 @@ const METHODS = [
   'close',
 ] as const;
 
-const PARTS = ['snapshots', 'uniqueSets', 'schema', 'projections'] as const;
+const PARTS = ['snapshots', 'uniqueSets', 'schema', 'projections', 'operations'] as const;
 
 /** The part of an event store that the commands use. */
 export type ReadableStore = Pick<EventStore<UntypedCategories>, (typeof METHODS)[number] | (typeof PARTS)[number]>;

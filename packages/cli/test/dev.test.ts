@@ -34,6 +34,7 @@ test('dev runs a migrated PostgreSQL in .mink/postgres until Ctrl-C; the next on
       { version: 5 },
       { version: 6 },
       { version: 7 },
+      { version: 8 },
     ],
   });
   expect(started.url).toBe(`postgresql://postgres@127.0.0.1:${started.port}/mink`);

@@ -2,12 +2,15 @@ import {
   createHealth,
   createLiveProjection,
   createMetrics,
+  createProcessReport,
   createProjectionEngine,
   logObserver,
   observers,
+  type AuditEntry,
 } from 'mink';
 import { createPostgresStorage } from 'mink/postgres';
 import { createApp } from '../app.ts';
+import { createOrderBuses } from '../order-buses.ts';
 import { createOrderStore } from '../order-store.ts';
 import type { OrderList } from '../projections/order-list.ts';
 import { statistics } from '../projections/statistics.ts';
@@ -24,6 +27,8 @@ import { welcome } from './welcome.ts';
  * all of it when that was killed. The default, 15 seconds, is gentler to the database.
  */
 const LEASE_DURATION = 3_000;
+/** Milliseconds that a read waits for the write that it is to show. */
+const READ_TIMEOUT = 10_000;
 
 /**
  * Runs the service with these versions of the list of orders until a signal comes. What was opened last is closed first: the server,
@@ -53,9 +58,19 @@ async function run(orderLists: readonly OrderList[]): Promise<void> {
   await using live = createLiveProjection(store, statistics, { from: 'start' });
   metrics.watch({ store, engine });
   const operations = { metrics, health: createHealth({ store, engine }) };
-  const pipeline = { logger, metrics: metrics.message };
-  const app = createApp({ store, statistics: live, orderLists, pipeline, operations, stopping });
+  const audit = { write: store.operations.audit.write, onLost: tellLost };
+  const pipeline = { logger, metrics: metrics.message, audit };
+  const buses = createOrderBuses({ store, orderLists, readTimeout: READ_TIMEOUT }, pipeline);
+  const parts = { engine, ...operations, buses: Object.values(buses) };
+  await using report = createProcessReport(store, { name: 'orders', ...parts });
+  await report.start();
+  const app = createApp({ store, statistics: live, orderLists, buses, operations, stopping });
   await using server = await listen(app, port);
   console.log(await welcome(store, { url: server.url, data: database.description }));
   await Promise.race([aborted(stopping), database.lost]);
+}
+
+/** The command is done; that it is could not be written down. */
+function tellLost(error: unknown, { type, id }: AuditEntry): void {
+  console.error(`The outcome of ${type} ${id} is missing in the audit log`, error);
 }

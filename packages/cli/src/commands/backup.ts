@@ -6,7 +6,14 @@ import { StringDecoder } from 'node:string_decoder';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { BackupBrokenError } from 'mink';
-import { createBackup, restoreBackup, verifyStore, type RestoredBackup, type StoreVerification } from 'mink/postgres';
+import {
+  createBackup,
+  recordBackup,
+  restoreBackup,
+  verifyStore,
+  type RestoredBackup,
+  type StoreVerification,
+} from 'mink/postgres';
 import type { Context, GlobalOptions } from '../context.ts';
 import { findTarget } from '../database.ts';
 import { FileExistsError, StoreBrokenError, UsageError } from '../errors.ts';
@@ -74,9 +81,11 @@ async function backup(context: Context, file: string, options: BackupOptions): P
   const { signal, stdout, stderr } = context;
   const target = await findTarget(context, options);
   const onProgress = progressOf(context, options, positionText);
+  const { after = 0 } = options;
   const counts = { events: 0, upTo: 0 };
+  const takenAt = new Date();
   const lines = async function* (): AsyncGenerator<string> {
-    for await (const line of createBackup({ ...target, after: options.after, signal, onProgress })) {
+    for await (const line of createBackup({ ...target, after, isRecorded: false, signal, onProgress })) {
       if (line.startsWith('[')) counts.events += 1;
       else if (counts.upTo === 0) counts.upTo = endOf(line);
       yield `${line}\n`;
@@ -84,9 +93,12 @@ async function backup(context: Context, file: string, options: BackupOptions): P
   };
   if (file === '-') {
     for await (const line of lines()) await stdout.write(line);
+    await recordBackup(target, { takenAt, after, ...counts });
     return;
   }
   await writeNewFile(file, (out) => pipeline(Readable.from(lines()), createGzip(), out, { signal }));
+  // Now that it is where it belongs.
+  await recordBackup(target, { takenAt, after, ...counts });
   const said = { file, ...counts };
   if (options.json === true) await stdout.line(jsonText(said));
   else
