@@ -54,6 +54,19 @@ async function carts() {
   });
   await store.append('Cart-2', [add('Edsger', 3)], { metadata: { correlationId: 'c-1' } });
   await store.append('Cart-3', [add('Barbara', 1000)]);
+  await store.operations.audit.write({
+    kind: 'command',
+    type: 'AddItems',
+    id: 'command-1',
+    at: new Date(),
+    userId: 'grace@example.com',
+    tenantId: undefined,
+    correlationId: 'c-1',
+    status: 'attempted',
+    errorCode: undefined,
+    streamName: undefined,
+    streamVersion: undefined,
+  });
   const engine = createProjectionEngine(store, projections, { tries: 1 });
   await engine.start();
   await engine.waitFor((await store.readBound()).position).catch(() => undefined);
@@ -110,6 +123,9 @@ test('tells what waits in a projection, without names, and generates a test that
     subject: { streamName: 'Cart-1', streamVersion: 3, globalPosition: 3 },
     events: [{ type: 'ItemAdded', data: { quantity: 2 } }, {}, {}],
     related: [{ streamName: 'Cart-2', metadata: { correlationId: 'c-1' } }],
+    commands: [{ id: 'command-1', type: 'AddItems', status: 'attempted' }],
+    processes: [],
+    software: { mink: '0.1.0' },
     projections: [
       { name: 'cart-list', keys: [{ key: 'Cart-1', row: { document: { items: 2 } }, parked: { waiting: 2 } }] },
     ],
@@ -123,6 +139,7 @@ test('tells what waits in a projection, without names, and generates a test that
     first,
   ]);
   expect(second).not.toBe(first);
+  expect(incident.commands[0].userId).toBe(incident.events[0].metadata.userId);
   expect(incident.projections[0].keys[0].parked.error).toContain(second);
 
   const failing = await vitest(directory, 'Cart-1@3.incident.test.ts');

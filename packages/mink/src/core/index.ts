@@ -67,11 +67,13 @@ export type {
 export { INCIDENT_FORMAT } from './incident/incident.ts';
 export type {
   Incident,
+  IncidentCommand,
   IncidentError,
   IncidentEvent,
   IncidentFold,
   IncidentKey,
   IncidentPayloads,
+  IncidentProcess,
   IncidentProjection,
 } from './incident/incident.ts';
 export { incidentError, replayIncident } from './incident/replay-incident.ts';

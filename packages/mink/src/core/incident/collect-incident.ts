@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { AnyFold } from '../deciders/decider.ts';
 import { InvalidArgumentError, LogRewoundError, StreamNotFoundError } from '../errors.ts';
+import { toProcessReport } from '../operations/process-report.ts';
 import { eventsAt } from '../projections/events-at.ts';
 import type { AnyProjection } from '../projections/define-sql-projection.ts';
 import { contextOf, type StoreOfEngine } from '../projections/projection-engine.ts';
@@ -23,6 +24,7 @@ import {
   type IncidentPayloads,
   type IncidentProjection,
 } from './incident.ts';
+import { MINK_VERSION } from '../version.ts';
 import { redactIncident } from './redact-incident.ts';
 import { foldName, incidentError, replayIncident, type IncidentCode, type IncidentFailure } from './replay-incident.ts';
 
@@ -71,6 +73,7 @@ const RELATED = 500;
 const SEARCHED = 20_000;
 const WAITING = 100;
 const KEYS = 20;
+const AUDITED = 200;
 
 /**
  * Collects what is known of a stream or an event: its events and their causes, the states, what projections keep of it and fail with,
@@ -103,9 +106,10 @@ export async function collectIncident(
     related: await relatedEvents(context.storage, last),
     folds: [],
     projections: await projectionsOf(context, projections, events),
-    software: { node: process.version, ...software },
+    software: { mink: MINK_VERSION, node: process.version, ...software },
     feed: feedOf(await context.storage.feedStatus()),
-    processes: [],
+    commands: await commandsOf(context.storage, last),
+    processes: await processesOf(context.storage),
   };
   const code = { folds, projections };
   const { states, failures } = replayIncident(known, code);
@@ -195,6 +199,25 @@ async function relatedEvents(storage: EventStorage, last: RecordedEvent): Promis
 }
 
 const EVERYTHING = { types: undefined, categories: undefined, streamNames: undefined, streamPrefixes: undefined };
+
+/** What the audit log knows of the correlation, the oldest first: which commands there were, who sent them, how they ended. */
+async function commandsOf({ operations }: EventStorage, last: RecordedEvent): Promise<Incident['commands']> {
+  const { correlationId } = last.metadata;
+  if (operations === undefined || typeof correlationId !== 'string') return [];
+  const lines = await operations.listAudit({ ...ANY_LINE, kinds: ['command'], correlationId, limit: AUDITED });
+  return lines.toReversed().map(({ messageId: id, type, at, status, userId, errorCode, streamName }) => {
+    return { id, type, at: at.toISOString(), status, userId, errorCode, streamName };
+  });
+}
+
+const ANY_LINE = { type: undefined, userId: undefined, status: undefined, streamName: undefined, before: undefined };
+
+async function processesOf({ operations }: EventStorage): Promise<Incident['processes']> {
+  const reports = (await operations?.listProcessReports()) ?? [];
+  return reports.map(toProcessReport).map(({ name, release, isSilent, nodeVersion, minkVersion, configuration }) => {
+    return { name, release, isSilent, nodeVersion, minkVersion, configuration };
+  });
+}
 
 async function projectionsOf(
   context: AppendContext & LoadContext,

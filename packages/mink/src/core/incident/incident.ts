@@ -1,3 +1,4 @@
+import type { ProcessReport } from '../operations/process-report.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 
 /** What an incident tells of payloads. */
@@ -34,9 +35,29 @@ export interface Incident {
   /** Versions of what it happened with. */
   readonly software: Readonly<Record<string, string>>;
   readonly feed: JsonObject;
-  /** What each process has reported of its configuration, as far as any does. */
-  readonly processes: readonly JsonValue[];
+  /** What the audit log knows of the correlation: of each command, how it began and how it ended. */
+  readonly commands: readonly IncidentCommand[];
+  /** Processes that report (`createProcessReport`), with what is in effect there. */
+  readonly processes: readonly IncidentProcess[];
 }
+
+/** A line of the audit log. */
+export interface IncidentCommand {
+  /** The `causationId` of the events it led to. */
+  readonly id: string;
+  readonly type: string;
+  readonly at: string;
+  readonly status: 'attempted' | 'succeeded' | 'refused' | 'failed';
+  readonly userId: string | undefined;
+  readonly errorCode: string | undefined;
+  readonly streamName: string | undefined;
+}
+
+/** A process, without where it runs. */
+export type IncidentProcess = Pick<
+  ProcessReport,
+  'name' | 'release' | 'isSilent' | 'nodeVersion' | 'minkVersion' | 'configuration'
+>;
 
 /** An event as it is stored. */
 export interface IncidentEvent {

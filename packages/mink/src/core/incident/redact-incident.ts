@@ -37,6 +37,10 @@ export function redactIncident(incident: Incident, { payloads, keep, secret }: R
     payloads,
     events,
     related,
+    commands: incident.commands.map((it) => ({
+      ...it,
+      userId: it.userId === undefined ? undefined : pseudonyms.text(it.userId),
+    })),
     folds: incident.folds.map((fold) => ({ ...fold, state: value(fold.state), error: error(fold.error) })),
     projections: incident.projections.map((projection) => ({
       ...projection,
