@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { becomes } from '../waiting.ts';
 
 /** The programs that are started as processes of their own, and killed. */
-export type Program = 'writer' | 'reader' | 'holder' | 'sender' | 'projector' | 'builder';
+export type Program = 'writer' | 'reader' | 'holder' | 'sender' | 'projector' | 'builder' | 'service';
 
 /** A process of ours: plain Node, from the built files. */
 export class Child {
