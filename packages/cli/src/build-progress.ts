@@ -26,11 +26,20 @@ export function buildProgress(
 function progressText({ name, events, left, rate, timeLeft }: BuildProgress): string {
   const total = events + left;
   const share = total === 0 ? 1 : events / total;
-  const done = Math.floor(share * BAR);
-  const bar = `[${'#'.repeat(done)}${'-'.repeat(BAR - done)}]`;
-  const percent = `${Math.floor(share * 100)}%`.padStart(4);
   const end = timeLeft === undefined ? '' : `, ${timeText(timeLeft)} left`;
-  return `${name} ${bar} ${percent}  ${numberText(events)} of ${numberText(total)} events, ${numberText(rate)}/s${end}`;
+  return `${name} ${barText(share)}  ${numberText(events)} of ${numberText(total)} events, ${numberText(rate)}/s${end}`;
+}
+
+/** `[##########----------]  50%`, of a share from 0 to 1. */
+function barText(share: number): string {
+  const done = Math.floor(share * BAR);
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  return `[${'#'.repeat(done)}${'-'.repeat(BAR - done)}] ${percent}`;
+}
+
+/** How far something has come in the log, with a bar. */
+export function positionText({ position, upTo }: { readonly position: number; readonly upTo: number }): string {
+  return `${barText(upTo === 0 ? 1 : position / upTo)}  position ${numberText(position)} of ${numberText(upTo)}`;
 }
 
 /** A duration, as somebody would say it. */

@@ -15,6 +15,7 @@ import { addProcessesCommand } from './commands/processes.ts';
 import { addProjectionsCommand } from './commands/projections.ts';
 import { addRebuildAllCommand } from './commands/rebuild-all-projections.ts';
 import { addSchemaCommand } from './commands/schema.ts';
+import { addSealCommand } from './commands/seal.ts';
 import { addSnapshotsCommand } from './commands/snapshots.ts';
 import { addStreamCommand } from './commands/stream.ts';
 import { addStreamsCommand } from './commands/streams.ts';
@@ -131,6 +132,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addProcessesCommand(program, context);
   addAuditCommand(program, context);
   addBackupCommands(program, context);
+  addSealCommand(program, context);
   return program;
 }
 

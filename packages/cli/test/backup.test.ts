@@ -1,4 +1,4 @@
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { createPostgresStore } from 'mink/postgres';
@@ -87,6 +87,27 @@ describe('a backup', () => {
     await store.close();
   });
 
+  test('is tried without being written or restored', async () => {
+    const { schema, store, mink, copy, file } = await scene();
+    const plan = await mink('backup', file, '--dry-run', '--after', '100', '--schema', schema);
+    expect(plan).toMatchObject({
+      exitCode: 0,
+      stdout: 'Would hold what is behind position 100, up to position 2500. Nothing was written.\n',
+    });
+    expect(existsSync(file)).toBe(false);
+    await mink('backup', file, '--schema', schema);
+    expect((await mink('backup', file, '--dry-run', '--schema', schema)).exitCode).toBe(1);
+    const { exitCode, stdout } = await mink('restore', file, '--dry-run', '--schema', copy);
+    expect({ exitCode, stdout }).toEqual({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^Sound: 2500 events, the whole log up to position 2500, taken at \S+Z\. Nothing/u),
+    });
+    expect((await mink('verify', '--schema', copy)).exitCode).toBe(1);
+    truncateSync(file, Math.floor(readFileSync(file).length * 0.9));
+    expect((await mink('restore', file, '--dry-run')).exitCode).toBe(1);
+    await store.close();
+  });
+
   test('that was cut off says so, and what is sound of it is restored', async () => {
     const { schema, store, mink, copy, file, eventsOf } = await scene();
     await mink('backup', file, '--schema', schema);
@@ -116,6 +137,29 @@ describe('verify', () => {
     ['order', `update SCHEMA.events set recorded_at = '2020-01-01' where global_position = 150`, 'Note-1'],
     ['commit', 'delete from SCHEMA.events where global_position = 2500', 'a commit of 100 events has 99'],
     ['sequence', `select setval('SCHEMA.global_position', 2400)`, 'stands at 2400, and the log ends at 2500'],
+    [
+      'snapshot',
+      `insert into SCHEMA.snapshots values ('Note-1', 'note', 501, 'Note', 1, gen_random_uuid(), now(), 1, '', '', '', now())`,
+      'is of version 501, beyond the end of its stream',
+    ],
+    [
+      'result',
+      `insert into SCHEMA.idempotency (key, message_type, fingerprint, outcome, positions, recorded_at, expires_at)
+      values ('command-1', 'Note', '', 'appended', '{7,2501}', now(), now())`,
+      'command-1',
+    ],
+    [
+      'claim',
+      `insert into SCHEMA.claims values ('email', 'a@example.com', 'Note-9')`,
+      'holds "a@example.com" of "email"',
+    ],
+    [
+      'dead-letter',
+      `insert into SCHEMA.projections (name, version, tables) values ('sum', 1, '[]');
+      insert into SCHEMA.parked_keys values ('sum', 1, 'Note-1', 'odd', 1, now(), now());
+      insert into SCHEMA.dead_letters values ('sum', 1, 'Note-1', 2501)`,
+      'Note-1 waits for position 2501',
+    ],
     ['guard', 'alter table SCHEMA.events disable trigger refuse_change', 'refuse_change'],
   ])('a verification finds %s', async (check, statement, detail) => {
     const { schema, store, mink, sql } = await scene();
@@ -145,6 +189,35 @@ describe('verify', () => {
     );
     const found = JSON.parse((await mink('verify', '--schema', schema, '--json')).stdout);
     expect(found).toMatchObject({ ok: false, findings: [{ check: 'checkpoint', subject: 'sum version 1' }] });
+    await store.close();
+  });
+});
+
+describe('a seal', () => {
+  test('is printed as a receipt, which proves the log afterwards', async () => {
+    const { schema, store, mink, sql } = await scene();
+    const { exitCode, stdout, stderr } = await mink('seal', '--schema', schema);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '2500 events sealed, up to position 2500.\n' });
+    expect(stdout).toMatch(/^2500:[0-9a-f]{64}\n$/u);
+    const receipt = stdout.trim();
+    expect(JSON.parse((await mink('seal', '--json', '--schema', schema)).stdout)).toEqual({
+      events: 0,
+      position: 2500,
+      receipt,
+    });
+    expect(await mink('verify', '--seals', '--receipt', receipt, '--schema', schema)).toMatchObject({
+      exitCode: 0,
+      stdout: '2500 events in 5 streams, as they should be. Sealed up to position 2500.\n',
+    });
+    await sql(`alter table SCHEMA.events disable trigger refuse_change`);
+    await sql(`update SCHEMA.events set data = '{"text":"another"}' where global_position = 150`);
+    await sql(`alter table SCHEMA.events enable always trigger refuse_change`);
+    // Nothing but a seal shows that.
+    expect((await mink('verify', '--schema', schema)).exitCode).toBe(0);
+    const found = await mink('verify', '--seals', '--schema', schema);
+    expect(found.exitCode).toBe(1);
+    expect(found.stdout).toMatch(/^seal +Note-1 +version 50 \(position 150\) was changed, since \S+Z$/mu);
+    expect((await mink('verify', '--receipt', '7', '--schema', schema)).exitCode).toBe(2);
     await store.close();
   });
 });

@@ -35,6 +35,7 @@ test('dev runs a migrated PostgreSQL in .mink/postgres until Ctrl-C; the next on
       { version: 6 },
       { version: 7 },
       { version: 8 },
+      { version: 9 },
     ],
   });
   expect(started.url).toBe(`postgresql://postgres@127.0.0.1:${started.port}/mink`);

@@ -1,3 +1,4 @@
+import { rowCorrupted } from './corrupted-row.ts';
 import { asynchronousFailover, failover } from './failover.ts';
 import { readModelDropped, readModelEmptied } from './lost-read-model.ts';
 import { serverLost } from './lost-server.ts';
@@ -19,6 +20,7 @@ export const EXERCISES = {
   'read-model-dropped': { title: 'lost read model: table dropped', run: readModelDropped, isControl: false },
   'read-model-emptied': { title: 'lost read model: table emptied', run: readModelEmptied, isControl: false },
   'server-lost': { title: 'lost server: killed and restarted', run: serverLost, isControl: false },
+  'row-corrupted': { title: 'corrupted row: found by its seal', run: rowCorrupted, isControl: false },
   'restore-to-yesterday': { title: 'back to a time, in a second schema', run: restoreToYesterday, isControl: false },
   'new-server': { title: 'new server from backup and increments', run: newServer, isControl: false },
   failover: { title: 'failover to a synchronous standby', run: failover, isControl: false },

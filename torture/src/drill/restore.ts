@@ -4,7 +4,10 @@ import { lostOf } from './ledger.ts';
 import { findingsOf, Scene, type DrillContext, type Outcome } from './scene.ts';
 
 /** A backup in memory, behind what was acknowledged before it began. */
-async function backupOf(url: string, after = 0): Promise<{ readonly lines: readonly string[]; readonly upTo: number }> {
+export async function backupOf(
+  url: string,
+  after = 0,
+): Promise<{ readonly lines: readonly string[]; readonly upTo: number }> {
   const lines: string[] = [];
   for await (const line of createBackup({ url, after })) lines.push(line);
   const header: unknown = JSON.parse(lines[0] ?? '');
@@ -12,7 +15,7 @@ async function backupOf(url: string, after = 0): Promise<{ readonly lines: reado
   return { lines, upTo };
 }
 
-async function* linesOf(lines: readonly string[]): AsyncGenerator<string> {
+export async function* linesOf(lines: readonly string[]): AsyncGenerator<string> {
   yield* lines;
 }
 

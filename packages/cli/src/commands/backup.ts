@@ -7,19 +7,22 @@ import { createGunzip, createGzip } from 'node:zlib';
 import type { Command } from 'commander';
 import { BackupBrokenError } from 'mink';
 import {
+  checkBackup,
   createBackup,
   recordBackup,
   restoreBackup,
   verifyStore,
+  type CheckedBackup,
   type RestoredBackup,
   type StoreVerification,
 } from 'mink/postgres';
+import { positionText } from '../build-progress.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { findTarget } from '../database.ts';
+import { findTarget, withStore } from '../database.ts';
 import { FileExistsError, StoreBrokenError, UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
-import { parseLogPoint, wholeFrom } from '../option-values.ts';
+import { collectText, parseLogPoint, wholeFrom } from '../option-values.ts';
 import { progressOf } from '../progress.ts';
 import { Table } from '../table.ts';
 
@@ -40,19 +43,34 @@ Examples:
   mink restore orders-1.mink.gz --schema restored
   mink restore orders-2.mink.gz --schema restored          goes on where the first one ends
   mink restore orders-1.mink.gz --schema then --until 2026-01-31T15:00:00Z
+  mink restore orders-1.mink.gz --dry-run                  is the file sound? needs no database
   mink verify --schema restored
 `;
 const VERIFY_HELP = `
 Gaps in streams, counters, orders, commits that are not whole, guards that are off, a sequence that is behind, checkpoints beyond the
 end. Changes nothing; reads every event several times. Exit code 1 where something is found.
+
+Events that were changed behind mink's back are found where the log was sealed ("mink seal").
+
+Examples:
+  mink verify
+  mink verify --seals                      also: is every event what was sealed?
+  mink verify --receipt 120000:5f3a…       also: is the log what it was when that was printed? whatever was done to the seals
 `;
 
 interface BackupOptions extends GlobalOptions {
   readonly after?: number | undefined;
+  readonly dryRun?: boolean | undefined;
 }
 
 interface RestoreOptions extends GlobalOptions {
   readonly until?: ReturnType<typeof parseLogPoint> | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+interface VerifyOptions extends GlobalOptions {
+  readonly seals?: boolean | undefined;
+  readonly receipt?: readonly string[] | undefined;
 }
 
 export function addBackupCommands(program: Command, context: Context): void {
@@ -61,6 +79,7 @@ export function addBackupCommands(program: Command, context: Context): void {
     .description('write the log into a file')
     .argument('<file>', 'a new file, compressed; - for stdout, not compressed')
     .option('--after <position>', 'only what comes behind it: where the backup before ends', wholeFrom(0))
+    .option('--dry-run', 'say what would be in it; nothing is written')
     .addHelpText('after', BACKUP_HELP)
     .action((file: string, _options, command: Command) => backup(context, file, command.optsWithGlobals()));
   program
@@ -68,16 +87,20 @@ export function addBackupCommands(program: Command, context: Context): void {
     .description('bring a log back from a backup')
     .argument('<file>', 'what "mink backup" has written; - for stdin')
     .option('--until <position|time>', 'the log as it was then', parseLogPoint)
+    .option('--dry-run', 'check the file alone; nothing is restored')
     .addHelpText('after', RESTORE_HELP)
     .action((file: string, _options, command: Command) => restore(context, file, command.optsWithGlobals()));
   program
     .command('verify')
     .description('look for what cannot be right in the log')
+    .option('--seals', 'compare every event with what was sealed')
+    .option('--receipt <position:root>', 'what "mink seal" has printed; may be repeated', collectText)
     .addHelpText('after', VERIFY_HELP)
     .action((_options, command: Command) => verify(context, command.optsWithGlobals()));
 }
 
 async function backup(context: Context, file: string, options: BackupOptions): Promise<void> {
+  if (options.dryRun === true) return planBackup(context, file, options);
   const { signal, stdout, stderr } = context;
   const target = await findTarget(context, options);
   const onProgress = progressOf(context, options, positionText);
@@ -105,6 +128,25 @@ async function backup(context: Context, file: string, options: BackupOptions): P
     await stderr.line(`${counts.events} events, up to position ${counts.upTo}. The next one: --after ${counts.upTo}`);
 }
 
+/** Positions, as counting events would read them all. */
+async function planBackup(context: Context, file: string, options: BackupOptions): Promise<void> {
+  const { after = 0 } = options;
+  const { position: upTo } = await withStore(context, options, (store) => store.feedStatus());
+  if (file !== '-' && (await exists(file))) throw new FileExistsError(file);
+  if (options.json === true) await context.stdout.line(jsonText({ file, after, upTo }));
+  else
+    await context.stdout.line(
+      `Would hold what is behind position ${after}, up to position ${upTo}. Nothing was written.`,
+    );
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
 function endOf(header: string): number {
   const value: unknown = JSON.parse(header);
   return typeof value === 'object' && value !== null && 'upTo' in value ? Number(value.upTo) : 0;
@@ -112,11 +154,7 @@ function endOf(header: string): number {
 
 /** Under another name until it is whole, and on the disk: a file of that name is a backup. */
 async function writeNewFile(file: string, write: (out: Writable) => Promise<void>): Promise<void> {
-  const isThere = await access(file).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) throw new FileExistsError(file);
+  if (await exists(file)) throw new FileExistsError(file);
   const part = `${file}.part`;
   try {
     await write(createWriteStream(part));
@@ -132,15 +170,32 @@ async function writeNewFile(file: string, write: (out: Writable) => Promise<void
 
 async function restore(context: Context, file: string, options: RestoreOptions): Promise<void> {
   const { signal, stdout } = context;
+  if (options.dryRun === true) return check(context, file, options);
   const target = await findTarget(context, options);
   const onProgress = progressOf(context, options, positionText);
   const { until } = options;
   const untilPosition = until !== undefined && 'position' in until ? until.position : undefined;
   const untilTime = until !== undefined && 'time' in until ? until.time : undefined;
-  const lines = linesOf(file === '-' ? process.stdin : await openBackup(file));
+  const lines = await linesIn(file);
   const restored = await restoreBackup({ ...target, untilPosition, untilTime, signal, onProgress }, lines);
   if (options.json === true) await stdout.line(jsonText(restored));
   else await stdout.line(restoredText(target.schema, restored));
+}
+
+/** Whether a file can be restored, without a database. */
+async function check({ stdout }: Context, file: string, options: RestoreOptions): Promise<void> {
+  const checked = await checkBackup(await linesIn(file));
+  if (options.json === true) await stdout.line(jsonText(checked));
+  else await stdout.line(checkedText(checked));
+}
+
+function checkedText({ events, after, upTo, takenAt }: CheckedBackup): string {
+  const from = after === 0 ? 'the whole log' : `what comes behind position ${after}`;
+  return `Sound: ${events} events, ${from} up to position ${upTo}, taken at ${takenAt.toISOString()}. Nothing was restored.`;
+}
+
+async function linesIn(file: string): Promise<AsyncGenerator<string>> {
+  return linesOf(file === '-' ? process.stdin : await openBackup(file));
 }
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
@@ -193,22 +248,20 @@ function restoredText(schema: string, { events, skipped, position, isPartial }: 
   return `${events} events restored into schema "${schema}"${known}. The log ends at position ${position}.${next}`;
 }
 
-async function verify(context: Context, options: GlobalOptions): Promise<void> {
+async function verify(context: Context, options: VerifyOptions): Promise<void> {
   const { signal, stdout } = context;
   const target = await findTarget(context, options);
   const onCheck = progressOf(context, options, (check: string) => `checks ${check}`);
-  const found = await interruptible(verifyStore({ ...target, signal, onCheck }), signal);
+  const { seals, receipt: receipts } = options;
+  const found = await interruptible(verifyStore({ ...target, seals, receipts, signal, onCheck }), signal);
   if (options.json === true) await stdout.line(jsonText(found));
   else await stdout.write(verdict(found));
   if (!found.ok) throw new StoreBrokenError(target.schema, found.findings.length);
 }
 
-function verdict({ ok, events, streams, findings }: StoreVerification): string {
-  if (ok) return `${events} events in ${streams} streams, as they should be.\n`;
+function verdict({ ok, events, streams, sealedUpTo, findings }: StoreVerification): string {
+  const sealed = sealedUpTo === undefined ? '' : ` Sealed up to position ${sealedUpTo}.`;
+  if (ok) return `${events} events in ${streams} streams, as they should be.${sealed}\n`;
   const table = new Table([{ title: 'CHECK' }, { title: 'OF' }, { title: 'FINDING' }]);
   return table.page(findings.map(({ check, subject, detail }) => [check, subject, detail]));
-}
-
-function positionText({ position, upTo }: { readonly position: number; readonly upTo: number }): string {
-  return `position ${position} of ${upTo}`;
 }

@@ -1,3 +1,5 @@
+export { checkBackup } from './backup/check-backup.ts';
+export type { CheckedBackup } from './backup/check-backup.ts';
 export { createBackup, recordBackup } from './backup/create-backup.ts';
 export type { BackupOptions, TakenBackup } from './backup/create-backup.ts';
 export { restoreBackup } from './backup/restore-backup.ts';
@@ -12,4 +14,6 @@ export type { PostgresStorageOptions } from './create-postgres-store.ts';
 export { CODE_LEVEL } from './migrate.ts';
 export type { MigrationStatus, SchemaStatus } from './migrate.ts';
 export type { Migration } from './migration.ts';
+export { sealStore } from './seals/seal-store.ts';
+export type { SealedStore, SealStoreOptions } from './seals/seal-store.ts';
 export { withTransaction } from './transaction.ts';

@@ -34,7 +34,7 @@ export interface BackupEnd {
 }
 
 /** Tables that a backup has beside the events: what does not follow from these, or only with the code. */
-export const TABLES = ['streams', 'claims', 'idempotency', 'event_shapes'] as const;
+export const TABLES = ['streams', 'claims', 'idempotency', 'event_shapes', 'seals'] as const;
 /** A log of its own: a backup has the lines that were written since the one before it. */
 export const AUDIT = 'audit_log';
 

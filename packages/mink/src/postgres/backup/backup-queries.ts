@@ -41,15 +41,18 @@ export function backupEventsQuery(
   return { ...inSchema(schema, 'backup_events', sql), values: [after, upTo, limit] };
 }
 
+/** Of tables of which not everything is kept, what is: seals prove the log without their entries, which are as large as names. */
+const KEPT: Partial<Record<BackupRow['table'], string>> = {
+  streams: `pg_catalog.json_build_object('stream_name', t.stream_name, 'state', t.state)`,
+  seals: `pg_catalog.to_jsonb(t) - 'entries'`,
+};
+
 /** Rows of the other tables as lines. Of streams, those that are not live. */
 export function backupRowsQuery(schema: SchemaName, table: (typeof TABLES)[number]): Statement {
   const isPart = table === 'streams' ? `where t.state <> 'live'` : '';
-  const row =
-    table === 'streams'
-      ? `pg_catalog.json_build_object('stream_name', t.stream_name, 'state', t.state)`
-      : 'pg_catalog.row_to_json(t)';
+  const row = KEPT[table] ?? 'pg_catalog.row_to_json(t)';
   const sql = `
-    select '{"table":"${table}","row":' || pg_catalog.translate(${row}::text, E'\\r\\n', '  ') || '}'
+    select '{"table":"${table}","row":' || pg_catalog.translate((${row})::text, E'\\r\\n', '  ') || '}'
     from :schema.${table} t
     ${isPart}`;
   return { ...inSchema(schema, `backup_${table}`, sql), values: [] };

@@ -1,10 +1,19 @@
 import { createDatabase, type ConnectionOptions, type Row, type Session } from '../connection.ts';
 import { inSchema, schemaName, type SchemaName } from '../schema-name.ts';
+import { parseReceipt, type Receipt } from '../seals/seal-chain.ts';
+import { verifySeals, type VerifiedSeals } from '../seals/verify-seals.ts';
 
 /** Options of {@link verifyStore}. */
 export interface VerifyStoreOptions extends ConnectionOptions {
   /** @defaultValue 'mink' */
   readonly schema?: string | undefined;
+  /**
+   * Whether the log is compared with what `sealStore` has kept of it.
+   * @defaultValue false, and true where there are `receipts`
+   */
+  readonly seals?: boolean | undefined;
+  /** What `sealStore` has given, `POSITION:ROOT`: they hold whatever was done to the database. */
+  readonly receipts?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told before each check. */
   readonly onCheck?: ((check: string) => void) | undefined;
@@ -12,7 +21,10 @@ export interface VerifyStoreOptions extends ConnectionOptions {
 
 /** Something that is not as it must be. */
 export interface StoreFinding {
-  /** Names the check: `version-gap`, `stream-counter`, `order`, `commit`, `partition`, `sequence`, `guard`, `checkpoint`, `payload`. */
+  /**
+   * Names the check: `version-gap`, `stream-counter`, `order`, `commit`, `partition`, `payload`, `sequence`, `checkpoint`, `snapshot`,
+   * `result`, `claim`, `dead-letter`, `guard`, `seal`.
+   */
   readonly check: string;
   /** The stream, projection, trigger or sequence it is about. */
   readonly subject: string;
@@ -24,6 +36,8 @@ export interface StoreVerification {
   readonly ok: boolean;
   readonly events: number;
   readonly streams: number;
+  /** Up to where the log was compared with seals and receipts; undefined where it was not. */
+  readonly sealedUpTo?: number | undefined;
   /** The first of each check, 20 at most. */
   readonly findings: readonly StoreFinding[];
 }
@@ -109,6 +123,36 @@ const CHECKS: readonly Check[] = [
       where p.position > case when q.is_called then q.last_value else 0 end`,
   },
   {
+    name: 'snapshot',
+    sql: `
+      select s.stream_name, pg_catalog.format('a snapshot is of version %s, beyond the end of its stream', s.stream_version)
+      from :schema.snapshots s
+      left join :schema.streams t on t.stream_name = s.stream_name
+      where s.stream_version > coalesce(t.version, 0)`,
+  },
+  {
+    name: 'result',
+    sql: `
+      select i.key, pg_catalog.format('is answered with an event at position %s, which is not in the log', p.position)
+      from :schema.idempotency i, pg_catalog.unnest(i.positions) as p (position)
+      where not exists (select from :schema.events e where e.global_position = p.position)`,
+  },
+  {
+    name: 'claim',
+    sql: `
+      select c.stream_name, pg_catalog.format('holds "%s" of "%s", and has no events', c.value, c.set_name)
+      from :schema.claims c
+      where c.is_held and not exists (select from :schema.events e where e.stream_name = c.stream_name)`,
+  },
+  {
+    name: 'dead-letter',
+    sql: `
+      select pg_catalog.format('%s version %s', d.name, d.version),
+        pg_catalog.format('%s waits for position %s, which is not in the log', d.key, d.position)
+      from :schema.dead_letters d
+      where not exists (select from :schema.events e where e.global_position = d.position)`,
+  },
+  {
     name: 'guard',
     sql: `
       select g.name, 'is missing, or turned off: events could be changed'
@@ -127,13 +171,16 @@ const CHECKS: readonly Check[] = [
 
 /**
  * Looks at the whole log in one snapshot: gaps inside of streams, counters, orders, commits that are not whole, guards that are off, a
- * sequence that is behind, checkpoints beyond the end. Changes nothing, and keeps nobody waiting; reads every event several times.
+ * sequence that is behind; and at what refers to events that are not there: checkpoints, snapshots, results of commands, unique values,
+ * dead letters. With `seals` or `receipts`, whether every event is what it was. Changes nothing, and keeps nobody waiting; reads every
+ * event several times.
  *
  * @example
  * const { ok, findings } = await verifyStore({ url });
  */
 export async function verifyStore(options: VerifyStoreOptions): Promise<StoreVerification> {
   const schema = schemaName(options.schema);
+  const receipts = (options.receipts ?? []).map(parseReceipt);
   const database = createDatabase({ maxConnections: 1, ...options, wakeUp: 'poll' });
   try {
     return await database.withSession(async (session) => {
@@ -144,13 +191,38 @@ export async function verifyStore(options: VerifyStoreOptions): Promise<StoreVer
         options.onCheck?.(check.name);
         findings.push(...(await run(session, schema, check)));
       }
+      const sealed = await readSealed(session, schema, { ...options, receipts });
+      findings.push(...(sealed?.findings ?? []).slice(0, MOST).map(sealFinding));
       const [counts = []] = await session.run(countQuery(schema));
       await session.runScript('commit');
-      return { ok: findings.length === 0, events: Number(counts[0]), streams: Number(counts[1]), findings };
+      const [events, streams] = counts.map(Number);
+      const sealedUpTo = sealed && { sealedUpTo: sealed.upTo };
+      return { ok: findings.length === 0, events: events ?? 0, streams: streams ?? 0, ...sealedUpTo, findings };
     });
   } finally {
     await database.close();
   }
+}
+
+/** Undefined where nobody asks for it. */
+async function readSealed(
+  session: Session,
+  schema: SchemaName,
+  {
+    seals,
+    receipts,
+    signal,
+    onCheck,
+  }: Omit<VerifyStoreOptions, 'receipts'> & { readonly receipts: readonly Receipt[] },
+): Promise<VerifiedSeals | undefined> {
+  if (receipts.length === 0 && seals !== true) return undefined;
+  onCheck?.('seal');
+  const onProgress = ({ position }: { readonly position: number }): void => onCheck?.(`seal, position ${position}`);
+  return verifySeals(session, schema, { receipts, signal, onProgress });
+}
+
+function sealFinding({ subject, detail }: VerifiedSeals['findings'][number]): StoreFinding {
+  return { check: 'seal', subject, detail };
 }
 
 async function run(session: Session, schema: SchemaName, { name, sql }: Check): Promise<readonly StoreFinding[]> {
