@@ -18,13 +18,13 @@ export async function rowCorrupted(context: DrillContext): Promise<Outcome> {
   const { receipt = '', position } = await sealStore({ url: scene.url });
   const { lines } = await backupOf(scene.url);
   await scene.work();
-  const victim = context.random.int(1, position);
+  const sealed = (await scene.service.acknowledged()).filter((entry) => entry.position <= position);
+  const victim = sealed[context.random.int(0, sealed.length - 1)]?.position;
   const happened = Date.now();
   await runSql(
     scene.url,
     CHANGE(`update mink.events set data = '{"amount":-1,"note":""}' where global_position = ${victim}`),
   );
-  const before = await runSql(scene.url, `select from mink.events where global_position = ${victim}`);
   const receipts = [receipt];
   const { findings } = await verifyStore({ url: scene.url, receipts });
   const noticed = Date.now();
@@ -42,7 +42,6 @@ export async function rowCorrupted(context: DrillContext): Promise<Outcome> {
   const settled = await scene.settle(scene.url);
   const problems = [
     ...settled.problems,
-    ...(before.length === 1 ? [] : [`there is no event at position ${victim}`]),
     ...(isNamed ? [] : ['the event that was changed was not named']),
     ...(mended.ok ? [] : ['it is not what it was']),
   ];

@@ -45,7 +45,8 @@ function failed(error: unknown): Outcome {
   return { noticed: undefined, recovered: Number.NaN, acknowledged: 0, lost: 0, problems: [problem] };
 }
 
-function isOk({ lost, acknowledged, problems }: Outcome, isControl: boolean): boolean {
+/** Nothing that was acknowledged is missing; in a control, something must be. */
+export function isOk({ lost, acknowledged, problems }: Outcome, isControl: boolean): boolean {
   return problems.length === 0 && acknowledged > 0 && lost > 0 === isControl;
 }
 
