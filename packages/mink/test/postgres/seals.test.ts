@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from 'node:assert';
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createBackup, createPostgresStore, restoreBackup, sealStore, verifyStore } from '../../src/postgres/index.ts';
-import { describePostgres, runSql } from '../support/databases.ts';
+import { describePostgres, openClient, runSql } from '../support/databases.ts';
 import { Random, seedOf } from '../support/random.ts';
 
 const note = (value: unknown) => ({ type: 'Noted', data: { value } });
@@ -41,12 +41,11 @@ async function rootOf(url: string): Promise<string> {
   for (const row of rows) {
     const number = (name: string): number => Number(row[name]);
     const payload = (name: string): string => sha(String(row[name])).toString('hex');
-    const all = [
-      ...[number('global_position'), row['stream_name'], number('stream_version'), row['event_id'], row['type']],
-      ...[row['schema_version'], row['category'], row['partition_key'], row['recorded_at'], number('commit_id')],
-      ...[row['commit_index'], row['commit_size'], row['tenant_id'], row['encoding'], row['erased_at']],
-      ...[payload('data'), payload('metadata')],
-    ];
+    const place = [number('global_position'), row['stream_name'], number('stream_version')];
+    const kind = [row['event_id'], row['type'], row['schema_version'], row['category'], row['partition_key']];
+    const commit = [row['recorded_at'], number('commit_id'), row['commit_index'], row['commit_size']];
+    const rest = [row['tenant_id'], row['encoding'], row['erased_at'], payload('data'), payload('metadata')];
+    const all = [...place, ...kind, ...commit, ...rest];
     root = sha(root, sha(`[${all.map((value) => JSON.stringify(value)).join(', ')}]`));
   }
   return root.toString('hex');
@@ -201,7 +200,25 @@ describePostgres('seals', (databases) => {
     expect(await sealFindings(url, receipts)).toHaveLength(1);
   });
 
-  test('are of a bound: nothing comes in below them, whoever appends and seals at once', async () => {
+  test('end before what an open transaction may still bring', async () => {
+    const url = await databases.create();
+    await using store = createPostgresStore({ url });
+    const { globalPosition: before } = await store.append('Note-1', [note(1)]);
+    const holder = await openClient(url);
+    await holder.query('begin');
+    await store.append('Note-2', [note(2)], { tx: holder });
+    const { globalPosition: behind } = await store.append('Note-3', [note(3)]);
+    const first = await sealStore({ url });
+    strictEqual(first.position, before);
+    await holder.query('commit');
+    await holder.end();
+    const second = await sealStore({ url });
+    strictEqual(second.position, behind);
+    const receipts = [first, second].map(({ receipt = '' }) => receipt);
+    expect(await verifyStore({ url, receipts })).toMatchObject({ ok: true, findings: [] });
+  });
+
+  test('are right, and their receipts, whoever appends and seals at once', async () => {
     const url = await databases.create();
     const over = new AbortController();
     const store = createPostgresStore({ url });
