@@ -195,10 +195,11 @@ describe('verify', () => {
 
 describe('a seal', () => {
   test('is printed as a receipt, which proves the log afterwards', async () => {
-    const { schema, store, mink, sql } = await scene();
+    const { schema, store, mink, sql, file } = await scene();
     const { exitCode, stdout, stderr } = await mink('seal', '--schema', schema);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '2500 events sealed, up to position 2500.\n' });
     expect(stdout).toMatch(/^2500:[0-9a-f]{64}\n$/u);
+    await mink('backup', file, '--schema', schema);
     const receipt = stdout.trim();
     expect(JSON.parse((await mink('seal', '--json', '--schema', schema)).stdout)).toEqual({
       events: 0,
@@ -218,6 +219,8 @@ describe('a seal', () => {
     expect(found.exitCode).toBe(1);
     expect(found.stdout).toMatch(/^seal +Note-1 +version 50 \(position 150\) was changed, since \S+Z$/mu);
     expect((await mink('verify', '--receipt', '7', '--schema', schema)).exitCode).toBe(2);
+    const again = await mink('verify', '--backup', file, '--schema', schema);
+    expect(again).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^backup +Note-1 +version 50 /mu) });
     await store.close();
   });
 });

@@ -14,12 +14,14 @@ const MISUSED = 2;
 const SIGNALLED = 128;
 
 const stopping = new AbortController();
-process.on('SIGINT', () => {
-  // The second time at once; the servers end with us.
-  if (stopping.signal.aborted) process.exit(SIGNALLED + constants.signals.SIGINT);
-  tell('stopping after this exercise …');
-  stopping.abort();
-});
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    // The second time at once; the servers end with us.
+    if (stopping.signal.aborted) process.exit(SIGNALLED + constants.signals[name]);
+    tell('stopping after this exercise …');
+    stopping.abort();
+  });
+}
 
 try {
   const request = parseDrillArguments(process.argv.slice(2), () => randomInt(2 ** 32));

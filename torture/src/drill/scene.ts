@@ -54,11 +54,16 @@ export class Scene implements AsyncDisposable {
 
   static async open(context: DrillContext): Promise<Scene> {
     const cluster = await startCluster(context, 'primary');
-    await cluster.createDatabase(DATABASE);
-    const board = await Switchboard.start(cluster.port);
-    const url = cluster.url(DATABASE, board.port);
-    const service = new Service({ url, directory: context.directory, random: context.random.derive('service') });
-    return new Scene(context, { cluster, board, service });
+    try {
+      await cluster.createDatabase(DATABASE);
+      const board = await Switchboard.start(cluster.port);
+      const url = cluster.url(DATABASE, board.port);
+      const service = new Service({ url, directory: context.directory, random: context.random.derive('service') });
+      return new Scene(context, { cluster, board, service });
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
   }
 
   /** The server that it began with. */

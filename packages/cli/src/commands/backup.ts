@@ -47,15 +47,17 @@ Examples:
   mink verify --schema restored
 `;
 const VERIFY_HELP = `
-Gaps in streams, counters, orders, commits that are not whole, guards that are off, a sequence that is behind, checkpoints beyond the
-end. Changes nothing; reads every event several times. Exit code 1 where something is found.
+Gaps in streams, counters, orders, commits that are not whole, guards that are off, a sequence that is behind; checkpoints, snapshots,
+results of commands, unique values and dead letters of events that are not there. Changes nothing; reads every event several times. Exit
+code 1 where something is found.
 
-Events that were changed behind mink's back are found where the log was sealed ("mink seal").
+Events that were changed behind mink's back are found where the log was sealed ("mink seal"), or by a backup.
 
 Examples:
   mink verify
   mink verify --seals                      also: is every event what was sealed?
   mink verify --receipt 120000:5f3a…       also: is the log what it was when that was printed? whatever was done to the seals
+  mink verify --backup orders-1.mink.gz    also: is every event what it is there?
 `;
 
 interface BackupOptions extends GlobalOptions {
@@ -71,6 +73,7 @@ interface RestoreOptions extends GlobalOptions {
 interface VerifyOptions extends GlobalOptions {
   readonly seals?: boolean | undefined;
   readonly receipt?: readonly string[] | undefined;
+  readonly backup?: string | undefined;
 }
 
 export function addBackupCommands(program: Command, context: Context): void {
@@ -95,6 +98,7 @@ export function addBackupCommands(program: Command, context: Context): void {
     .description('look for what cannot be right in the log')
     .option('--seals', 'compare every event with what was sealed')
     .option('--receipt <position:root>', 'what "mink seal" has printed; may be repeated', collectText)
+    .option('--backup <file>', 'compare every event with what a backup has')
     .addHelpText('after', VERIFY_HELP)
     .action((_options, command: Command) => verify(context, command.optsWithGlobals()));
 }
@@ -252,8 +256,12 @@ async function verify(context: Context, options: VerifyOptions): Promise<void> {
   const { signal, stdout } = context;
   const target = await findTarget(context, options);
   const onCheck = progressOf(context, options, (check: string) => `checks ${check}`);
-  const { seals, receipt: receipts } = options;
-  const found = await interruptible(verifyStore({ ...target, seals, receipts, signal, onCheck }), signal);
+  const { seals, receipt: receipts, backup: file } = options;
+  const lines = file === undefined ? undefined : await linesIn(file);
+  const found = await interruptible(
+    verifyStore({ ...target, seals, receipts, backup: lines, signal, onCheck }),
+    signal,
+  );
   if (options.json === true) await stdout.line(jsonText(found));
   else await stdout.write(verdict(found));
   if (!found.ok) throw new StoreBrokenError(target.schema, found.findings.length);

@@ -25,6 +25,16 @@ async function sealFindings(url: string, receipts: readonly string[] = [], schem
   return findings.filter(({ check }) => check === 'seal').map(({ subject, detail }) => ({ subject, detail }));
 }
 
+async function backupOf(url: string): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for await (const line of createBackup({ url })) lines.push(line);
+  return lines;
+}
+
+async function* from(lines: readonly string[]): AsyncGenerator<string> {
+  yield* lines;
+}
+
 /** The root, as the decision describes it: from rows, without the library. */
 async function rootOf(url: string): Promise<string> {
   const sha = (...parts: (string | Buffer)[]): Buffer =>
@@ -183,6 +193,8 @@ describePostgres('seals', (databases) => {
     await filled(url, 300);
     const second = await sealStore({ url });
     const receipts = [first, second].map(({ receipt = '' }) => receipt);
+    const lines = await backupOf(url);
+    expect(await verifyStore({ url, backup: from(lines) })).toMatchObject({ ok: true, findings: [] });
     await runSql(
       url,
       `${UNGUARDED}; update mink.events set data = '1' where global_position = ${first.position + 7}; truncate mink.seals`,
@@ -194,6 +206,22 @@ describePostgres('seals', (databases) => {
         subject: `receipt ${second.position}`,
         detail: `the log between position ${first.position} and ${second.position} is not what was sealed`,
       },
+    ]);
+    // Which event it was, a backup knows.
+    const changed = async (): Promise<readonly string[]> => {
+      const { findings } = await verifyStore({ url, backup: from(lines) });
+      return findings.filter(({ check }) => check === 'backup').map(({ detail }) => detail);
+    };
+    expect(await changed()).toEqual([expect.stringContaining(`(position ${first.position + 7}) was changed`)]);
+    await runSql(
+      url,
+      `update mink.events set data = (data::text || ' ')::json where global_position = ${first.position + 6};
+      delete from mink.events where global_position = ${second.position}`,
+    );
+    expect(await changed()).toEqual([
+      expect.stringContaining(`(position ${first.position + 6}) was changed`),
+      expect.stringContaining(`(position ${first.position + 7}) was changed`),
+      expect.stringContaining(`(position ${second.position}) was removed`),
     ]);
     // As if it ended earlier.
     await runSql(url, `delete from mink.events where global_position > ${first.position}; truncate mink.seals`);
@@ -246,12 +274,8 @@ describePostgres('seals', (databases) => {
     await filled(url, 1_500);
     const { receipt = '', position } = await sealStore({ url });
     await filled(url, 30);
-    const lines: string[] = [];
-    for await (const line of createBackup({ url })) lines.push(line);
-    const from = async function* (): AsyncGenerator<string> {
-      yield* lines;
-    };
-    await restoreBackup({ url, schema: 'copy' }, from());
+    const lines = await backupOf(url);
+    await restoreBackup({ url, schema: 'copy' }, from(lines));
     expect(await verifyStore({ url, schema: 'copy', receipts: [receipt] })).toMatchObject({
       ok: true,
       sealedUpTo: position,
@@ -274,7 +298,7 @@ describePostgres('seals', (databases) => {
     expect(await sealFindings(url, [], 'copy')).toEqual([
       { subject: 'Note-2', detail: expect.stringContaining('(position 7) was changed, since 2') },
     ]);
-    await restoreBackup({ url, schema: 'then', untilPosition: position - 40 }, from());
+    await restoreBackup({ url, schema: 'then', untilPosition: position - 40 }, from(lines));
     expect(await verifyStore({ url, schema: 'then', seals: true })).toMatchObject({ ok: true, sealedUpTo: 0 });
     expect(await sealFindings(url, [receipt], 'then')).toHaveLength(1);
   });

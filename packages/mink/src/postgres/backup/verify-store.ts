@@ -1,7 +1,9 @@
 import { createDatabase, type ConnectionOptions, type Row, type Session } from '../connection.ts';
 import { inSchema, schemaName, type SchemaName } from '../schema-name.ts';
+import type { SealFinding } from '../seals/compare-sealed.ts';
 import { parseReceipt, type Receipt } from '../seals/seal-chain.ts';
 import { verifySeals, type VerifiedSeals } from '../seals/verify-seals.ts';
+import { compareBackup } from './compare-backup.ts';
 
 /** Options of {@link verifyStore}. */
 export interface VerifyStoreOptions extends ConnectionOptions {
@@ -14,6 +16,8 @@ export interface VerifyStoreOptions extends ConnectionOptions {
   readonly seals?: boolean | undefined;
   /** What `sealStore` has given, `POSITION:ROOT`: they hold whatever was done to the database. */
   readonly receipts?: readonly string[] | undefined;
+  /** Lines of a backup: every event in it must be in the log as it was. */
+  readonly backup?: AsyncIterable<string> | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told before each check. */
   readonly onCheck?: ((check: string) => void) | undefined;
@@ -23,7 +27,7 @@ export interface VerifyStoreOptions extends ConnectionOptions {
 export interface StoreFinding {
   /**
    * Names the check: `version-gap`, `stream-counter`, `order`, `commit`, `partition`, `payload`, `sequence`, `checkpoint`, `snapshot`,
-   * `result`, `claim`, `dead-letter`, `guard`, `seal`.
+   * `result`, `claim`, `dead-letter`, `guard`, `seal`, `backup`.
    */
   readonly check: string;
   /** The stream, projection, trigger or sequence it is about. */
@@ -172,7 +176,7 @@ const CHECKS: readonly Check[] = [
 /**
  * Looks at the whole log in one snapshot: gaps inside of streams, counters, orders, commits that are not whole, guards that are off, a
  * sequence that is behind; and at what refers to events that are not there: checkpoints, snapshots, results of commands, unique values,
- * dead letters. With `seals` or `receipts`, whether every event is what it was. Changes nothing, and keeps nobody waiting; reads every
+ * dead letters. With `seals`, `receipts` or a `backup`, whether every event is what it was. Changes nothing, and keeps nobody waiting; reads every
  * event several times.
  *
  * @example
@@ -192,7 +196,11 @@ export async function verifyStore(options: VerifyStoreOptions): Promise<StoreVer
         findings.push(...(await run(session, schema, check)));
       }
       const sealed = await readSealed(session, schema, { ...options, receipts });
-      findings.push(...(sealed?.findings ?? []).slice(0, MOST).map(sealFinding));
+      findings.push(...namedFindings('seal', sealed?.findings ?? []));
+      if (options.backup !== undefined) {
+        options.onCheck?.('backup');
+        findings.push(...namedFindings('backup', await compareBackup(session, schema, options.backup)));
+      }
       const [counts = []] = await session.run(countQuery(schema));
       await session.runScript('commit');
       const [events, streams] = counts.map(Number);
@@ -221,8 +229,8 @@ async function readSealed(
   return verifySeals(session, schema, { receipts, signal, onProgress });
 }
 
-function sealFinding({ subject, detail }: VerifiedSeals['findings'][number]): StoreFinding {
-  return { check: 'seal', subject, detail };
+function namedFindings(check: string, findings: readonly SealFinding[]): readonly StoreFinding[] {
+  return findings.slice(0, MOST).map(({ subject, detail }) => ({ check, subject, detail }));
 }
 
 async function run(session: Session, schema: SchemaName, { name, sql }: Check): Promise<readonly StoreFinding[]> {

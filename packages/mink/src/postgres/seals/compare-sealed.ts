@@ -1,6 +1,6 @@
-import type { HashedEvent, SealedEntry } from './seal-chain.ts';
+import type { SealedEntry } from './seal-chain.ts';
 
-/** Something that is not what was sealed. */
+/** Something that is not what it was. */
 export interface SealFinding {
   /** What is wrong: an event, what is kept of it, or what somebody has brought. */
   readonly of: 'event' | 'seal' | 'receipt';
@@ -10,10 +10,10 @@ export interface SealFinding {
   readonly detail: string;
 }
 
-/** Which events of a block are not what was sealed, in the order of their positions. */
+/** Which events of a block are not what they were at a time, in the order of their positions. */
 export function compareSealed(
   sealed: readonly SealedEntry[],
-  events: readonly HashedEvent[],
+  events: readonly SealedEntry[],
   sealedAt: string,
 ): readonly SealFinding[] {
   const before = new Map(sealed.map((entry) => [entry.position, entry]));
@@ -27,7 +27,7 @@ export function compareSealed(
 
 function differenceOf(
   was: SealedEntry | undefined,
-  is: HashedEvent | undefined,
+  is: SealedEntry | undefined,
 ): Pick<SealFinding, 'subject' | 'detail'> | undefined {
   if (was === undefined) return is && { subject: is.streamName, detail: `${nameOf(is)} was added` };
   if (is === undefined) return { subject: was.streamName, detail: `${nameOf(was)} was removed` };
