@@ -112,6 +112,7 @@ export {
   ProjectionVersionBehindError,
   ProjectionVersionUnknownError,
   ReadModelChangedError,
+  ReadModelsOfAnotherLogError,
   ReadModelFullError,
   RestoreRefusedError,
   SchemaVersionError,

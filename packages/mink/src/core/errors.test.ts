@@ -138,6 +138,11 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
   ],
   [new errors.ReadModelFullError('carts', 10), 'READ_MODEL_FULL', ['"carts"', '10 keys', 'maxKeys']],
   [
+    new errors.ReadModelsOfAnotherLogError({ follows: 'a', log: 'b' }),
+    'READ_MODELS_OF_ANOTHER_LOG',
+    ['of store a', 'not of b', 'Give them the store'],
+  ],
+  [
     new errors.ReadModelChangedError('carts', 2),
     'READ_MODEL_CHANGED',
     ['"carts" version 2', 'other columns', 'Raise its version'],
@@ -320,6 +325,7 @@ const facts: readonly (readonly [MinkError, Readonly<Record<string, unknown>>])[
     { projection: 'carts', eventType: 'Opened', ...stored, cause },
   ],
   [new errors.ReadModelChangedError('carts', 2), { projection: 'carts', version: 2 }],
+  [new errors.ReadModelsOfAnotherLogError({ follows: 'a', log: 'b' }), { follows: 'a', log: 'b' }],
   [
     new errors.InlineProjectionError('carts', { eventType: 'Opened', streamName: 'Cart-1', key: 'a' }, cause),
     { projection: 'carts', eventType: 'Opened', streamName: 'Cart-1', key: 'a', cause },

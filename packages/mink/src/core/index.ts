@@ -244,6 +244,7 @@ export { settingsOf } from './operations/setting.ts';
 export type { Setting } from './operations/setting.ts';
 export type { AuditLog, ListAuditOptions, StoreOperations, TopStreamsOptions } from './operations/store-operations.ts';
 export type * from './storage/event-storage.ts';
+export { frozenLog } from './storage/frozen-log.ts';
 export type { AppendEntry, AppendManyResult, AppendResult } from './store/append-types.ts';
 export type {
   Categories,

@@ -251,6 +251,22 @@ export class ProjectionNameTakenError extends MinkError {
   }
 }
 
+/** Read models in a storage of their own were begun with another log: their checkpoints say nothing of this one. */
+export class ReadModelsOfAnotherLogError extends MinkError {
+  readonly code = 'READ_MODELS_OF_ANOTHER_LOG';
+  /** The id of the store whose log they follow. */
+  readonly follows: string;
+  readonly log: string;
+
+  constructor({ follows, log }: { readonly follows: string; readonly log: string }) {
+    super(
+      `These read models follow the log of store ${follows}, not of ${log}: their checkpoints would pass over events of it. Give them the store that they follow, or keep those of this log in another schema.`,
+    );
+    this.follows = follows;
+    this.log = log;
+  }
+}
+
 /** A key of a subscription is being retried already, by this process or another one. Nothing was delivered. */
 export class KeyBeingRetriedError extends MinkError {
   readonly code = 'KEY_BEING_RETRIED';

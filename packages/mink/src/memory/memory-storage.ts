@@ -25,6 +25,7 @@ import {
   type StreamInfo,
   type StreamPageQuery,
   type WaitForBound,
+  type ProjectionStorage,
 } from '../core/index.ts';
 import { inlineRows, writeInlineRows } from './inline-projections.ts';
 import { MemoryInlineSet } from './inline-set.ts';
@@ -158,6 +159,10 @@ export class MemoryStorage extends SideTables implements EventStorage {
     const events = another === undefined ? (only ?? []) : merge(pages, direction).slice(0, limit);
     const last = events.length < limit ? undefined : events.at(-1);
     return { events, searchedTo: searchedTo({ after, upTo, direction }, last), incarnation: INCARNATION };
+  }
+
+  readModelsFor(log: EventStorage): ProjectionStorage {
+    return this.readModels.for(log);
   }
 
   /** The log as it is now: what is appended later is not in it. */

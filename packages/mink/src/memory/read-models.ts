@@ -1,14 +1,17 @@
 import {
   arrangePartitions,
+  frozenLog,
   ofPartitions,
   type AppliedState,
   ProjectionNameTakenError,
+  ReadModelsOfAnotherLogError,
   type BatchState,
   type CheckpointSample,
   type Beginning,
   type CommitOutcome,
   type Condition,
   type Digest,
+  type EventStorage,
   type Lag,
   type LagQuery,
   type Lease,
@@ -54,6 +57,16 @@ export class ReadModels extends Versions implements ProjectionStorage {
     kept: KeptReadModels = { all: new Map(), live: new Map(), retired: new Map() },
   ) {
     super(kept, settings);
+  }
+
+  /** The same for the log of another storage. */
+  for(log: EventStorage): ProjectionStorage {
+    const { storeId } = log;
+    this.kept.follows ??= storeId;
+    if (storeId !== undefined && this.kept.follows !== undefined && this.kept.follows !== storeId) {
+      throw new ReadModelsOfAnotherLogError({ follows: this.kept.follows, log: storeId });
+    }
+    return new ReadModels({ now: this.now, readLog: () => frozenLog(log) }, this.kept);
   }
 
   protected over(kept: KeptReadModels): ProjectionStorage {

@@ -35,6 +35,8 @@ export interface KeptReadModels {
   readonly live: Map<string, LiveVersion>;
   /** Keys of versions that were dropped for good. */
   readonly retired: Map<string, ProjectionId>;
+  /** The store whose log they follow; undefined for the one beside them. */
+  follows?: string | undefined;
 }
 
 /** What read models in memory are kept beside. */

@@ -11,6 +11,7 @@ import {
   type CheckpointSample,
   type CommitOutcome,
   type Condition,
+  type EventStorage,
   type Lag,
   type LagQuery,
   type Lease,
@@ -91,6 +92,7 @@ import {
   saveVerificationQuery,
   toStoredProjections,
 } from './queries/projection-state.ts';
+import { checkFollows, measureLagIn } from './other-log.ts';
 import {
   nameHolderQuery,
   preparedTablesQuery,
@@ -126,6 +128,8 @@ export interface ReadModelSettings {
   ) => Promise<T>;
   /** The log, as a transaction sees it. */
   readonly logWithin: (tx: OpenTransaction) => Pick<LogReader, 'readLogPage'>;
+  /** The log that they follow, where it is that of another storage. */
+  readonly otherLog?: EventStorage | undefined;
 }
 
 /** Read models in tables beside the log. */
@@ -136,12 +140,18 @@ export class ReadModels implements ProjectionStorage {
     this.#settings = settings;
   }
 
+  /** The same for the log of another storage. */
+  for(log: EventStorage): ProjectionStorage {
+    return new ReadModels({ ...this.#settings, otherLog: log });
+  }
+
   async prepareProjection(
     projection: ProjectionModel,
     beginning: Beginning = { kind: 'projection', from: 0 },
   ): Promise<void> {
-    const { database, schema } = this.#settings;
+    const { database, schema, otherLog } = this.#settings;
     const { kind } = beginning;
+    if (otherLog !== undefined) await checkFollows(this.#settings, otherLog);
     await this.#checkName(projection, kind);
     const [known] = await this.#run(preparedTablesQuery(schema, projection));
     if (known?.[2] === 't') throw new ProjectionRetiredError(projection.name, projection.version);
@@ -412,6 +422,8 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async measureLag(query: LagQuery): Promise<Lag> {
+    const { otherLog } = this.#settings;
+    if (otherLog !== undefined) return measureLagIn(otherLog, query);
     const [row] = await this.#run(measureLagQuery(this.#schema, query));
     const [events, oldest] = row ?? [];
     return { events: Number(events), oldest: oldest === null || oldest === undefined ? undefined : Number(oldest) };

@@ -1,4 +1,4 @@
-import type { FeedBound, OpenTransaction, Scratch } from '../core/index.ts';
+import { frozenLog, type FeedBound, type LogReader, type OpenTransaction, type Scratch } from '../core/index.ts';
 import type { Row, Statement } from './connection.ts';
 import { countDifferencesQuery, sampleDifferencesQuery, toTableDifference } from './queries/compare-tables.ts';
 import { positionAtQuery } from './queries/feed.ts';
@@ -52,26 +52,40 @@ const limits = {
   text: `select pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('idle_in_transaction_session_timeout', $2, true)`,
 };
 
-function scratchOn(settings: ReadModelSettings, run: Run, client: OpenTransaction): Scratch {
-  const { schema } = settings;
-  const inTurn = oneByOne();
-  const inSavepoint = <R>(inner: () => Promise<R>): Promise<R> => inTurn(() => withSavepoint(run, inner));
+type InSavepoint = <R>(work: () => Promise<R>) => Promise<R>;
+
+/** The log as the transaction sees it. */
+function logOf(
+  { schema, logWithin }: ReadModelSettings,
+  {
+    client,
+    run,
+    inSavepoint,
+  }: { readonly client: OpenTransaction; readonly run: Run; readonly inSavepoint: InSavepoint },
+): LogReader {
+  const { readLogPage } = logWithin(client);
   const readBound = async (): Promise<FeedBound> => {
     const [row = []] = await inSavepoint(() => run(visibleEndQuery(schema)));
     return toVisibleEnd(row);
   };
-  const { readLogPage } = settings.logWithin(client);
   return {
-    log: {
-      readBound,
-      // Nothing is ever added to a snapshot.
-      waitForBound: readBound,
-      readLogPage: (query) => inSavepoint(() => readLogPage(query)),
-      positionAt: async (time, upTo) => {
-        const [row] = await inSavepoint(() => run(positionAtQuery(schema, time, upTo)));
-        return Number(row?.[0]);
-      },
+    readBound,
+    // Nothing is ever added to a snapshot.
+    waitForBound: readBound,
+    readLogPage: (query) => inSavepoint(() => readLogPage(query)),
+    positionAt: async (time, upTo) => {
+      const [row] = await inSavepoint(() => run(positionAtQuery(schema, time, upTo)));
+      return Number(row?.[0]);
     },
+  };
+}
+
+function scratchOn(settings: ReadModelSettings, run: Run, client: OpenTransaction): Scratch {
+  const { schema, otherLog } = settings;
+  const inTurn = oneByOne();
+  const inSavepoint: InSavepoint = (inner) => inTurn(() => withSavepoint(run, inner));
+  return {
+    log: otherLog === undefined ? logOf(settings, { client, run, inSavepoint }) : frozenLog(otherLog),
     readModels: new ReadModels({
       ...settings,
       run: (statement) => inSavepoint(() => run(statement)),

@@ -1,4 +1,6 @@
 import type {
+  EventStorage,
+  ProjectionStorage,
   AppendCommand,
   AppendedEntry,
   DeleteSnapshotsQuery,
@@ -46,6 +48,7 @@ import {
   toSnapshotInfo,
 } from './queries/snapshots.ts';
 import { toBytes, vitalsQuery } from './queries/vitals.ts';
+import type { ReadModels } from './read-models.ts';
 import type { SchemaName } from './schema-name.ts';
 import { checkTransaction } from './transaction.ts';
 
@@ -58,6 +61,7 @@ export interface StoredAppend {
 
 /** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes, and what operators look at. */
 export abstract class SideTables {
+  abstract readonly readModels: ReadModels;
   protected readonly schema: SchemaName;
   readonly operations: Operations;
   protected abstract readonly connections: StorageVitals['connections'];
@@ -165,5 +169,9 @@ export abstract class SideTables {
 
   async resetShapeCounts(): Promise<void> {
     await this.read(resetShapeCountsQuery(this.schema));
+  }
+
+  readModelsFor(log: EventStorage): ProjectionStorage {
+    return this.readModels.for(log);
   }
 }

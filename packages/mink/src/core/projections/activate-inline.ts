@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
+import { InvalidArgumentError } from '../errors.ts';
 import { applyRest, LeaseLost, REST_LEASE } from './apply-rest.ts';
 import type { Projection } from './define-projection.ts';
 import { readModelsOf } from './read-model-reader.ts';
@@ -9,7 +10,7 @@ import { filterOf, WHOLE } from './projection-worker.ts';
 import { behindError } from './wait-for.ts';
 
 /** What activating needs of a store. */
-export type ActivateContext = Pick<InlineContext, 'storage' | 'registry'>;
+export type ActivateContext = Pick<InlineContext, 'storage' | 'registry' | 'readModels'>;
 
 /** Options of activating. */
 export interface ActivateInlineOptions {
@@ -36,6 +37,7 @@ export async function activateInline(
   projections: readonly Projection[],
   { timeout = DEFAULT_TIMEOUT, signal }: ActivateInlineOptions = {},
 ): Promise<void> {
+  checkBeside(context);
   const inline = inlineStorageOf(context);
   const active = (await inline.readInlineSet()).projections;
   const add = without(projections, active);
@@ -57,8 +59,15 @@ export async function activateInline(
 
 /** Takes projections out of the set; they go on in the background from there, wherever an engine has them. */
 export async function deactivateInline(context: ActivateContext, projections: readonly ProjectionId[]): Promise<void> {
+  checkBeside(context);
   const remove = projections.map(({ name, version }) => ({ name, version }));
   await inlineStorageOf(context).switchInline({ add: [], remove, applyRest: async () => undefined });
+}
+
+/** The transaction of an append is one of the log. */
+function checkBeside({ storage, readModels }: ActivateContext): void {
+  if (readModels === storage.readModels) return;
+  throw new InvalidArgumentError('inline', 'cannot be applied by appends where read models are in another storage');
 }
 
 /** Whether projections have applied everything up to the end of the log, or up to a position. */

@@ -4,11 +4,13 @@ import type { EventRegistry } from '../store/event-registry.ts';
 import type { Projection } from './define-projection.ts';
 import type { InlineStorage } from './inline-storage.ts';
 import type { InlineSettings } from './inline-work.ts';
-import type { ProjectionId } from './projection-storage.ts';
+import type { ProjectionId, ProjectionStorage } from './projection-storage.ts';
 
 /** What the inline projections of a store work with. */
 export interface InlineContext {
   readonly storage: EventStorage;
+  /** Where the store keeps read models. */
+  readonly readModels: ProjectionStorage | undefined;
   readonly registry: EventRegistry;
   /** Those that the store was made with. */
   readonly projections: readonly Projection[];

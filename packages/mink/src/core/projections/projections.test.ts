@@ -200,7 +200,7 @@ describe('a worker', () => {
   test('waits for a batch to be filled, once it has caught up, and ends at once when it is told to', async () => {
     const storage = createMemoryStorage();
     const store = createEventStore(storage, { categories: { Cart: events } });
-    const commit = vi.spyOn(readModelsOf({ storage }), 'commitProjection');
+    const commit = vi.spyOn(readModelsOf(storage), 'commitProjection');
     const batches = () => commit.mock.calls.map(([batch]) => batch.events);
     await store.append('Cart-1', [add('a'), add('b')]);
     const engine = createProjectionEngine(store, [skus], { batchSize: 3, batchTimeout: 60_000 });

@@ -31,7 +31,10 @@ export interface AfterWrite extends WaitOptions {
 }
 
 /** What reading needs of a store. */
-export type ReadContext = Pick<LoadContext & AppendContext, 'storage' | 'pageSize' | 'registry' | 'categories'>;
+export type ReadContext = Pick<
+  LoadContext & AppendContext,
+  'storage' | 'readModels' | 'pageSize' | 'registry' | 'categories'
+>;
 
 /** Reads the read model of a projection, as far as it has come. */
 export interface ReadModelReader<Model> {
@@ -116,12 +119,12 @@ function toFound<Model>(readModel: ReadModel<Model>, { row, ...rest }: StoredRow
 }
 
 /** What waiting for projections needs of a store. */
-export function waitContext({ storage, registry }: ReadContext): WaitContext {
-  return { storage, registry, readModels: readModelsOf({ storage }) };
+export function waitContext({ storage, registry, readModels }: ReadContext): WaitContext {
+  return { storage, registry, readModels: readModelsOf({ readModels }) };
 }
 
-/** Where a storage keeps read models. */
-export function readModelsOf({ storage }: Pick<LoadContext, 'storage'>): ProjectionStorage {
-  if (storage.readModels !== undefined) return storage.readModels;
+/** Where a store keeps read models. */
+export function readModelsOf({ readModels }: Partial<Pick<LoadContext, 'readModels'>>): ProjectionStorage {
+  if (readModels !== undefined) return readModels;
   throw new InvalidArgumentError('store', 'has a storage without read models');
 }

@@ -7,17 +7,17 @@ interface SharedLooks {
   readonly listProjections: () => Promise<readonly StoredProjection[]>;
 }
 
-const all = new WeakMap<EventStorage, SharedLooks>();
+const all = new WeakMap<ProjectionStorage, SharedLooks>();
 
-/** Those of a storage: hundreds may wait at once, and what one of them sees is what the others want to know. */
+/** Those of read models: hundreds may wait at once, and what one of them sees is what the others want to know. */
 export function looksOf(storage: EventStorage, readModels: ProjectionStorage): SharedLooks {
-  const known = all.get(storage);
+  const known = all.get(readModels);
   if (known !== undefined) return known;
   const looks = {
     readBound: shared(() => storage.readBound()),
     listProjections: shared(() => readModels.listProjections()),
   };
-  all.set(storage, looks);
+  all.set(readModels, looks);
   return looks;
 }
 

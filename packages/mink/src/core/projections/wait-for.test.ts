@@ -67,7 +67,7 @@ describe('a wait for a write', () => {
     const store = createEventStore(storage, { categories: { Cart: cartEvents } });
     await using engine = createProjectionEngine(store, [skus]);
     const appended = await store.append('Cart-1', [add('a')]);
-    const news = newsOf(readModelsOf({ storage }));
+    const news = newsOf(readModelsOf(storage));
     const after = news.after.bind(news);
     // A pause that never ends by itself.
     news.after = (count, _milliseconds, signal) => after(count, 2 ** 30, signal);
@@ -81,7 +81,7 @@ describe('a wait for a write', () => {
     const store = createEventStore(storage, { categories: { Cart: cartEvents } });
     await using engine = createProjectionEngine(store, [skus]);
     const appended = await Promise.all(Array.from({ length: 100 }, () => store.append('Cart-1', [add('a')])));
-    const readModels = readModelsOf({ storage });
+    const readModels = readModelsOf(storage);
     let answer = (): void => undefined;
     const answered = new Promise<void>((resolve) => (answer = resolve));
     const look = readModels.listProjections.bind(readModels);
@@ -105,8 +105,8 @@ describe('a wait for a write', () => {
     await using engine = createProjectionEngine(store, [skus]);
     await engine.start();
     await engine.waitFor(await store.append('Cart-1', [add('a')]));
-    const list = vi.spyOn(readModelsOf({ storage }), 'listProjections');
-    const letters = vi.spyOn(readModelsOf({ storage }), 'findDeadLetters');
+    const list = vi.spyOn(readModelsOf(storage), 'listProjections');
+    const letters = vi.spyOn(readModelsOf(storage), 'findDeadLetters');
     await engine.waitFor(await store.append('Cart-1', [cartEvents.Noted(null), add('b')]));
     // It has seen the very event of the token, and parked nothing.
     expect(letters).not.toHaveBeenCalled();
@@ -129,7 +129,7 @@ describe('a wait for a write', () => {
     bytes.write('0123456789ab', 7, 'hex');
     const lost = bytes.toString('base64url');
     expect(parseToken(lost)).toMatchObject({ position: 1, event: '0123456789ab' });
-    const worker = newsOf(readModelsOf({ storage })).follow(skus, { from: 0, to: 1_024 }, 0);
+    const worker = newsOf(readModelsOf(storage)).follow(skus, { from: 0, to: 1_024 }, 0);
     const waiting = store.projections.waitFor(lost, { projections: [skus] });
     await new Promise(setImmediate);
     const [event] = await store.readAll().toArray();
@@ -141,7 +141,7 @@ describe('a wait for a write', () => {
   test('looks for those who have come further elsewhere, where the worker of this process gets no further', async () => {
     const storage = createMemoryStorage();
     const store = createEventStore(storage, { categories: { Cart: cartEvents } });
-    const readModels = readModelsOf({ storage });
+    const readModels = readModelsOf(storage);
     // A worker that has hung, and does not know that it has lost its lease.
     const hung = newsOf(readModels).follow(skus, { from: 0, to: 1_024 }, 0);
     const appended = await store.append('Cart-1', [add('a')]);
@@ -156,7 +156,7 @@ describe('a wait for a write', () => {
     const engine = createProjectionEngine(store, [skus]);
     const appended = await store.append('Cart-1', [add('a')]);
     await engine.catchUp();
-    const late = newsOf(readModelsOf({ storage })).follow(skus, { from: 0, to: 1_024 }, appended.globalPosition);
+    const late = newsOf(readModelsOf(storage)).follow(skus, { from: 0, to: 1_024 }, appended.globalPosition);
     await store.projections.reset(skus);
     const behind = { code: 'PROJECTION_BEHIND', position: 0 };
     await expect(engine.waitFor(appended, { timeout: 0 })).rejects.toMatchObject(behind);
@@ -166,7 +166,7 @@ describe('a wait for a write', () => {
   test('believes workers of this process only where they cover what was written', async () => {
     const storage = createMemoryStorage();
     const store = createEventStore(storage, { categories: { Cart: cartEvents } });
-    const news = newsOf(readModelsOf({ storage }));
+    const news = newsOf(readModelsOf(storage));
     const engine = createProjectionEngine(store, [skus]);
     const appended = await store.append('Cart-1', [add('a')]);
     const { globalPosition } = appended;

@@ -77,6 +77,13 @@ export interface EventStorage {
   resetShapeCounts(): Promise<void>;
   /** Where read models are kept; undefined for a storage that keeps none. */
   readonly readModels?: ProjectionStorage | undefined;
+  /**
+   * The read models of this storage for the log of another one: their checkpoints and leases are here, beside the rows. Undefined for
+   * a storage that keeps none.
+   *
+   * Guarantee: they follow one log. `ReadModelsOfAnotherLogError` where they were begun with another.
+   */
+  readModelsFor?(log: EventStorage): ProjectionStorage;
   /** Where the active inline projections are kept; undefined for a storage that applies none. */
   readonly inline?: InlineStorage | undefined;
   /** What people look at who operate it; undefined for a storage that keeps nothing of it. */

@@ -468,6 +468,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new StoreClosedError());
     await this.#context.snapshotWriter.close();
+    await this.#context.readModelStorage?.close();
     await this.#context.storage.close();
   }
 

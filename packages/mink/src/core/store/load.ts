@@ -5,6 +5,7 @@ import { internals, type AnyAggregate, type AnyAggregateClass } from '../decider
 import { evolveOnce, initialStateOf, type AnyFold } from '../deciders/decider.ts';
 import { tellObserver, type Observer } from '../observe/observer.ts';
 import type { Setting } from '../operations/setting.ts';
+import type { ProjectionStorage } from '../projections/projection-storage.ts';
 import type { EventStorage, OpenTransaction } from '../storage/event-storage.ts';
 import { streamName } from '../stream-name.ts';
 import type { Categories, StoredEvent } from './categories.ts';
@@ -45,6 +46,10 @@ export interface Loaded<State> {
 /** What loading needs of a store. */
 export interface LoadContext {
   readonly storage: EventStorage;
+  /** Where read models are kept; undefined where they cannot be. */
+  readonly readModels: ProjectionStorage | undefined;
+  /** What else is to be closed. */
+  readonly readModelStorage: EventStorage | undefined;
   readonly categories: Categories | undefined;
   readonly pageSize: number;
   readonly cache: StateCache | undefined;

@@ -5,7 +5,7 @@ import type { Projection } from '../projections/define-projection.ts';
 import type { SlowInline } from '../projections/inline-work.ts';
 import type { SnapshotProblem } from '../snapshots/snapshot-writer.ts';
 import type { StandardSchema } from '../events/standard-schema.ts';
-import type { Direction, OpenTransaction } from '../storage/event-storage.ts';
+import type { Direction, EventStorage, OpenTransaction } from '../storage/event-storage.ts';
 import type { UnknownEventsPolicy } from './event-registry.ts';
 import type { Until } from './read-options.ts';
 import type { StateCache } from './state-cache.ts';
@@ -52,6 +52,13 @@ export interface StoreOptions<C, Meta> {
    * @defaultValue nobody is told
    */
   readonly onSnapshotProblem?: ((problem: SnapshotProblem) => void) | undefined;
+  /**
+   * The storage that keeps read models, checkpoints and dead letters, where it is not that of the log: in another database, or another
+   * schema. Closed with the store. Events are applied as effectively once there, because rows and checkpoint are stored together;
+   * appends cannot apply projections to it (`inline`).
+   * @defaultValue that of the log
+   */
+  readonly readModels?: EventStorage | undefined;
   /**
    * Projections whose rows are stored in the transaction of each append: the event and the rows exist together or not at all.
    * They count once they are active in the database: `projections.activateInline()`, which happens by itself where none ever was

@@ -1,7 +1,9 @@
+import { InvalidArgumentError } from '../errors.ts';
 import { checkInline } from '../projections/check-projections.ts';
 import type { InlineContext } from '../projections/inline-context.ts';
 import { InlineProjections } from '../projections/inline-projections.ts';
 import type { SlowInline } from '../projections/inline-work.ts';
+import type { ProjectionStorage } from '../projections/projection-storage.ts';
 import { tokenProperty } from '../projections/token.ts';
 import { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { SnapshotWriter, type SnapshotProblem } from '../snapshots/snapshot-writer.ts';
@@ -32,12 +34,15 @@ export function storeContext<C extends Categories, Meta>(
       // The state is right, whether that can be told or not.
     }
   };
+  const readModels = readModelsOf(storage, options);
   const registry = categories === undefined ? createUntypedRegistry() : createRegistry(categories);
   const context: AppendContext & LoadContext = {
     storage,
+    readModels,
+    readModelStorage: options.readModels,
     categories,
     registry,
-    inline: inlineProjections({ storage, registry, categories }, options),
+    inline: inlineProjections({ storage, readModels, registry, categories }, options),
     token: tokenProperty(storage),
     metadataSchema: metadata,
     maxPayloadBytes: checkWhole('maxPayloadBytes', options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, 1),
@@ -55,8 +60,21 @@ export function storeContext<C extends Categories, Meta>(
   return context;
 }
 
+function readModelsOf(
+  storage: EventStorage,
+  { readModels, inline = [] }: Pick<StoreOptions<unknown, unknown>, 'readModels' | 'inline'>,
+): ProjectionStorage | undefined {
+  if (readModels === undefined) return storage.readModels;
+  if (inline.length > 0) {
+    throw new InvalidArgumentError('inline', 'cannot be applied by appends where read models are in another storage');
+  }
+  const found = readModels.readModelsFor?.(storage);
+  if (found === undefined) throw new InvalidArgumentError('readModels', 'is a storage without read models');
+  return found;
+}
+
 function inlineProjections<C extends Categories, Meta>(
-  context: Pick<InlineContext, 'storage' | 'registry'> & Pick<LoadContext, 'categories'>,
+  context: Pick<InlineContext, 'storage' | 'registry' | 'readModels'> & Pick<LoadContext, 'categories'>,
   {
     inline = [],
     inlineTimeout = DEFAULT_INLINE_TIMEOUT,
