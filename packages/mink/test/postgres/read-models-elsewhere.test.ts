@@ -101,9 +101,17 @@ describePostgres(
       }
       const versions = createProjectionVersions(green, [summary, newSummary]);
       await versions.build(newSummary);
-      await green.append('Cart-0', [add('a', 1_000)]);
+      const appended = await green.append('Cart-0', [add('a', 1_000)]);
+      await using engine = createProjectionEngine(green, [summary]);
+      expect(await engine.status()).toMatchObject([{ lagEvents: 1, state: 'stopped' }]);
+      await engine.start();
+      await engine.waitFor(appended);
+      await engine.close();
       const compared = await versions.compare(newSummary);
       expect(compared).toMatchObject({ isSame: false, tables: [{ rowsBefore: 5, rowsAfter: 5, changed: 5 }] });
+      // To the new version, which was not built any further, what lies between is applied.
+      const changes = compared.tables.flatMap(({ samples }) => samples.flatMap((row) => row.changes));
+      expect(new Set(changes.map(({ path }) => path))).toEqual(new Set(['version']));
       expect(await versions.switchTo(newSummary)).toMatchObject({ from: 1, to: 2 });
       expect(await versions.verifyRows(newSummary)).toMatchObject({ ok: true });
       await versions.rebuild(newSummary);
