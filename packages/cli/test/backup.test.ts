@@ -47,7 +47,7 @@ describe('a backup', () => {
     expect(gunzipSync(readFileSync(file)).toString().split('\n')[0]).toContain('"mink":"backup"');
     await store.append('Note-1', [note('later')]);
     const second = join(cwd, 'second.mink.gz');
-    const json = await mink('backup', second, '--schema', schema, '--after', '2500', '--json');
+    const json = await mink('backup', second, '--schema', schema, '--from', '2500', '--json');
     expect(JSON.parse(json.stdout)).toEqual({ file: second, events: 1, upTo: 2501 });
     const refused = await mink('restore', second, '--schema', copy);
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('comes after position 2500') });

@@ -36,6 +36,7 @@ test('dev runs a migrated PostgreSQL in .mink/postgres until Ctrl-C; the next on
       { version: 7 },
       { version: 8 },
       { version: 9 },
+      { version: 10 },
     ],
   });
   expect(started.url).toBe(`postgresql://postgres@127.0.0.1:${started.port}/mink`);

@@ -62,6 +62,7 @@ Examples:
 
 interface BackupOptions extends GlobalOptions {
   readonly after?: number | undefined;
+  readonly from?: number | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
@@ -82,6 +83,7 @@ export function addBackupCommands(program: Command, context: Context): void {
     .description('write the log into a file')
     .argument('<file>', 'a new file, compressed; - for stdout, not compressed')
     .option('--after <position>', 'only what comes behind it: where the backup before ends', wholeFrom(0))
+    .option('--from <position>', 'the same', wholeFrom(0))
     .option('--dry-run', 'say what would be in it; nothing is written')
     .addHelpText('after', BACKUP_HELP)
     .action((file: string, _options, command: Command) => backup(context, file, command.optsWithGlobals()));
@@ -108,7 +110,7 @@ async function backup(context: Context, file: string, options: BackupOptions): P
   const { signal, stdout, stderr } = context;
   const target = await findTarget(context, options);
   const onProgress = progressOf(context, options, positionText);
-  const { after = 0 } = options;
+  const { after = options.from ?? 0 } = options;
   const counts = { events: 0, upTo: 0 };
   const takenAt = new Date();
   const lines = async function* (): AsyncGenerator<string> {
