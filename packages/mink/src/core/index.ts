@@ -40,7 +40,6 @@ export { mayPass, retry } from './commands/middleware/retry.ts';
 export type { RetryLayerOptions } from './commands/middleware/retry.ts';
 export { timeout } from './commands/middleware/timeout.ts';
 export { tracing } from './commands/middleware/tracing.ts';
-export type { Span, SpanOptions, Tracer } from './commands/middleware/tracing.ts';
 export { validation } from './commands/middleware/validation.ts';
 export { recommendedPipeline } from './commands/recommended-pipeline.ts';
 export type { PipelineOptions } from './commands/recommended-pipeline.ts';
@@ -87,6 +86,8 @@ export { measuringMessages, measuringObserver } from './metrics/measure.ts';
 export type { HistogramSample, Instruments, LabelValues, MetricFamily, Sample } from './metrics/metric-registry.ts';
 export { logObserver } from './observe/log-observer.ts';
 export type { LogObserverOptions } from './observe/log-observer.ts';
+export { NO_SPAN } from './observe/tracer.ts';
+export type { Span, SpanOptions, StoreSpanOptions, StoreTracer, Tracer } from './observe/tracer.ts';
 export { observers, tellObserver } from './observe/observer.ts';
 export type {
   ObservedAppend,

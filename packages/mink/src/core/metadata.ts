@@ -33,11 +33,6 @@ export function withMetadata<T>(metadata: Metadata, work: () => T): T {
   return ambient.run({ ...ambient.getStore(), ...metadata }, work);
 }
 
-/** Runs `work` with exactly this metadata, whatever surrounds it. */
-export function runWithMetadata<T>(metadata: Metadata, work: () => T): T {
-  return ambient.run(metadata, work);
-}
-
 /** The metadata that an append made here would record by itself. */
 export function currentMetadata(): Metadata {
   return ambient.getStore() ?? {};

@@ -1,16 +1,19 @@
 // What everybody has fits the hooks by shape, as it is.
-import { trace } from '@opentelemetry/api';
+import * as api from '@opentelemetry/api';
 import pino from 'pino';
 import { Counter, Histogram } from 'prom-client';
 import { logging, metrics, recommendedPipeline, tracing } from '../../src/index.ts';
 import type { Logger, MessageMeasurement, Tracer } from '../../src/index.ts';
+import { createMemoryStore } from '../../src/memory/index.ts';
+import { traceWith } from '../../src/otel/index.ts';
 import { expectType } from './expect-type.ts';
 
 const logger = pino({ enabled: false });
-const tracer = trace.getTracer('orders');
+const tracer = api.trace.getTracer('orders');
 logging(logger);
 logging(logger.child({ module: 'orders' }));
 tracing(tracer);
+createMemoryStore({ tracer: traceWith({ tracer, api }) });
 expectType<typeof logger extends Logger ? true : false>()<true>();
 expectType<typeof tracer extends Tracer ? true : false>()<true>();
 
@@ -33,3 +36,4 @@ function record({ type, status, seconds, handlerSeconds }: MessageMeasurement): 
 }
 metrics(record);
 recommendedPipeline({ logger, tracer, metrics: record });
+recommendedPipeline({ tracer: traceWith({ tracer, api }) });

@@ -1,3 +1,4 @@
+import type { Tracer } from '../observe/tracer.ts';
 import type { Middleware } from './message-context.ts';
 import { audit, type AuditEntry, type AuditOptions } from './middleware/audit.ts';
 import { authorize, type Policy } from './middleware/authorization.ts';
@@ -8,7 +9,7 @@ import { metrics, type MessageMeasurement } from './middleware/metrics.ts';
 import { recovery } from './middleware/recovery.ts';
 import { retry, type RetryLayerOptions } from './middleware/retry.ts';
 import { timeout } from './middleware/timeout.ts';
-import { tracing, type Tracer } from './middleware/tracing.ts';
+import { tracing } from './middleware/tracing.ts';
 import { validation } from './middleware/validation.ts';
 
 /** What goes into the pipeline; a layer that is not given is left out, except where a default is named. */

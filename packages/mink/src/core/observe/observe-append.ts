@@ -1,7 +1,7 @@
-import { errorCodeOf, statusOf } from '../commands/middleware/outcome.ts';
-import { AppendOutcomeUnknownError } from '../errors.ts';
+import { errorCodeOf } from '../commands/middleware/outcome.ts';
 import type { Appended, AppendedStream } from '../store/append.ts';
 import { KnownResult } from '../store/keyed.ts';
+import { statusOfAppend } from './append-status.ts';
 import { tellObserver, type ObservedAppend, type Observer } from './observer.ts';
 
 /** Tells an observer how an append ended, and how long it took. Without one, it costs nothing. */
@@ -23,13 +23,7 @@ async function timeAppend(observer: Observer, append: () => Promise<Appended>): 
     tell(appended.repeated ? 'repeated' : 'stored', undefined, appended.streams);
     return appended;
   } catch (error) {
-    // A command that had its result already has appended nothing.
-    if (error instanceof KnownResult) tell('repeated', undefined, []);
-    else tell(statusOfAppend(error), errorCodeOf(error), []);
+    tell(statusOfAppend(error), error instanceof KnownResult ? undefined : errorCodeOf(error), []);
     throw error;
   }
-}
-
-function statusOfAppend(error: unknown): ObservedAppend['status'] {
-  return error instanceof AppendOutcomeUnknownError ? 'unknown' : statusOf(error);
 }

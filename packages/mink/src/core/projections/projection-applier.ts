@@ -1,5 +1,6 @@
 import { DatabaseError, InvalidArgumentError } from '../errors.ts';
 import { HandlerTimeoutError, ProjectionFailedError } from '../projection-errors.ts';
+import type { StoreTracer } from '../observe/tracer.ts';
 import type { StoredEvent } from '../store/categories.ts';
 import { SubscriptionBatch, type DeliveryProgress } from '../subscriptions/subscription-batch.ts';
 import type { Projection } from './define-projection.ts';
@@ -18,6 +19,7 @@ export interface ApplierContext {
   /** Milliseconds that a handler with statements of its own may take for a batch. */
   readonly handlerTimeout: number;
   readonly tries: number;
+  readonly tracer: StoreTracer | undefined;
   readonly classify: (error: unknown) => Classification;
   /** Tells what keeps an event from being applied. */
   readonly report: (error: unknown, attempts: number) => Promise<void>;

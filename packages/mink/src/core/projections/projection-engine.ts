@@ -433,6 +433,7 @@ export function workerContext(context: AppendContext & LoadContext, options: Pro
     backoff: checkWhole('backoff', options.backoff ?? 100, 0),
     handlerTimeout: checkTimer('handlerTimeout', options.handlerTimeout ?? 10_000, 1),
     observer: context.observer,
+    tracer: context.tracer,
     rate: options.rate === undefined ? undefined : checkWhole('rate', options.rate, 1),
   };
 }

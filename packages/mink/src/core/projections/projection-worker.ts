@@ -3,6 +3,8 @@ import { errorCodeOf } from '../commands/middleware/outcome.ts';
 import { ProjectionFailedError } from '../projection-errors.ts';
 import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import { tellObserver, type ObservedFailure, type Observer } from '../observe/observer.ts';
+import { traceBatch } from '../observe/trace-projection.ts';
+import type { StoreTracer } from '../observe/tracer.ts';
 import type { EventStorage, LogFilter, LogReader, RecordedEvent } from '../storage/event-storage.ts';
 import type { EventRegistry } from '../store/event-registry.ts';
 import { boundedLogPages, followLog, isUnavailable } from '../store/read-pages.ts';
@@ -11,6 +13,7 @@ import type { AnyProjection } from './define-sql-projection.ts';
 import {
   BatchFailedError,
   createApplier,
+  type Applied,
   type Applier,
   type ApplierContext,
   type Classification,
@@ -43,6 +46,7 @@ export interface ApplyingContext {
   /** Milliseconds that a handler with statements of its own may take for a batch. */
   readonly handlerTimeout: number;
   readonly observer: Observer | undefined;
+  readonly tracer: StoreTracer | undefined;
   /** Events of a second, at most; undefined for as many as can be. */
   readonly rate?: number | undefined;
 }
@@ -264,7 +268,7 @@ export class ProjectionWorker {
     if (first === undefined) return 'stored';
     const begun = performance.now();
     try {
-      const { outcome, to, failure, parkedAt } = await this.#apply(this.#lease, events, this.#parking);
+      const { outcome, to, failure, parkedAt } = await this.#applyOnce(events);
       if (to !== undefined) this.#stored(to, { events, begun, parkedAt: parkedAt ?? to });
       // What failed is nothing to whoever has lost the lease.
       if (failure !== undefined && outcome === 'stored') throw failure;
@@ -281,6 +285,15 @@ export class ProjectionWorker {
     const middle = Math.ceil(events.length / 2);
     const outcome = await this.#applyAll(events.slice(0, middle));
     return outcome === 'stored' ? this.#applyAll(events.slice(middle)) : outcome;
+  }
+
+  #applyOnce(events: readonly KeyedEvent[]): Promise<Applied> {
+    const lease = this.#lease;
+    const apply = (): Promise<Applied> => this.#apply(lease, events, this.#parking);
+    // Each delivery of a subscription has a span of its own.
+    return this.#projection.kind === 'subscription'
+      ? apply()
+      : traceBatch(this.#context.tracer, { lease, events }, apply);
   }
 
   /** It has got on: what fails next is not kept waiting for what has failed before. */

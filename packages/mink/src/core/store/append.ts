@@ -12,6 +12,7 @@ import { InlineSetChangedError } from '../projection-errors.ts';
 import type { InlineProjections } from '../projections/inline-projections.ts';
 import { observeAppend } from '../observe/observe-append.ts';
 import type { Observer } from '../observe/observer.ts';
+import { describeAppended, traceAppend } from '../observe/trace-append.ts';
 import type { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { holdsAfter, wantedValues } from '../events/unique-sets.ts';
 import { checkExpectedVersion, type ExpectedVersion } from '../expected-version.ts';
@@ -150,6 +151,21 @@ function checkEntry(entry: UncheckedEntry | null | undefined, names: Set<string>
     );
   }
   return category;
+}
+
+/** Prepares and appends in one commit, in a span of its own where there is a tracer. */
+export function appendEntries(
+  context: AppendContext,
+  entries: readonly UncheckedEntry[],
+  options: StorageCallOptions & { readonly metadata?: Metadata | undefined },
+): Promise<Appended> {
+  const { tracer } = context;
+  // What is wrong with them is told in a moment.
+  return traceAppend(tracer, { entries: Array.isArray(entries) ? entries : [] }, async (span) => {
+    const appended = await sendAppend(context, prepareAppend(context, entries, options.metadata), options);
+    describeAppended(span, appended);
+    return appended;
+  });
 }
 
 /** Appends in one commit, or throws and has written nothing (`AppendOutcomeUnknownError` alone cannot tell). */

@@ -12,7 +12,7 @@ import type {
   StreamInfo,
 } from '../storage/event-storage.ts';
 import { parseStreamName, streamName as nameOf } from '../stream-name.ts';
-import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
+import { appendEntries, type AppendContext } from './append.ts';
 import type { AppendEntry, AppendManyResult, AppendResult } from './append-types.ts';
 import type {
   Categories,
@@ -133,8 +133,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   ): Promise<AppendResult<StoredEventIn<C, CategoryOf<N>, Meta>>> {
     this.#checkOpen();
     const entry = { streamName, events, expectedVersion: options.expectedVersion };
-    const append = prepareAppend(this.#context, [entry], options.metadata);
-    const { repeated, globalPosition, streams } = await sendAppend(this.#context, append, options);
+    const { repeated, globalPosition, streams } = await appendEntries(this.#context, [entry], options);
     const { streamVersion, events: appended } = streams[0] ?? { streamVersion: 0, events: [] };
     return typed(withToken({ streamName, streamVersion, globalPosition, events: appended, repeated }, this.#context));
   }
@@ -155,8 +154,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     options: Omit<AppendOptions<Meta>, 'expectedVersion'> = {},
   ): Promise<AppendManyResult<StoredEventIn<C, CategoryName<C>, Meta>>> {
     this.#checkOpen();
-    const append = prepareAppend(this.#context, entries, options.metadata);
-    return typed(withToken(await sendAppend(this.#context, append, options), this.#context));
+    return typed(withToken(await appendEntries(this.#context, entries, options), this.#context));
   }
 
   /** The events of a stream. Sees everything that is committed; nothing for a missing stream. */

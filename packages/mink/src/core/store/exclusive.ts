@@ -6,7 +6,8 @@ import {
   TransactionOpenError,
 } from '../errors.ts';
 import type { AnyFold } from '../deciders/decider.ts';
-import { currentMetadata, runWithMetadata, type Metadata } from '../metadata.ts';
+import { tracesOf } from '../observe/links.ts';
+import { describeAppended, traceAppend } from '../observe/trace-append.ts';
 import { Tries } from '../retry/backoff.ts';
 import { remember } from '../snapshots/replay.ts';
 import type { OpenTransaction } from '../storage/event-storage.ts';
@@ -29,8 +30,8 @@ type Options = ExecuteWithRetryOptions<unknown, unknown> & KeyedOptions & LazySi
 interface Request {
   readonly actor: Actor;
   readonly options: Options;
-  /** What was ambient where it was asked for. */
-  readonly ambient: Metadata;
+  /** Runs work where it was asked for: its metadata is ambient there, and its span active. */
+  readonly inside: ReturnType<typeof AsyncLocalStorage.snapshot>;
   readonly resolve: (result: Executed<unknown>) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -95,7 +96,7 @@ export class ExclusiveStreams {
     return new Promise((resolve, reject) => {
       const known = this.#lines.get(key);
       const line = known ?? { fold, id, queue: [] };
-      enqueue(line.queue, { actor, options, ambient: currentMetadata(), resolve, reject });
+      enqueue(line.queue, { actor, options, inside: AsyncLocalStorage.snapshot(), resolve, reject });
       if (known !== undefined) return;
       this.#lines.set(key, line);
       void this.#outside(() => this.#run(key, line));
@@ -178,7 +179,14 @@ export class ExclusiveStreams {
       const scoped = { ...this.#context, registry: createCategoryRegistry(line.fold.category, line.fold.events) };
       const slot = batch[0]?.options[keyed];
       const send = sendSurely(new Tries({}));
-      const { streams } = await send(scoped, together(writing, known), { tx, [keyed]: slot });
+      const append = together(writing, known);
+      const { entries } = append.command;
+      const traced = { entries, origins: tracesOf(entries.flatMap((entry) => entry.events)) };
+      const { streams } = await traceAppend(this.#context.tracer, traced, async (span) => {
+        const appended = await send(scoped, append, { tx, [keyed]: slot });
+        describeAppended(span, appended);
+        return appended;
+      });
       events = streams[0]?.events ?? [];
     }
     const tell = (): void => {
@@ -210,19 +218,16 @@ export class ExclusiveStreams {
     for (const request of batch) {
       let decision: Decision | undefined;
       try {
-        const { actor, options, ambient } = request;
+        const { actor, options, inside } = request;
         const before = last;
         checkExpectation(last.streamName, options.expectedVersion, last.streamVersion);
-        decision = await runWithMetadata(ambient, () => actor.decide(before));
+        decision = await inside(() => actor.decide(before));
         const { events, streamVersion: expectedVersion } = decision;
         if (expectedVersion !== last.streamVersion) {
           throw new InvalidArgumentError('work', 'has saved the aggregate itself, which exclusive mode does for it');
         }
         const entry = { streamName: last.streamName, events, expectedVersion };
-        const append =
-          events.length === 0
-            ? undefined
-            : runWithMetadata(ambient, () => prepareAppend(scoped, [entry], options.metadata));
+        const append = events.length === 0 ? undefined : inside(() => prepareAppend(scoped, [entry], options.metadata));
         const state = decision.stateWith(append?.data[0] ?? []);
         last = { streamName: last.streamName, streamVersion: last.streamVersion + events.length, state };
         decided.push({ request, decision, append, after: last });

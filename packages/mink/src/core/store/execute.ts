@@ -1,6 +1,7 @@
 import { ConcurrencyConflictError } from '../errors.ts';
 import type { AnyFold } from '../deciders/decider.ts';
 import { checkExpectedVersion, meetsExpectation, type ExpectedVersion } from '../expected-version.ts';
+import { describeAppended, traceAppend } from '../observe/trace-append.ts';
 import { streamName } from '../stream-name.ts';
 import { saveOf, type Actor, type Decision } from './actor.ts';
 import { prepareAppend, sendAppend, type AppendContext } from './append.ts';
@@ -112,10 +113,17 @@ export async function appendDecision(
       return { streamName: name, streamVersion: expectedVersion, state, events: [], globalPosition: undefined };
     }
     const scoped = { ...context, registry: createCategoryRegistry(fold.category, fold.events) };
-    const append = prepareAppend(scoped, [{ streamName: name, events, expectedVersion }], options.metadata);
-    // Folded before the append: an evolve that fails must fail while nothing is written yet.
-    let state = decision.stateWith(append.data[0] ?? []);
-    const { repeated, streams, globalPosition } = await send(scoped, append, options);
+    const entries = [{ streamName: name, events, expectedVersion }];
+    const { state: folded, appended } = await traceAppend(context.tracer, { entries }, async (span) => {
+      const append = prepareAppend(scoped, entries, options.metadata);
+      // Folded before the append: an evolve that fails must fail while nothing is written yet.
+      const folded = decision.stateWith(append.data[0] ?? []);
+      const appended = await send(scoped, append, options);
+      describeAppended(span, appended);
+      return { state: folded, appended };
+    });
+    let state = folded;
+    const { repeated, streams, globalPosition } = appended;
     const { streamVersion, events: stored } = streams[0] ?? { streamVersion: expectedVersion, events: [] };
     decision.settle({
       version: streamVersion,

@@ -1,6 +1,7 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { Metadata } from '../metadata.ts';
 import type { Observer } from '../observe/observer.ts';
+import type { StoreTracer } from '../observe/tracer.ts';
 import type { Projection } from '../projections/define-projection.ts';
 import type { SlowInline } from '../projections/inline-work.ts';
 import type { SnapshotProblem } from '../snapshots/snapshot-writer.ts';
@@ -88,6 +89,12 @@ export interface StoreOptions<C, Meta> {
    * @defaultValue nobody
    */
   readonly observer?: Observer | undefined;
+  /**
+   * Makes spans of appends, of the batches of projections and of what subscriptions deliver, and records the `traceparent` of the
+   * span with every event that is appended in one that is sampled: `traceWith` of mink/otel. Give it to `recommendedPipeline`, too.
+   * @defaultValue none
+   */
+  readonly tracer?: StoreTracer | undefined;
 }
 
 /** The five standard names, and any of the user's own; ambient metadata fills in the rest. */

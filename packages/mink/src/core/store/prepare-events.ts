@@ -3,6 +3,8 @@ import { encoded, type EncodedPayload } from '../events/event-schema.ts';
 import { formatPath, type StandardResult, type StandardSchema } from '../events/standard-schema.ts';
 import { checkJson, stringifyJson, type CheckedJson, type JsonObject } from '../json.ts';
 import { currentMetadata, type Metadata } from '../metadata.ts';
+import { quietly } from '../observe/in-span.ts';
+import type { StoreTracer } from '../observe/tracer.ts';
 import type { PreparedEvent } from '../storage/event-storage.ts';
 import { isUuid } from '../uuid.ts';
 import { invalidMetadata, type EventRegistry } from './event-registry.ts';
@@ -24,6 +26,7 @@ export interface PrepareContext {
   readonly newId: (() => string) | undefined;
   /** Ids that need no check. */
   readonly newUuid: (time: number) => string;
+  readonly tracer: StoreTracer | undefined;
 }
 
 /** Events as the storage gets them, and the payload of each as readers will see it. */
@@ -53,7 +56,7 @@ export function prepareEvents(
   if (!Array.isArray(events)) throw new InvalidArgumentError('events', 'is not an array');
   if (events.length === 0) throw new NoEventsError(request.streamName);
   checkIsObject('metadata', request.metadata);
-  const shared = { ...currentMetadata(), ...request.metadata };
+  const shared = { ...currentMetadata(), ...activeTrace(context.tracer), ...request.metadata };
   // One reading for all of them: the clock costs as much as an id.
   const time = Date.now();
   const prepared: PreparedEvent[] = [];
@@ -81,6 +84,13 @@ export function prepareEvents(
     data.push(payload.data);
   }
   return { events: prepared, data };
+}
+
+/** The span that appends, over the ambient one: that has led to it. */
+function activeTrace(tracer: StoreTracer | undefined): Metadata | undefined {
+  if (tracer === undefined) return undefined;
+  const traceparent = quietly(() => tracer.traceparent());
+  return traceparent === undefined ? undefined : { traceparent };
 }
 
 function checkIsEvent(event: UncheckedEvent | null | undefined): void {

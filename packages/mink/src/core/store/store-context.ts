@@ -56,6 +56,7 @@ export function storeContext<C extends Categories, Meta>(
     reportSnapshotProblem,
     observer: options.observer,
     settings: () => storeSettings(context, options),
+    tracer: options.tracer,
   };
   return context;
 }

@@ -1,4 +1,6 @@
 import { DeliveryTimeoutError } from '../projection-errors.ts';
+import { traceDelivery } from '../observe/trace-projection.ts';
+import type { StoreTracer } from '../observe/tracer.ts';
 import type { StoredEvent } from '../store/categories.ts';
 import { linkSignals, untilAborted } from '../store/signals.ts';
 import type { Subscription } from './define-subscription.ts';
@@ -21,16 +23,25 @@ export type DeliveryState =
 export async function deliver(
   { name, timeout, handle }: Pick<Subscription, 'name' | 'timeout' | 'handle'>,
   { key, parts }: Pick<Delivery, 'key' | 'parts'>,
-  context: { readonly epoch: number; readonly attempt: number; readonly signal: AbortSignal },
+  context: {
+    readonly epoch: number;
+    readonly attempt: number;
+    readonly signal: AbortSignal;
+    readonly tracer: StoreTracer | undefined;
+  },
 ): Promise<void> {
-  const { epoch, attempt } = context;
+  const { epoch, attempt, tracer } = context;
   for (let part = parts[0]; part !== undefined; part = parts[0]) {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(new DeliveryTimeoutError(name, timeout)), timeout);
     const { signal, release } = linkSignals([context.signal, deadline.signal]);
     try {
       signal.throwIfAborted();
-      await untilAborted(Promise.resolve(handle(part, { key, epoch, attempt, signal })), signal);
+      const event = part;
+      const told = { name, key, attempt, event };
+      await traceDelivery(tracer, told, () =>
+        untilAborted(Promise.resolve(handle(event, { key, epoch, attempt, signal })), signal),
+      );
     } finally {
       clearTimeout(timer);
       release();

@@ -72,7 +72,8 @@ async function tryDelivery(
     for (const event of await eventsAt(context.storage, [position])) {
       const { parts, error } = keyedEvent(context.registry, subscription, event);
       if (parts === undefined) throw error;
-      await deliver(subscription, { key, parts: [...(parts.get(key) ?? [])] }, { epoch, attempt: 1, signal });
+      const { tracer } = context;
+      await deliver(subscription, { key, parts: [...(parts.get(key) ?? [])] }, { epoch, attempt: 1, signal, tracer });
     }
     return undefined;
   } catch (error) {

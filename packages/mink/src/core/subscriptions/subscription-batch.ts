@@ -157,11 +157,11 @@ export class SubscriptionBatch {
   /** Until it is acknowledged, or has failed for good. */
   async #deliver(delivery: Delivery): Promise<void> {
     const { position, key } = delivery;
-    const { classify, tries, report } = this.#context;
+    const { classify, tries, report, tracer } = this.#context;
     const { signal } = this.#handlers;
     for (let attempt = 1; delivery.state.is === 'waiting' && this.#mayDeliver; attempt += 1) {
       try {
-        await deliver(this.#subscription, delivery, { epoch: this.#lease.epoch, attempt, signal });
+        await deliver(this.#subscription, delivery, { epoch: this.#lease.epoch, attempt, signal, tracer });
         delivery.state = { is: 'acknowledged' };
         this.#progress.acknowledged.add(`${position} ${key}`);
       } catch (error) {

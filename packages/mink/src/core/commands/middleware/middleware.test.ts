@@ -26,7 +26,8 @@ import { logging } from './logging.ts';
 import { metrics, type MessageMeasurement } from './metrics.ts';
 import { recovery } from './recovery.ts';
 import { mayPass, retry } from './retry.ts';
-import { tracing, type Span, type Tracer } from './tracing.ts';
+import type { Span, Tracer } from '../../observe/tracer.ts';
+import { tracing } from './tracing.ts';
 import { validation } from './validation.ts';
 
 const commands = defineCommands({ Do: z.object({ n: z.coerce.number() }) });
@@ -331,7 +332,8 @@ describe('tracing', () => {
     const { it, calls } = tracer();
     await expect(busDoing(failing(new Error('a bug')), tracing(it))()).rejects.toThrow('a bug');
     await expect(busDoing(failing('x'), tracing(it))()).rejects.toBe('x');
-    expect(calls).toEqual(['a bug', { code: 2, message: 'a bug' }, 'end', { code: 2, message: 'x' }, 'end']);
+    const bug = [['error.type', 'Error'], 'a bug', { code: 2, message: 'a bug' }, 'end'];
+    expect(calls).toEqual([...bug, ['error.type', 'string'], { code: 2, message: 'x' }, 'end']);
   });
 });
 

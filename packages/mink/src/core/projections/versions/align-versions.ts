@@ -56,6 +56,8 @@ export async function alignVersions(
     tries: 1,
     backoff: 0,
     rate: undefined,
+    // What is tried out is rolled back.
+    tracer: undefined,
     handlerTimeout,
     classify,
   };

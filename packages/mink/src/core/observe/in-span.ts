@@ -1,0 +1,56 @@
+import { errorCodeOf, statusOf } from '../commands/middleware/outcome.ts';
+import { KnownResult } from '../store/keyed.ts';
+import { NO_SPAN, type Span, type SpanOptions } from './tracer.ts';
+
+/** `SpanStatusCode.ERROR` of OpenTelemetry. */
+const FAILED = 2;
+
+/** A span that is about to begin. */
+interface SpanStart<O extends SpanOptions> {
+  readonly name: string;
+  readonly options: O;
+}
+
+/**
+ * Does some work in a span, and ends it. What it throws is recorded; `error` is the status of what has failed, not of what was
+ * refused. A tracer that throws changes nothing.
+ */
+export function inSpan<O extends SpanOptions, T>(
+  tracer: { startActiveSpan<R>(name: string, options: O, work: (span: Span) => R): R },
+  { name, options }: SpanStart<O>,
+  work: (span: Span) => Promise<T>,
+): Promise<T> {
+  const begun: Promise<T>[] = [];
+  const run = async (span: Span): Promise<T> => {
+    try {
+      return await work(span);
+    } catch (error) {
+      quietly(() => recordError(span, error));
+      throw error;
+    } finally {
+      quietly(() => span.end());
+    }
+  };
+  quietly(() => tracer.startActiveSpan(name, options, (span) => void begun.push(run(span))));
+  // Whatever is wrong with the tracer, the work is done: once.
+  return begun[0] ?? run(NO_SPAN);
+}
+
+/** Says what went wrong. */
+export function recordError(span: Span, error: unknown): void {
+  // A command that had its result already: nothing is wrong.
+  if (error instanceof KnownResult) return;
+  const message = error instanceof Error ? error.message : String(error);
+  span.setAttribute('error.type', errorCodeOf(error));
+  if (error instanceof Error) span.recordException(error);
+  if (statusOf(error) === 'failed') span.setStatus({ code: FAILED, message });
+}
+
+/** What has been done is done, whether it can be told or not. */
+export function quietly<T>(tell: () => T): T | undefined {
+  try {
+    return tell();
+  } catch {
+    return undefined;
+  }
+}
