@@ -102,6 +102,26 @@ const CASES: Readonly<Record<string, { readonly bad: readonly string[]; readonly
       'mink_command_duration_seconds_bucket{type="A",le="+Inf"} 0+10x20',
     ],
   },
+  MinkDeadLettersOld: {
+    bad: ['mink_projection_oldest_parked_seconds{projection="a",version="1"} 86401x20'],
+    good: ['mink_projection_oldest_parked_seconds{projection="a",version="1"} 86400x20'],
+  },
+  MinkInlineMissing: {
+    bad: ['mink_inline_projections{projection="a",version="1",state="missing"} 1x20'],
+    good: ['mink_inline_projections{projection="a",version="1",state="active"} 1x20'],
+  },
+  MinkSnapshotsBroken: {
+    bad: ['mink_snapshots_total{status="corrupt"} 0+1x20'],
+    good: ['mink_snapshots_total{status="used"} 0+1x20', 'mink_snapshots_total{status="other-version"} 0+1x20'],
+  },
+  MinkClock: {
+    bad: ['mink_clock_skew_seconds -6x20'],
+    good: ['mink_clock_skew_seconds -5x20', 'mink_recorded_ahead_seconds 5x20'],
+  },
+  MinkEventLoopDelay: {
+    bad: ['mink_event_loop_delay_seconds{quantile="0.99"} 0.3x20'],
+    good: ['mink_event_loop_delay_seconds{quantile="1"} 9x20', 'mink_event_loop_delay_seconds{quantile="0.99"} 0.2x20'],
+  },
   MinkFeedHeld: { bad: ['mink_feed_held_seconds 61x10'], good: ['mink_feed_held_seconds 60x10'] },
 };
 

@@ -1,7 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProjectionEngine, defineDecider, defineEvents, defineProjection, documents, payload } from 'mink';
+import {
+  createHealth,
+  createProjectionEngine,
+  defineDecider,
+  defineEvents,
+  defineProjection,
+  documents,
+  payload,
+} from 'mink';
 import { createPostgresStore } from 'mink/postgres';
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -182,6 +190,22 @@ const CASES: Readonly<Record<string, Case>> = {
       await expect.poll(async () => (await store.feedStatus()).heldBy.length).toBe(0);
     },
     settled: live,
+  },
+  clocks: {
+    arrange: async ({ engine, sql }) => {
+      await engine.start();
+      // As if the clock of the database had been an hour ahead, and was set back.
+      await sql(`
+        alter table "SCHEMA".events disable trigger refuse_change;
+        update "SCHEMA".events set recorded_at = clock_timestamp() + interval '1 hour';
+        alter table "SCHEMA".events enable always trigger refuse_change`);
+    },
+    sql: async ({ sql }, statement) => sql(statement.replace('mink.events', '"SCHEMA".events')),
+    settled: async (it) => {
+      const { body } = await createHealth({ store: it.store }).details();
+      expect(body.reasons?.join()).toMatch(/recorded \d+ ms in the future/u);
+      await live(it);
+    },
   },
   errors: { arrange: async ({ engine }) => engine.start(), settled: live },
   performance: { arrange: async ({ engine }) => engine.start(), settled: live },

@@ -36,6 +36,7 @@ const LIVE: ProjectionStatus = {
   error: undefined,
   attempts: 0,
   parkedKeys: 0,
+  oldestParkedAt: undefined,
   movedAt: undefined,
   isLive: true,
   wantedPartitions: 1,
@@ -93,6 +94,72 @@ describe('health', () => {
     const answer = await healthOf({ projections: [{ ...LIVE, state }] }).details();
     expect(answer).toMatchObject({ code, body: { status, projections: { counts: state } } });
     strictEqual(answer.body.reasons?.length, status === 'healthy' ? 0 : 1);
+  });
+
+  describe('compares clocks', () => {
+    /** A process and a database whose clocks are set by hand. */
+    function clocks() {
+      const set = { process: 1_000_000, database: 1_000_000 };
+      const store = createMemoryStore({ categories: { Cart: events }, now: () => set.database });
+      return { set, store, health: createHealth({ store, now: () => set.process }) };
+    }
+
+    test.each([
+      [5_000, undefined],
+      [-5_000, undefined],
+      [5_001, 'the clock of this process is 5001 ms ahead of that of the database'],
+      [-5_001, 'the clock of this process is 5001 ms behind that of the database'],
+    ])('of the process and the database, %i ms apart', async (skew, reason) => {
+      const { set, health } = clocks();
+      set.process += skew;
+      const { body } = await health.details();
+      strictEqual(body.status, reason === undefined ? 'healthy' : 'degraded');
+      deepStrictEqual(body.reasons, reason === undefined ? [] : [reason]);
+    });
+
+    test('leaving out of account what the answer took', async () => {
+      const { set, store } = clocks();
+      // It was asked 4 seconds ahead, and had the answer 8 seconds ahead: it may be 4.
+      set.process += 4_000;
+      let asked = 0;
+      const slow = createHealth({ store, now: () => set.process + (asked++ % 2) * 4_000 });
+      strictEqual((await slow.details()).body.status, 'healthy');
+    });
+
+    test('and what was recorded: a database whose clock was set back is degraded until it has caught up', async () => {
+      const { set, store, health } = clocks();
+      set.database += 3_600_000;
+      await store.append('Cart-1', [events.ItemAdded(null)]);
+      set.database -= 3_600_000;
+      // The latest one is right again; those before it are not.
+      await store.append('Cart-2', [events.ItemAdded(null)]);
+      deepStrictEqual((await health.details()).body, {
+        status: 'degraded',
+        projections: {},
+        reasons: ["events were recorded 3600000 ms in the future: the database's clock was set back"],
+      });
+      set.database += 3_600_000;
+      set.process += 3_600_000;
+      strictEqual((await health.details()).body.status, 'healthy');
+    });
+  });
+
+  test('calls a feed degraded that stands short of its end, though nobody holds it', async () => {
+    let now = 0;
+    let feed: FeedStatus = { ...FEED, position: 5, head: 9 };
+    const health = createHealth({ store: { feedStatus: async () => feed }, now: () => now });
+    const reasons = async () => (await health.details()).body.reasons;
+    deepStrictEqual(await reasons(), []);
+    now += 60_001;
+    deepStrictEqual(await reasons(), ['the feed has stood at 5 of 9 for 60001 ms']);
+    // It moves, and has to stand again for as long.
+    feed = { ...FEED, position: 6, head: 9 };
+    deepStrictEqual(await reasons(), []);
+    now += 60_000;
+    deepStrictEqual(await reasons(), []);
+    feed = FEED;
+    now += 60_000;
+    deepStrictEqual(await reasons(), []);
   });
 
   test('lets the worst count, in whatever order it comes', async () => {

@@ -1,9 +1,11 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert';
+import { readFileSync } from 'node:fs';
 import type { Meter } from '@opentelemetry/api';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import {
   BusinessRuleViolationError,
+  commandHandlers,
   createCommandBus,
   createMetrics,
   createProjectionEngine,
@@ -79,6 +81,11 @@ describe('metrics', () => {
       'mink_commands_total{type="Add",status="refused"} 1',
       'mink_command_duration_seconds_bucket{type="Add",le="+Inf"} 3',
       'mink_command_handler_duration_seconds_count{type="Add"} 3',
+      'mink_stream_version_bucket{le="1"} 1',
+      'mink_stream_version_sum 5',
+      'mink_commands_in_flight 0',
+      'mink_kept_results 0',
+      'mink_recorded_ahead_seconds 0',
       'mink_load_duration_seconds_count{from="events"} 3',
       'mink_projection_errors_total{projection="skus",version="1",next="retry"} 1',
       'mink_projection_errors_total{projection="skus",version="1",next="park"} 1',
@@ -120,6 +127,7 @@ describe('metrics', () => {
     };
     const meter = {
       createCounter: (name: string) => ({ add: tell(name) }),
+      createUpDownCounter: (name: string) => ({ add: tell(name) }),
       createHistogram: (name: string) => ({ record: tell(name) }),
       createObservableGauge: (name: string) => ({
         addCallback: (callback: (typeof callbacks)[number]) => {
@@ -149,6 +157,133 @@ describe('metrics', () => {
     await engine.close();
   });
 
+  test('tell first, repeated and refused ids of commands apart, and what is under way', async () => {
+    const metrics = createMetrics();
+    const store = createMemoryStore({ categories: { Cart: cartEvents }, observer: metrics.observer });
+    metrics.watch({ store });
+    const inFlight: string[] = [];
+    const text = async () => (await prometheusText(metrics)).split('\n');
+    const handlers = [
+      deciderHandlers(commands, cart, { id: ({ data }) => data.id }),
+      commandHandlers(defineCommands({ Look: payload<null>() }), {
+        Look: async () => {
+          inFlight.push(...(await text()).filter((line) => line.startsWith('mink_commands_in_flight')));
+        },
+      }),
+    ];
+    const bus = createCommandBus(store, { handlers, middleware: recommendedPipeline({ metrics: metrics.message }) });
+    const add = { ...commands.Add({ id: '1', sku: 'a' }), id: 'key-1' };
+    await bus.dispatch(add);
+    await bus.dispatch(add);
+    await Promise.all([bus.dispatch(add), bus.dispatch(add)]);
+    const other = { ...commands.Add({ id: '2', sku: 'b' }), id: 'key-1' };
+    await expect(bus.dispatch(other)).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+    await bus.dispatch(commands.Add({ id: '3', sku: 'c' }));
+    await bus.dispatch({ type: 'Look', data: null });
+    deepStrictEqual(inFlight, ['mink_commands_in_flight 1']);
+    const lines = await text();
+    for (const line of [
+      'mink_keyed_commands_total{use="first"} 1',
+      'mink_keyed_commands_total{use="repeated"} 3',
+      'mink_keyed_commands_total{use="reused"} 1',
+      'mink_commands_in_flight 0',
+      'mink_kept_results 1',
+    ]) {
+      expect(lines).toContain(line);
+    }
+  });
+
+  test('go below nothing where only ends are told', async () => {
+    const metrics = createMetrics();
+    const ended = { kind: 'command', type: 'Add', status: 'succeeded', errorCode: undefined, seconds: 1 } as const;
+    metrics.message({ ...ended, handlerSeconds: undefined, keyUse: undefined });
+    ok(!(await prometheusText(metrics)).includes('mink_commands_in_flight -'));
+  });
+
+  test('tell of snapshots that are saved, used and refused', async () => {
+    const metrics = createMetrics();
+    const store = createMemoryStore({ categories: { Cart: cartEvents }, observer: metrics.observer });
+    const kept = { ...cart, snapshots: { schemaVersion: 1 } };
+    const item = cartEvents.ItemAdded({ sku: 'a' });
+    await store.append('Cart-1', [item, item, item]);
+    await store.snapshots.create(kept, { minEvents: 1 });
+    await store.append('Cart-1', [item, item]);
+    await store.load(kept, '1');
+    await store.load({ ...kept, snapshots: { schemaVersion: 2 } }, '1');
+    const lines = (await prometheusText(metrics)).split('\n');
+    for (const line of [
+      'mink_snapshots_total{status="saved"} 1',
+      'mink_snapshots_total{status="used"} 1',
+      'mink_snapshots_total{status="other-version"} 1',
+      'mink_snapshot_behind_events_sum 2',
+      'mink_snapshot_age_seconds_bucket{le="60"} 1',
+    ]) {
+      expect(lines).toContain(line);
+    }
+  });
+
+  test('tell how long keys have been parked, and which inline projections are known here alone', async () => {
+    const metrics = createMetrics({ gaugeInterval: 0 });
+    let time = Date.now();
+    const store = createMemoryStore({ categories: { Cart: cartEvents }, now: () => time });
+    const engine = createProjectionEngine(store, [skus], { tries: 1 });
+    metrics.watch({ store, engine });
+    time -= 3_600_000;
+    await store.append('Cart-1', [cartEvents.ItemAdded({ sku: 'bad' })]);
+    await engine.start();
+    await expect.poll(async () => (await engine.status())[0]?.parkedKeys).toBe(1);
+    await engine.close();
+    const { samples = [] } =
+      (await metrics.collect()).find(({ definition }) => definition === METRICS.projectionOldestParked) ?? {};
+    deepStrictEqual(samples[0]?.labels, ['skus', '1']);
+    ok(samples[0].value >= 3_600 && samples[0].value < 3_700);
+  });
+
+  test('tell which inline projections are active, and which are not', async () => {
+    const metrics = createMetrics({ gaugeInterval: 0 });
+    const other = defineProjection({
+      name: 'other',
+      events: { Cart: cartEvents },
+      readModel: documents<{ skus: number }>(),
+    }).on({ ItemAdded: (row) => row });
+    const inline = [skus, other];
+    const store = createMemoryStore({ categories: { Cart: cartEvents }, inline, whenInlineInactive: 'skip' });
+    metrics.watch({ store });
+    await store.projections.activateInline([skus]);
+    expect((await prometheusText(metrics)).split('\n')).toEqual(
+      expect.arrayContaining([
+        'mink_inline_projections{projection="skus",version="1",state="active"} 1',
+        'mink_inline_projections{projection="other",version="1",state="inactive"} 1',
+      ]),
+    );
+  });
+
+  test('tell how late the event loop was, from the second look on', async () => {
+    const metrics = createMetrics({ gaugeInterval: 0 });
+    await metrics.collect();
+    const late = async () => {
+      for (const end = performance.now() + 100; performance.now() < end;);
+      // Timers have their turn, that of the measuring before this one.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      const families = await metrics.collect();
+      const { samples = [] } = families.find(({ definition }) => definition === METRICS.eventLoopDelay) ?? {};
+      return samples.find(({ labels }) => labels[0] === '1')?.value ?? 0;
+    };
+    await expect.poll(late, { timeout: 10_000 }).toBeGreaterThan(0.05);
+  });
+
+  test('are all in the table of the guide, as they are defined', () => {
+    const guide = readFileSync(new URL('../../../docs/monitoring.md', import.meta.url), 'utf8');
+    const rows = [...guide.matchAll(/^\| `(?<name>mink_\w+)`(?<rest>.*)\|$/gmu)].map(({ groups }) => {
+      const [, kind = '', labels = '', help = ''] = (groups?.['rest'] ?? '').split('|').map((cell) => cell.trim());
+      return { name: groups?.['name'], kind, labels: labels.replaceAll(/[`\s]/gu, ''), help };
+    });
+    const defined = Object.values(METRICS).map(({ name, kind, labels, help }) => {
+      return { name, kind, labels: labels.join(','), help };
+    });
+    deepStrictEqual(rows, defined);
+  });
+
   test('of names from outside stay bounded', async () => {
     const metrics = createMetrics();
     const measured = {
@@ -157,6 +292,7 @@ describe('metrics', () => {
       errorCode: 'X',
       seconds: 1,
       handlerSeconds: undefined,
+      keyUse: undefined,
     } as const;
     for (let n = 0; n < 2_000; n += 1) metrics.message({ ...measured, type: `made-up-${n}` });
     const families = await metrics.collect();
@@ -173,6 +309,7 @@ describe('metrics', () => {
       errorCode: 'X',
       seconds: 0,
       handlerSeconds: undefined,
+      keyUse: undefined,
     } as const;
     metrics.message({ ...measured, type: 'a"b\\c\nd' });
     expect(await prometheusText(metrics)).toContain(String.raw`{type="a\"b\\c\nd",status="failed"} 1`);

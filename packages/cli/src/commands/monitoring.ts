@@ -29,6 +29,9 @@ export function addMonitoringCommand(program: Command, context: Context): void {
     .option('--append-latency <seconds>', 'that 99 of 100 appends may take (default: 0.5)', parsePositive)
     .option('--command-latency <seconds>', 'that 99 of 100 commands of a type may take (default: 1)', parsePositive)
     .option('--held-seconds <number>', 'seconds that readers may be held back (default: 60)', parsePositive)
+    .option('--parked-seconds <number>', 'seconds that a key may be parked (default: 86400)', parsePositive)
+    .option('--clock-skew <seconds>', 'that clocks may differ (default: 5)', parsePositive)
+    .option('--event-loop-delay <seconds>', 'that 99 of 100 turns may be late (default: 0.2)', parsePositive)
     .option('--runbooks <url>', 'where the runbooks are (default: docs/runbooks)')
     .action((_options, command: Command) => printAlerts(context, command.optsWithGlobals()));
   monitoring

@@ -33,7 +33,7 @@ export type { IdempotencyOptions } from './commands/middleware/idempotency.ts';
 export { logging } from './commands/middleware/logging.ts';
 export type { Logger } from './commands/middleware/logging.ts';
 export { metrics } from './commands/middleware/metrics.ts';
-export type { MessageMeasurement } from './commands/middleware/metrics.ts';
+export type { MessageHook, MessageMeasurement } from './commands/middleware/metrics.ts';
 export type { MessageStatus } from './commands/middleware/outcome.ts';
 export { recovery } from './commands/middleware/recovery.ts';
 export { mayPass, retry } from './commands/middleware/retry.ts';

@@ -26,6 +26,11 @@ export class KeyedResults {
     this.#kept.set(key, { result, expiresAt: recordedAt + ttl });
   }
 
+  /** Those that have expired may be among them. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
   deleteExpired(limit: number): number {
     let deleted = 0;
     const now = this.#now();

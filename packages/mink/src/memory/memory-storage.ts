@@ -22,6 +22,8 @@ import {
   type PreparedEvent,
   type RecordedEvent,
   type StorageCallOptions,
+  type StorageClock,
+  type StorageVitals,
   type StreamInfo,
   type StreamPageQuery,
   type WaitForBound,
@@ -184,6 +186,15 @@ export class MemoryStorage extends SideTables implements EventStorage {
 
   async feedStatus(): Promise<FeedStatus> {
     return { ...(await this.readBound()), heldBy: [], wakeUp: 'notified' };
+  }
+
+  async readClock(): Promise<StorageClock> {
+    const last = this.#log.slice(-100).map(({ recordedAt }) => recordedAt);
+    return { now: this.#now(), lastRecordedAt: last.length === 0 ? undefined : Math.max(...last) };
+  }
+
+  async readVitals(): Promise<StorageVitals> {
+    return { bytes: {}, keptResults: this.results.size, connections: undefined };
   }
 
   async waitForBound({ after, signal }: WaitForBound): Promise<FeedBound> {

@@ -348,6 +348,7 @@ export class ReadModels extends Versions implements ProjectionStorage {
         kind: kept.kind,
         ...ofPartitions(partitions),
         parkedKeys: kept.parked.size,
+        oldestParkedAt: oldestOf(kept),
         isLive,
         wantedPartitions: kept.wantedPartitions,
         partitions,
@@ -360,6 +361,7 @@ export class ReadModels extends Versions implements ProjectionStorage {
         kind: 'projection' as const,
         ...ofPartitions([]),
         parkedKeys: 0,
+        oldestParkedAt: undefined,
         isLive: false,
         wantedPartitions: 0,
         partitions: [],
@@ -432,4 +434,9 @@ function compareParked(left: ParkedId, right: ParkedId): number {
 
 function ignore(): void {
   // Whoever asked for it is told.
+}
+
+/** When the first of its parked keys failed first. */
+function oldestOf({ parked }: KeptProjection): number | undefined {
+  return parked.size === 0 ? undefined : Math.min(...Array.from(parked.values(), ({ firstFailedAt }) => firstFailedAt));
 }

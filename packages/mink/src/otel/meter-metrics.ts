@@ -4,7 +4,7 @@ import {
   METRICS,
   type Instruments,
   type LabelValues,
-  type MessageMeasurement,
+  type MessageHook,
   type MetricDefinition,
   type Metrics,
   type Observer,
@@ -22,6 +22,7 @@ interface InstrumentOptions {
 /** The part of an OpenTelemetry meter that mink uses; it fits by shape. */
 export interface MeterLike {
   createCounter(name: string, options: InstrumentOptions): { add(value: number, attributes: Attributes): void };
+  createUpDownCounter(name: string, options: InstrumentOptions): { add(value: number, attributes: Attributes): void };
   createHistogram(name: string, options: InstrumentOptions): { record(value: number, attributes: Attributes): void };
   createObservableGauge(
     name: string,
@@ -34,7 +35,7 @@ export interface MeterLike {
 /** What the store and the pipeline are given. */
 export interface MeterMetrics {
   readonly observer: Observer;
-  readonly message: (measured: MessageMeasurement) => void;
+  readonly message: MessageHook;
 }
 
 /**
@@ -54,8 +55,9 @@ function instrumentsOf(meter: MeterLike): Instruments {
   const counters = new Map<MetricDefinition, ReturnType<MeterLike['createCounter']>>();
   const histograms = new Map<MetricDefinition, ReturnType<MeterLike['createHistogram']>>();
   for (const definition of Object.values<MetricDefinition>(METRICS)) {
-    const { name, kind } = definition;
+    const { name, kind, isKept } = definition;
     if (kind === 'counter') counters.set(definition, meter.createCounter(name, optionsOf(definition)));
+    if (isKept === true) counters.set(definition, meter.createUpDownCounter(name, optionsOf(definition)));
     if (kind === 'histogram') histograms.set(definition, meter.createHistogram(name, optionsOf(definition)));
   }
   return {
@@ -66,7 +68,7 @@ function instrumentsOf(meter: MeterLike): Instruments {
 
 function observeGauges(meter: MeterLike, metrics: Pick<Metrics, 'collect'>): void {
   for (const definition of Object.values<MetricDefinition>(METRICS)) {
-    if (definition.kind !== 'gauge') continue;
+    if (definition.kind !== 'gauge' || definition.isKept === true) continue;
     meter.createObservableGauge(definition.name, optionsOf(definition)).addCallback(async (result) => {
       const family = (await metrics.collect()).find((it) => it.definition === definition);
       for (const { labels, value } of family?.samples ?? []) result.observe(value, attributesOf(definition, labels));

@@ -17,6 +17,7 @@ import type {
   SnapshotInfo,
   SnapshotQuery,
   StorageCallOptions,
+  StorageClock,
   StorageVitals,
 } from '../core/index.ts';
 import type { Row, Statement } from './connection.ts';
@@ -30,6 +31,7 @@ import {
   saveShapeCountsQuery,
   toRecordedShape,
 } from './queries/event-shapes.ts';
+import { clockQuery, toClock } from './queries/clock.ts';
 import { eventsAtQuery } from './queries/feed.ts';
 import { findHolderQuery } from './queries/find-holder.ts';
 import {
@@ -47,7 +49,7 @@ import {
   toSnapshot,
   toSnapshotInfo,
 } from './queries/snapshots.ts';
-import { toBytes, vitalsQuery } from './queries/vitals.ts';
+import { toVitals, vitalsQuery } from './queries/vitals.ts';
 import type { ReadModels } from './read-models.ts';
 import type { SchemaName } from './schema-name.ts';
 import { checkTransaction } from './transaction.ts';
@@ -61,6 +63,7 @@ export interface StoredAppend {
 
 /** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes, and what operators look at. */
 export abstract class SideTables {
+  readonly #results = new LookUps((keys) => this.#readResults(keys));
   abstract readonly readModels: ReadModels;
   protected readonly schema: SchemaName;
   readonly operations: Operations;
@@ -74,9 +77,13 @@ export abstract class SideTables {
   }
 
   async readVitals(): Promise<StorageVitals> {
-    return { bytes: toBytes(await this.read(vitalsQuery(this.schema))), connections: this.connections };
+    return { ...toVitals(await this.read(vitalsQuery(this.schema))), connections: this.connections };
   }
-  readonly #results = new LookUps((keys) => this.#readResults(keys));
+
+  async readClock(): Promise<StorageClock> {
+    const [row = []] = await this.read(clockQuery(this.schema));
+    return toClock(row);
+  }
 
   async findHolder(set: string, value: string): Promise<string | undefined> {
     const [row] = await this.read(findHolderQuery(this.schema, set, value));

@@ -32,6 +32,21 @@ export interface AlertThresholds {
    * @defaultValue 60
    */
   readonly heldSeconds?: number | undefined;
+  /**
+   * Seconds that a key may be parked.
+   * @defaultValue 86_400: a day
+   */
+  readonly parkedSeconds?: number | undefined;
+  /**
+   * Seconds that clocks may differ, or that events may be recorded in the future.
+   * @defaultValue 5
+   */
+  readonly clockSkew?: number | undefined;
+  /**
+   * Seconds that the event loop of a process may be late, 99 of 100 times.
+   * @defaultValue 0.2
+   */
+  readonly eventLoopDelay?: number | undefined;
 }
 
 /** How alerts are written. */
@@ -62,6 +77,9 @@ const DEFAULTS = {
   appendLatency: 0.5,
   commandLatency: 1,
   heldSeconds: 60,
+  parkedSeconds: 86_400,
+  clockSkew: 5,
+  eventLoopDelay: 0.2,
 } as const satisfies Required<AlertThresholds>;
 
 interface Alert {
@@ -105,15 +123,17 @@ function checked(options: AlertThresholds): Required<{ readonly [K in keyof Aler
 }
 
 function alerts(of: Required<{ readonly [K in keyof AlertThresholds]: number }>): readonly Alert[] {
-  return [...projectionAlerts(of), ...writeAlerts(of), ...feedAlerts(of)];
+  return [...projectionAlerts(of), ...writeAlerts(of), ...feedAlerts(of), ...processAlerts(of)];
 }
 
 function projectionAlerts({
   lagEvents,
   lagSeconds,
+  parkedSeconds,
 }: {
   readonly lagEvents: number;
   readonly lagSeconds: number;
+  readonly parkedSeconds: number;
 }): readonly Alert[] {
   return [
     {
@@ -146,6 +166,15 @@ function projectionAlerts({
       lasting: '15m',
       severity: 'ticket',
       summary: 'Projection {{ $labels.projection }} has keys whose events wait among the dead letters.',
+      runbook: 'dead-letters',
+    },
+    {
+      name: 'MinkDeadLettersOld',
+      expr: `max by (projection, version) (${METRICS.projectionOldestParked.name}) > ${parkedSeconds}`,
+      lasting: '15m',
+      severity: 'page',
+      summary:
+        'Projection {{ $labels.projection }} has had dead letters for too long: what it shows of their keys is stale.',
       runbook: 'dead-letters',
     },
   ];
@@ -195,6 +224,44 @@ function writeAlerts(of: {
       lasting: '5m',
       severity: 'ticket',
       summary: 'Commands {{ $labels.type }} are slow: one of a hundred takes longer than it should.',
+      runbook: 'performance',
+    },
+  ];
+}
+
+function processAlerts(of: { readonly clockSkew: number; readonly eventLoopDelay: number }): readonly Alert[] {
+  return [
+    {
+      name: 'MinkInlineMissing',
+      expr: `max by (projection, version, state) (${METRICS.inlineProjections.name}{state=~"inactive|missing"}) > 0`,
+      lasting: '10m',
+      severity: 'page',
+      summary:
+        'Inline projection {{ $labels.projection }} is {{ $labels.state }} in a process: appends may be refused.',
+      runbook: 'errors',
+    },
+    {
+      name: 'MinkSnapshotsBroken',
+      expr: `sum by (status) (increase(${METRICS.snapshots.name}{status=~"corrupt|other-history|failed"}[15m])) > 0`,
+      lasting: '1m',
+      severity: 'ticket',
+      summary: 'Snapshots cannot be used or made ({{ $labels.status }}): states are right, and loading is slow.',
+      runbook: 'snapshot-recreation',
+    },
+    {
+      name: 'MinkClock',
+      expr: `max(abs(${METRICS.clockSkew.name})) > ${of.clockSkew} or max(${METRICS.recordedAhead.name}) > ${of.clockSkew}`,
+      lasting: '5m',
+      severity: 'ticket',
+      summary: 'Clocks of processes and database differ, or the database was set back.',
+      runbook: 'clocks',
+    },
+    {
+      name: 'MinkEventLoopDelay',
+      expr: `max(${METRICS.eventLoopDelay.name}{quantile="0.99"}) > ${of.eventLoopDelay}`,
+      lasting: '5m',
+      severity: 'ticket',
+      summary: 'A process is busy with something that does not let go: everything in it waits.',
       runbook: 'performance',
     },
   ];

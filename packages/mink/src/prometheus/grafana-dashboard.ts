@@ -60,8 +60,17 @@ const ROWS: readonly Row[] = [
       { title: 'Appends', unit: 'ops', targets: [rate(METRICS.appends, 'status', '{{status}}')] },
       { title: 'Append latency', unit: 's', targets: quantiles(METRICS.appendDuration) },
       { title: 'Appends that travel together', unit: 'short', targets: quantiles(METRICS.appendBatch) },
+      { title: 'Version of streams', unit: 'short', targets: quantiles(METRICS.streamVersion) },
       { title: 'Load latency', unit: 's', targets: quantiles(METRICS.loads, 'from') },
       { title: 'Events replayed in a load', unit: 'short', targets: quantiles(METRICS.loadedEvents) },
+    ],
+  },
+  {
+    title: 'Snapshots',
+    panels: [
+      { title: 'Snapshots', unit: 'ops', targets: [rate(METRICS.snapshots, 'status', '{{status}}')] },
+      { title: 'Events since a used snapshot', unit: 'short', targets: quantiles(METRICS.snapshotBehind) },
+      { title: 'Age of a used snapshot', unit: 's', targets: quantiles(METRICS.snapshotAge) },
     ],
   },
   {
@@ -70,6 +79,17 @@ const ROWS: readonly Row[] = [
       { title: 'Commands', unit: 'ops', targets: [rate(METRICS.commands, 'type, status', '{{type}} {{status}}')] },
       { title: 'Command latency, p99', unit: 's', targets: quantiles(METRICS.commandDuration, 'type').slice(-1) },
       { title: 'Handlers alone, p99', unit: 's', targets: quantiles(METRICS.commandHandlerDuration, 'type').slice(-1) },
+      {
+        title: 'Commands under way',
+        unit: 'short',
+        targets: [{ expr: `sum(${METRICS.commandsInFlight.name})`, legend: 'commands' }],
+      },
+      { title: 'Commands with an id', unit: 'ops', targets: [rate(METRICS.keyedCommands, 'use', '{{use}}')] },
+      {
+        title: 'Results kept',
+        unit: 'short',
+        targets: [{ expr: `max(${METRICS.keptResults.name})`, legend: 'results' }],
+      },
       { title: 'Queries', unit: 'ops', targets: [rate(METRICS.queries, 'type, status', '{{type}} {{status}}')] },
       { title: 'Query latency, p99', unit: 's', targets: quantiles(METRICS.queryDuration, 'type').slice(-1) },
     ],
@@ -99,6 +119,16 @@ const ROWS: readonly Row[] = [
         title: 'Parked keys',
         unit: 'short',
         targets: [gauge(METRICS.projectionParkedKeys, OF_PROJECTION, PROJECTION)],
+      },
+      {
+        title: 'Oldest parked key',
+        unit: 's',
+        targets: [gauge(METRICS.projectionOldestParked, OF_PROJECTION, PROJECTION)],
+      },
+      {
+        title: 'Inline',
+        unit: 'short',
+        targets: [gauge(METRICS.inlineProjections, `${OF_PROJECTION}, state`, `${PROJECTION} {{state}}`)],
       },
       { title: 'Checkpoint', unit: 'short', targets: [gauge(METRICS.projectionCheckpoint, OF_PROJECTION, PROJECTION)] },
     ],
@@ -132,6 +162,19 @@ const ROWS: readonly Row[] = [
         title: 'Connections',
         unit: 'short',
         targets: [{ expr: `sum by (state) (${METRICS.poolConnections.name})`, legend: '{{state}}' }],
+      },
+      {
+        title: 'Clocks',
+        unit: 's',
+        targets: [
+          { expr: `max(abs(${METRICS.clockSkew.name}))`, legend: 'of processes and database' },
+          { expr: `max(${METRICS.recordedAhead.name})`, legend: 'recorded in the future' },
+        ],
+      },
+      {
+        title: 'Event loop delay',
+        unit: 's',
+        targets: [gauge(METRICS.eventLoopDelay, 'quantile', '{{quantile}}')],
       },
     ],
   },

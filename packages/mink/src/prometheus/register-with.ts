@@ -43,8 +43,9 @@ export function registerWith(registry: RegistryLike, metrics: Pick<Metrics, 'col
 }
 
 function collected(definition: MetricDefinition, collect: () => Promise<readonly MetricFamily[]>): CollectedMetric {
-  const { name, help, kind: type } = definition;
-  const aggregator = type === 'gauge' ? 'max' : 'sum';
+  const { name, help, kind: type, isKept } = definition;
+  // What is read from the database is the same in each process of a cluster.
+  const aggregator = type === 'gauge' && isKept !== true ? 'max' : 'sum';
   return {
     name,
     help,

@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert';
 import { beforeEach, expect, test } from 'vitest';
+import { createHealth } from '../../src/index.ts';
 import { createPostgresStore } from '../../src/postgres/index.ts';
 import { describePostgres, openClient, runSql } from '../support/databases.ts';
 
@@ -129,5 +130,26 @@ describePostgres('the status of the feed', (databases) => {
     const { position, head, heldBy } = await store.feedStatus();
     deepStrictEqual({ position, heldBy }, { position: head, heldBy: [] });
     await Promise.all([writer.end(), locker.end()]);
+  });
+
+  test('has a clock, which health compares with that of the process, and with what was recorded', async () => {
+    await using store = createPostgresStore({ url });
+    const reasonsAt = async (skew: number) =>
+      (await createHealth({ store, now: () => Date.now() + skew }).details()).body.reasons;
+    // Nothing was recorded yet.
+    deepStrictEqual(await reasonsAt(0), []);
+    await store.append('A-1', [event]);
+    deepStrictEqual(await reasonsAt(0), []);
+    expect(await reasonsAt(60_000)).toEqual([
+      expect.stringMatching(/is (?:59|60)\d{3} ms ahead of that of the database/u),
+    ]);
+    await runSql(
+      url,
+      `alter table mink.events disable trigger refuse_change;
+       update mink.events set recorded_at = clock_timestamp() + interval '1 hour'`,
+    );
+    expect(await reasonsAt(0)).toEqual([
+      expect.stringMatching(/^events were recorded (?:35|36)\d{5} ms in the future/u),
+    ]);
   });
 });

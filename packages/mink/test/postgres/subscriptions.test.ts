@@ -36,6 +36,8 @@ describePostgres('a subscription', (databases) => {
     await engine.start();
     await engine.waitFor(4);
     expect(await engine.status()).toMatchObject([{ kind: 'subscription', isLive: true, position: 4, parkedKeys: 1 }]);
+    const [parked] = await engine.deadLetters.list().toArray();
+    expect((await engine.status())[0]?.oldestParkedAt?.getTime()).toBe(parked?.firstFailedAt);
     expect(await engine.deadLetters.list().toArray()).toMatchObject([{ key: 'Cart-1', events: 2, attempts: 2 }]);
     const of = { projection: subscription, key: 'Cart-1' };
     expect(await engine.deadLetters.retry(of)).toEqual({ applied: 0, left: 2, error: 'no such address' });

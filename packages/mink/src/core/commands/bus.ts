@@ -136,7 +136,13 @@ function sender(
       signal,
       expectedVersion,
       schema: handler?.schema,
-      [pipeline]: { sent: message.data, results, replay, stopwatch: { now: undefined, milliseconds: undefined } },
+      [pipeline]: {
+        sent: message.data,
+        results,
+        replay,
+        stopwatch: { now: undefined, milliseconds: undefined },
+        told: { keyUse: undefined },
+      },
     };
     // Ambient for the handler and all that it does: the events of everything it appends carry it.
     const work = (): Promise<unknown> => run(context);

@@ -34,6 +34,12 @@ export interface Stopwatch {
   milliseconds: number | undefined;
 }
 
+/**
+ * What the key of a command came to: `first` it was done now, `repeated` it had its result already, `reused` the key belongs to
+ * another command.
+ */
+export type KeyUse = 'first' | 'repeated' | 'reused';
+
 export interface PipelineParts {
   /** The message's data as it was sent: what a schema fills in may differ from one time to the next. */
   readonly sent: unknown;
@@ -42,6 +48,8 @@ export interface PipelineParts {
   readonly replay: (outcome: DoneOutcome) => Promise<unknown>;
   /** Measures the handler, where a layer wants to know. */
   readonly stopwatch: Stopwatch;
+  /** What layers further out are told. */
+  readonly told: { keyUse: KeyUse | undefined };
   /** The key that the handler's append has to carry. */
   readonly slot?: KeySlot | undefined;
 }

@@ -5,7 +5,7 @@ import { authorize, type Policy } from './middleware/authorization.ts';
 import { correlation } from './middleware/correlation.ts';
 import { idempotency, type IdempotencyOptions } from './middleware/idempotency.ts';
 import { logging, type Logger } from './middleware/logging.ts';
-import { metrics, type MessageMeasurement } from './middleware/metrics.ts';
+import { metrics, type MessageHook } from './middleware/metrics.ts';
 import { recovery } from './middleware/recovery.ts';
 import { retry, type RetryLayerOptions } from './middleware/retry.ts';
 import { timeout } from './middleware/timeout.ts';
@@ -16,7 +16,7 @@ import { validation } from './middleware/validation.ts';
 export interface PipelineOptions {
   readonly tracer?: Tracer | undefined;
   readonly logger?: Logger | undefined;
-  readonly metrics?: ((measured: MessageMeasurement) => void) | undefined;
+  readonly metrics?: MessageHook | undefined;
   readonly audit?: ({ readonly write: (entry: AuditEntry) => void | Promise<void> } & AuditOptions) | undefined;
   /**
    * Milliseconds, or `'none'`.

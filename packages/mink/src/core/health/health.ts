@@ -1,11 +1,14 @@
+import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import type { LastAsked } from '../operations/process-report.ts';
 import { settingsOf, type Setting } from '../operations/setting.ts';
 import type { ProjectionEngine } from '../projections/projection-engine.ts';
 import type { ProjectionCondition, ProjectionStatus } from '../projections/projection-status.ts';
 import { shared } from '../projections/shared-looks.ts';
+import { isOpenStore } from '../store/open-store.ts';
 import { checkWhole } from '../store/read-options.ts';
 import type { FeedStatus } from '../storage/event-storage.ts';
+import { compareClocks, type ClockComparison } from './compare-clocks.ts';
 
 /** The worst that was found. */
 export type HealthStatus = 'healthy' | 'degraded' | 'unhealthy';
@@ -42,6 +45,11 @@ export interface HealthOptions {
    */
   readonly degradedAboveHold?: number | undefined;
   /**
+   * Milliseconds that the clock of this process may differ from that of the database, or that events may be recorded in the future.
+   * @defaultValue 5_000
+   */
+  readonly degradedAboveSkew?: number | undefined;
+  /**
    * What `degraded` is to load balancers. With 503, one slow projection takes all processes out at once.
    * @defaultValue 200
    */
@@ -51,12 +59,19 @@ export interface HealthOptions {
    * @defaultValue 2_000
    */
   readonly timeout?: number | undefined;
+  /**
+   * The clock of this process, in milliseconds since 1970.
+   * @defaultValue `Date.now`
+   */
+  readonly now?: (() => number) | undefined;
 }
 
 /** The same, checked. */
 interface HealthSettings extends Pick<HealthOptions, 'store' | 'engine'> {
   readonly degradedAboveLag: number;
   readonly degradedAboveHold: number;
+  readonly degradedAboveSkew: number;
+  readonly now: () => number;
   readonly degradedCode: 200 | 503;
   readonly timeout: number;
 }
@@ -80,7 +95,8 @@ const TROUBLE: Partial<Record<ProjectionCondition, HealthStatus>> = {
  * None of them rejects, and each answers within its timeout. Questions at the same time cost one look.
  *
  * A projection that is faulted, or a database that is away, is `unhealthy`. One that is stalled, paused, retrying, stopped or too far
- * behind, and a log that somebody holds for too long, is `degraded`. The worst counts.
+ * behind is `degraded`; so is a log that somebody holds for too long, or that stands still short of its end, and clocks that differ.
+ * The worst counts.
  *
  * @example
  * const health = createHealth({ store, engine });
@@ -90,6 +106,8 @@ export class Health {
   readonly #options: HealthSettings;
   readonly #given: HealthOptions;
   #asked: Pick<LastAsked, 'live' | 'ready' | 'details'> = {};
+  /** Where the feed stood short of its end when it was first seen there. */
+  #stood: { readonly at: number; readonly since: number } | undefined;
   readonly #look: () => Promise<HealthAnswer>;
   readonly #lookAtDatabase: () => Promise<HealthAnswer>;
 
@@ -100,6 +118,8 @@ export class Health {
       engine: options.engine,
       degradedAboveLag: checkWhole('degradedAboveLag', options.degradedAboveLag ?? 10_000, 1),
       degradedAboveHold: checkWhole('degradedAboveHold', options.degradedAboveHold ?? 60_000, 0),
+      degradedAboveSkew: checkWhole('degradedAboveSkew', options.degradedAboveSkew ?? 5_000, 0),
+      now: options.now ?? Date.now,
       degradedCode: checkCode(options.degradedCode ?? 200),
       timeout: checkWhole('timeout', options.timeout ?? 2_000, 1),
     };
@@ -146,20 +166,63 @@ export class Health {
   }
 
   async #examine(): Promise<HealthAnswer> {
-    const { store, engine } = this.#options;
-    const [feed, projections = []] = await Promise.all([store.feedStatus(), engine?.status()]);
-    const findings = [...this.#feedFindings(feed), ...projections.flatMap((it) => this.#projectionFinding(it) ?? [])];
+    const { store, engine, now } = this.#options;
+    const [feed, clocks, projections = []] = await Promise.all([
+      store.feedStatus(),
+      isOpenStore(store) ? compareClocks(store[internals].storage, now) : undefined,
+      engine?.status(),
+    ]);
+    const findings = [
+      ...this.#feedFindings(feed),
+      ...this.#clockFindings(clocks),
+      ...projections.flatMap((it) => this.#projectionFinding(it) ?? []),
+    ];
     return this.#answer(findings, projections);
   }
 
-  #feedFindings({ heldBy }: FeedStatus): readonly Finding[] {
+  #feedFindings(feed: FeedStatus): readonly Finding[] {
     const { degradedAboveHold: most } = this.#options;
+    const { heldBy } = feed;
+    const stands = this.#standsFor(feed);
+    // Whoever holds it is named; where nobody does, it is stalled.
+    if (heldBy.length === 0 && stands > most) {
+      const { position, head } = feed;
+      return [{ status: 'degraded', reason: `the feed has stood at ${position} of ${head} for ${stands} ms` }];
+    }
     return heldBy.flatMap(({ age = 0, pid, preparedTransaction }): Finding[] => {
       const who = preparedTransaction === undefined ? `process ${pid}` : `prepared transaction ${preparedTransaction}`;
       return age <= most
         ? []
         : [{ status: 'degraded', reason: `${who} of the server has held readers back for ${age} ms` }];
     });
+  }
+
+  /** Milliseconds for which the feed was seen short of its end and did not move. */
+  #standsFor({ position, head }: FeedStatus): number {
+    const now = this.#options.now();
+    if (position >= head) this.#stood = undefined;
+    else if (this.#stood?.at !== position) this.#stood = { at: position, since: now };
+    return this.#stood === undefined ? 0 : Math.max(0, Math.floor(now - this.#stood.since));
+  }
+
+  #clockFindings(clocks: ClockComparison | undefined): readonly Finding[] {
+    if (clocks === undefined) return [];
+    const { degradedAboveSkew: most } = this.#options;
+    const { skew, uncertainty, recordedAhead } = clocks;
+    const findings: Finding[] = [];
+    if (Math.abs(skew) - uncertainty > most) {
+      const how = skew > 0 ? 'ahead of' : 'behind';
+      const by = Math.round(Math.abs(skew));
+      findings.push({
+        status: 'degraded',
+        reason: `the clock of this process is ${by} ms ${how} that of the database`,
+      });
+    }
+    if (recordedAhead > most) {
+      const reason = `events were recorded ${Math.round(recordedAhead)} ms in the future: the database's clock was set back`;
+      findings.push({ status: 'degraded', reason });
+    }
+    return findings;
   }
 
   #projectionFinding(status: ProjectionStatus): Finding | undefined {

@@ -1,7 +1,10 @@
 import type { ProjectionEngine } from '../projections/projection-engine.ts';
 import type { ProjectionStatus } from '../projections/projection-status.ts';
-import type { EventStorage, FeedStatus, StorageVitals } from '../storage/event-storage.ts';
+import type { FeedStatus, StorageVitals } from '../storage/event-storage.ts';
 import { internals } from '../deciders/aggregate.ts';
+import { compareClocks, type ClockComparison } from '../health/compare-clocks.ts';
+import type { InlineState } from '../projections/inline-projections.ts';
+import { isOpenStore } from '../store/open-store.ts';
 import { METRICS, type MetricDefinition } from './metric-definitions.ts';
 import type { MetricFamily, Sample } from './metric-registry.ts';
 
@@ -18,27 +21,34 @@ export interface ObservedStore {
   feedStatus(): Promise<FeedStatus>;
 }
 
-/** How large a store is, and how its connections are used; undefined where its storage cannot tell. */
-async function vitalsOf(store: ObservedStore): Promise<StorageVitals | undefined> {
-  return isOpen(store) ? store[internals].storage.readVitals?.() : undefined;
+/** What only a store of mink's own can tell. */
+interface StoreDetails {
+  readonly vitals: StorageVitals | undefined;
+  readonly clocks: ClockComparison | undefined;
+  readonly inline: readonly InlineState[];
 }
 
-function isOpen(
-  store: ObservedStore,
-): store is ObservedStore & { readonly [internals]: { readonly storage: EventStorage } } {
-  return internals in store;
+async function detailsOf(store: ObservedStore): Promise<StoreDetails | undefined> {
+  if (!isOpenStore(store)) return undefined;
+  const { storage, inline: own } = store[internals];
+  const [vitals, clocks, inline] = await Promise.all([
+    storage.readVitals?.(),
+    compareClocks(storage, Date.now),
+    own.states(),
+  ]);
+  return { vitals, clocks, inline };
 }
 
 /** The gauges of a source. */
 export async function readGauges({ store, engine }: MetricSources): Promise<readonly MetricFamily[]> {
-  const [feed, vitals, projections] = await Promise.all([
+  const [feed, details, projections] = await Promise.all([
     store?.feedStatus(),
-    store === undefined ? undefined : vitalsOf(store),
+    store === undefined ? undefined : detailsOf(store),
     engine?.status(),
   ]);
   return [
     ...(feed === undefined ? [] : feedGauges(feed)),
-    ...(vitals === undefined ? [] : vitalGauges(vitals)),
+    ...(details === undefined ? [] : detailGauges(details)),
     ...(projections === undefined ? [] : projectionGauges(projections)),
   ];
 }
@@ -57,18 +67,33 @@ function feedGauges({ position, head, heldBy }: FeedStatus): readonly MetricFami
   ];
 }
 
-function vitalGauges({ bytes, connections }: StorageVitals): readonly MetricFamily[] {
-  const parts = Object.entries(bytes).map(([part, value]) => ({ labels: [part], value }));
-  if (connections === undefined) return [family(METRICS.storageBytes, parts)];
-  const { total, idle, waiting } = connections;
-  const states = { busy: total - idle, idle, waiting };
+function detailGauges({ vitals, clocks, inline }: StoreDetails): readonly MetricFamily[] {
+  const states = inline.map(({ name, version, state }) => ({ labels: [name, String(version), state], value: 1 }));
   return [
-    family(METRICS.storageBytes, parts),
-    family(
-      METRICS.poolConnections,
-      Object.entries(states).map(([state, value]) => ({ labels: [state], value })),
-    ),
+    ...(vitals === undefined ? [] : vitalGauges(vitals)),
+    ...(clocks === undefined ? [] : clockGauges(clocks)),
+    ...(states.length === 0 ? [] : [family(METRICS.inlineProjections, states)]),
   ];
+}
+
+function clockGauges({ skew, recordedAhead }: ClockComparison): readonly MetricFamily[] {
+  return [
+    family(METRICS.clockSkew, [{ labels: [], value: skew / 1_000 }]),
+    family(METRICS.recordedAhead, [{ labels: [], value: recordedAhead / 1_000 }]),
+  ];
+}
+
+function vitalGauges({ bytes, keptResults, connections }: StorageVitals): readonly MetricFamily[] {
+  const parts = Object.entries(bytes).map(([part, value]) => ({ labels: [part], value }));
+  const kept = keptResults === undefined ? [] : [{ labels: [], value: keptResults }];
+  const all = [family(METRICS.storageBytes, parts), family(METRICS.keptResults, kept)];
+  if (connections !== undefined) {
+    const { total, idle, waiting } = connections;
+    const states = Object.entries({ busy: total - idle, idle, waiting });
+    const samples = states.map(([state, value]) => ({ labels: [state], value }));
+    all.push(family(METRICS.poolConnections, samples));
+  }
+  return all.filter(({ samples }) => samples.length > 0);
 }
 
 function projectionGauges(projections: readonly ProjectionStatus[]): readonly MetricFamily[] {
@@ -81,6 +106,9 @@ function projectionGauges(projections: readonly ProjectionStatus[]): readonly Me
     of(METRICS.projectionLagEvents, ({ lagEvents }) => lagEvents),
     of(METRICS.projectionLagSeconds, ({ lagTime }) => lagTime / 1_000),
     of(METRICS.projectionCheckpoint, ({ position }) => position),
+    of(METRICS.projectionOldestParked, ({ oldestParkedAt }) =>
+      oldestParkedAt === undefined ? 0 : Math.max(0, Date.now() - oldestParkedAt.getTime()) / 1_000,
+    ),
     of(METRICS.projectionParkedKeys, ({ parkedKeys }) => parkedKeys),
     family(
       METRICS.projectionState,

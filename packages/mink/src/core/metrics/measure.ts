@@ -1,4 +1,4 @@
-import type { MessageMeasurement } from '../commands/middleware/metrics.ts';
+import type { MessageHook } from '../commands/middleware/metrics.ts';
 import { inRole } from '../observe/observer-roles.ts';
 import type { Observer } from '../observe/observer.ts';
 import { METRICS } from './metric-definitions.ts';
@@ -16,11 +16,19 @@ export function measuringObserver(to: Instruments): Observer {
         [],
         streams.reduce((sum, { events }) => sum + events.length, 0),
       );
+      for (const { events, streamVersion } of streams) {
+        if (events.length > 0) to.record(METRICS.streamVersion, [], streamVersion);
+      }
     },
     batched: ({ appends }) => to.record(METRICS.appendBatch, [], appends),
     loaded: ({ from, events, seconds }) => {
       to.record(METRICS.loads, [from], seconds);
       to.record(METRICS.loadedEvents, [], events);
+    },
+    snapshot: ({ status, behind, age }) => {
+      to.add(METRICS.snapshots, [status], 1);
+      if (behind !== undefined) to.record(METRICS.snapshotBehind, [], behind);
+      if (age !== undefined) to.record(METRICS.snapshotAge, [], age);
     },
     projected: ({ projection, version, events, seconds }) => {
       const labels = [projection, String(version)];
@@ -34,11 +42,26 @@ export function measuringObserver(to: Instruments): Observer {
 }
 
 /** Counts messages of a bus: what the layer `metrics` is given. */
-export function measuringMessages(to: Instruments): (measured: MessageMeasurement) => void {
-  return ({ kind, type, status, seconds, handlerSeconds }) => {
+export function measuringMessages(to: Instruments): MessageHook {
+  // Whoever only tells of ends has begun none.
+  let inFlight = 0;
+  const ends: MessageHook = ({ kind, type, status, seconds, handlerSeconds, keyUse }) => {
     const isCommand = kind === 'command';
     to.add(isCommand ? METRICS.commands : METRICS.queries, [type, status], 1);
     to.record(isCommand ? METRICS.commandDuration : METRICS.queryDuration, [type], seconds);
-    if (isCommand && handlerSeconds !== undefined) to.record(METRICS.commandHandlerDuration, [type], handlerSeconds);
+    if (!isCommand) return;
+    if (inFlight > 0) {
+      inFlight -= 1;
+      to.add(METRICS.commandsInFlight, [], -1);
+    }
+    if (handlerSeconds !== undefined) to.record(METRICS.commandHandlerDuration, [type], handlerSeconds);
+    if (keyUse !== undefined) to.add(METRICS.keyedCommands, [keyUse], 1);
   };
+  return Object.assign(ends, {
+    begins: ({ kind }: { readonly kind: 'command' | 'query' }) => {
+      if (kind !== 'command') return;
+      inFlight += 1;
+      to.add(METRICS.commandsInFlight, [], 1);
+    },
+  });
 }

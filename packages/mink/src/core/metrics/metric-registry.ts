@@ -5,7 +5,7 @@ export type LabelValues = readonly string[];
 
 /** Where measurements go: the registry here, or instruments of OpenTelemetry. */
 export interface Instruments {
-  /** Adds to a counter. */
+  /** Adds to a counter, or to a gauge that is kept here. */
   add(metric: MetricDefinition, labels: LabelValues, value: number): void;
   /** Records a value of a histogram. */
   record(metric: MetricDefinition, labels: LabelValues, value: number): void;

@@ -1,7 +1,8 @@
-import type { MessageMeasurement } from '../commands/middleware/metrics.ts';
+import type { MessageHook } from '../commands/middleware/metrics.ts';
 import type { Observer } from '../observe/observer.ts';
 import { settingsOf, type Setting } from '../operations/setting.ts';
 import { checkWhole } from '../store/read-options.ts';
+import { eventLoopDelay } from './event-loop-delay.ts';
 import { readGauges, type MetricSources } from './gauges.ts';
 import { measuringMessages, measuringObserver } from './measure.ts';
 import { METRICS } from './metric-definitions.ts';
@@ -32,6 +33,7 @@ export interface MetricsOptions {
  */
 export class Metrics {
   readonly #registry = new MetricRegistry();
+  readonly #readDelay = eventLoopDelay();
   readonly #sources = new Set<MetricSources>();
   readonly #gaugeInterval: number;
   readonly #onError: (error: unknown) => void;
@@ -41,7 +43,7 @@ export class Metrics {
   /** For the option `observer` of a store: its appends, loads and projections. */
   readonly observer: Observer = measuringObserver(this.#registry);
   /** For the option `metrics` of `recommendedPipeline`: commands and queries. */
-  readonly message: (measured: MessageMeasurement) => void = measuringMessages(this.#registry);
+  readonly message: MessageHook = measuringMessages(this.#registry);
 
   constructor(options: MetricsOptions = {}) {
     const { gaugeInterval = 5_000, onError = () => undefined } = options;
@@ -90,9 +92,9 @@ export class Metrics {
   #readGauges(): Promise<readonly MetricFamily[]> {
     const now = performance.now();
     if (this.#gauges !== undefined && now < this.#gauges.until) return this.#gauges.families;
-    const families = Promise.all(Array.from(this.#sources, (source) => this.#readSource(source))).then((all) =>
-      all.flat(),
-    );
+    const delay = this.#readDelay();
+    const read = Array.from(this.#sources, (source) => this.#readSource(source));
+    const families = Promise.all(read).then((all) => [...all.flat(), ...delay]);
     this.#gauges = { until: now + this.#gaugeInterval, families };
     return families;
   }

@@ -1,3 +1,4 @@
+import type { SnapshotFlaw } from '../snapshots/snapshot-codec.ts';
 import type { AppendedStream } from '../store/append.ts';
 import { inRole, rolesOf } from './observer-roles.ts';
 
@@ -45,6 +46,19 @@ export interface ObservedProjection {
   readonly seconds: number;
 }
 
+/** A snapshot that was made or used, or could not be. */
+export interface ObservedSnapshot {
+  readonly category: string;
+  /** Whose snapshot it is: that of a decider or an aggregate. */
+  readonly name: string;
+  /** `saved`, `used` in a load, or what was wrong with it: the state was replayed from the events then. */
+  readonly status: 'saved' | 'used' | SnapshotFlaw;
+  /** Of one that was used: events that have come since, which were replayed on top. */
+  readonly behind: number | undefined;
+  /** Of one that was used: seconds since it was made. */
+  readonly age: number | undefined;
+}
+
 /** Something that has kept a projection from going on. */
 export interface ObservedFailure {
   readonly projection: string;
@@ -65,6 +79,8 @@ interface Observations {
   readonly loaded: ObservedLoad;
   /** A projection or a subscription stored its checkpoint. */
   readonly projected: ObservedProjection;
+  /** A snapshot was saved or used, or something was wrong with one. */
+  readonly snapshot: ObservedSnapshot;
   /** A projection or a subscription met something that keeps it. */
   readonly projectionFailed: ObservedFailure;
 }
@@ -90,6 +106,7 @@ export function observers(...all: readonly Observer[]): Observer {
     batched: tell('batched'),
     loaded: tell('loaded'),
     projected: tell('projected'),
+    snapshot: tell('snapshot'),
     projectionFailed: tell('projectionFailed'),
   });
 }

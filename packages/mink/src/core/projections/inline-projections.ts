@@ -8,6 +8,12 @@ import type { InlineSet, InlineWork } from './inline-storage.ts';
 import { inlineWork } from './inline-work.ts';
 import type { ProjectionId } from './projection-storage.ts';
 
+/** Whether a projection is inline in the database, and known to this process. */
+export interface InlineState extends ProjectionId {
+  /** `inactive`: it is known here, and the database does not have it; `missing`: the other way round. */
+  readonly state: 'active' | 'inactive' | 'missing';
+}
+
 const NONE: readonly Projection[] = [];
 
 /**
@@ -59,6 +65,20 @@ export class InlineProjections {
     return this.#reading;
   }
 
+  /** Which of them are active, by a look at the database. */
+  async states(): Promise<readonly InlineState[]> {
+    const { projections, storage } = this.#context;
+    if (storage.inline === undefined) return [];
+    const { projections: active } = await storage.inline.readInlineSet();
+    const inactive = without(projections, active);
+    const missing = without(active, projections);
+    return [
+      ...without(projections, inactive).map((it) => stateOf(it, 'active')),
+      ...inactive.map((it) => stateOf(it, 'inactive')),
+      ...missing.map((it) => stateOf(it, 'missing')),
+    ];
+  }
+
   /** What an append has to do beside its events; undefined where this store has no inline projections, or none was ever active. */
   workOf(append: PreparedAppend): InlineWork | undefined {
     const set = this.#set;
@@ -102,6 +122,10 @@ export class InlineProjections {
     }
     this.#set = set;
   }
+}
+
+function stateOf({ name, version }: ProjectionId, state: InlineState['state']): InlineState {
+  return { name, version, state };
 }
 
 function nameOf({ name, version }: ProjectionId): string {

@@ -7,6 +7,7 @@ import { settingsOf, type Setting } from '../operations/setting.ts';
 import { ProjectionRetiredError } from '../projection-version-errors.ts';
 import type { AppendContext } from '../store/append.ts';
 import type { LoadContext } from '../store/load.ts';
+import { isOpenStore } from '../store/open-store.ts';
 import { checkTimer, checkWhole } from '../store/read-options.ts';
 import { checkProjections } from './check-projections.ts';
 import type { SubscriptionStart } from '../subscriptions/define-subscription.ts';
@@ -95,14 +96,6 @@ export interface WaitForOptions extends WaitOptions {
 /** An event store: what `createPostgresStore` or `createMemoryStore` gives. */
 export interface StoreOfEngine {
   readonly projections: StoreProjections;
-}
-
-interface OpenStore extends StoreOfEngine {
-  readonly [internals]: AppendContext & LoadContext;
-}
-
-function isOpenStore(store: StoreOfEngine): store is OpenStore {
-  return internals in store;
 }
 
 /** A worker and what it holds. */

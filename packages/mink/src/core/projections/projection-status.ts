@@ -48,6 +48,8 @@ export interface ProjectionStatus {
   readonly attempts: number;
   /** Keys whose events wait to be retried. */
   readonly parkedKeys: number;
+  /** When the first of them failed first; undefined where there is none. */
+  readonly oldestParkedAt: Date | undefined;
   /** When the checkpoint last moved. */
   readonly movedAt: Date | undefined;
   /** Whether this is the version that its name stands for. */
@@ -89,6 +91,7 @@ export async function statusOf(
         error: known?.error,
         attempts: known?.attempts ?? 0,
         parkedKeys: known?.parkedKeys ?? 0,
+        oldestParkedAt: known?.oldestParkedAt === undefined ? undefined : new Date(known.oldestParkedAt),
         movedAt: known === undefined ? undefined : new Date(known.movedAt),
         isLive: known?.isLive ?? false,
         wantedPartitions: known?.wantedPartitions ?? projection.partitions,

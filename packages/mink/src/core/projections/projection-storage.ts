@@ -74,6 +74,8 @@ export interface StoredProjection extends ProjectionId, Omit<StoredPartition, ke
   readonly kind: ProjectionKind;
   /** Keys whose events wait to be retried. */
   readonly parkedKeys: number;
+  /** When the first of them failed first, in milliseconds since 1970; undefined where there is none. */
+  readonly oldestParkedAt: number | undefined;
   /** Whether this is the version that its name stands for. */
   readonly isLive: boolean;
   /** How many partitions it is to have: there are more until those that are merged are equally far. */

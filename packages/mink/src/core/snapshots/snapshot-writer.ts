@@ -1,4 +1,5 @@
 import type { AnyFold } from '../deciders/decider.ts';
+import { tellObserver, type Observer } from '../observe/observer.ts';
 import type { EventStorage, RecordedEvent } from '../storage/event-storage.ts';
 import { encodeSnapshot, snapshotOptionsOf, type SnapshotFlaw } from './snapshot-codec.ts';
 
@@ -22,6 +23,12 @@ export interface SnapshotTask {
   readonly isAnew?: boolean | undefined;
 }
 
+/** Who is told of snapshots. */
+interface SnapshotListeners {
+  readonly report: (problem: SnapshotProblem) => void;
+  readonly observer?: Observer | undefined;
+}
+
 const MAX_WAITING = 100;
 
 /**
@@ -30,14 +37,16 @@ const MAX_WAITING = 100;
  */
 export class SnapshotWriter {
   readonly #storage: EventStorage;
-  readonly #report: (problem: SnapshotProblem) => void;
+  readonly #report: SnapshotListeners['report'];
+  readonly #observer: Observer | undefined;
   readonly #waiting = new Map<string, SnapshotTask>();
   #running: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(storage: EventStorage, report: (problem: SnapshotProblem) => void) {
+  constructor(storage: EventStorage, { report, observer }: SnapshotListeners) {
     this.#storage = storage;
     this.#report = report;
+    this.#observer = observer;
   }
 
   /** Makes a snapshot some time soon. */
@@ -88,6 +97,8 @@ export class SnapshotWriter {
       if (isAnew === true) await this.#storage.deleteSnapshots({ streamName, name });
       await this.#storage.saveSnapshot(snapshot);
       await this.#storage.deleteSnapshots({ streamName, name, keep: options.keep ?? 2 });
+      const { category } = fold;
+      tellObserver(this.#observer, 'snapshot', { category, name, status: 'saved', behind: undefined, age: undefined });
       return true;
     } catch (error) {
       this.#report({ streamName, name, flaw: 'failed', error });

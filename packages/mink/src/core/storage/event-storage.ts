@@ -33,6 +33,8 @@ export interface EventStorage {
   waitForBound(seen: WaitForBound): Promise<FeedBound>;
   /** The bound, and who holds it back. For people and monitoring: it costs more than {@link EventStorage.readBound}. */
   feedStatus(): Promise<FeedStatus>;
+  /** What time it is there; for people and monitoring. */
+  readClock?(): Promise<StorageClock>;
   /** How large it is; for people and monitoring. */
   readVitals?(): Promise<StorageVitals>;
   /** The last position before the first event that was recorded after `time`; `upTo` if there is none. */
@@ -388,10 +390,19 @@ export interface FeedStatus extends FeedBound {
   readonly wakeUp: 'notified' | 'polling';
 }
 
+/** What time it is where events are recorded, in milliseconds since 1970. */
+export interface StorageClock {
+  readonly now: number;
+  /** The latest time among the last hundred events; undefined where there is none. */
+  readonly lastRecordedAt: number | undefined;
+}
+
 /** How large a store is, and how its connections are used. */
 export interface StorageVitals {
   /** Bytes by part, with indexes: `events`, `streams`, `read_models`, `other`. */
   readonly bytes: Readonly<Record<string, number>>;
+  /** Results of commands that are kept, about. */
+  readonly keptResults?: number | undefined;
   /** Undefined where there is no pool that can tell. */
   readonly connections:
     | {

@@ -15,8 +15,9 @@ import { checkPolicy, checkUntil, type Until } from './read-options.ts';
 import type { StateCache } from './state-cache.ts';
 import { streamPages } from './read-pages.ts';
 import { toStoredEvent } from './stored-event.ts';
-import { forget, OtherHistory, recall, remember, Replay } from '../snapshots/replay.ts';
+import { forget, OtherHistory, recall, remember, Replay, type ReplayBase } from '../snapshots/replay.ts';
 import { readBase, reportFlaw, type BaseQuery } from '../snapshots/snapshot-base.ts';
+import { snapshotOptionsOf } from '../snapshots/snapshot-codec.ts';
 import { checkSnapshotName, type SnapshotOwners } from '../snapshots/snapshot-name.ts';
 import type { SnapshotProblem, SnapshotWriter } from '../snapshots/snapshot-writer.ts';
 import { typed } from '../typed.ts';
@@ -151,6 +152,7 @@ async function loadFrom<State>(
     const { streamVersion, state } = await loadOn(context, fold, known, { ...options, replay });
     const found = { streamName: name, streamVersion, state, replay: isForAll ? replay.end() : undefined };
     const from = base === undefined ? 'events' : cached === undefined ? 'snapshot' : 'cache';
+    if (from === 'snapshot') tellOfUse(context, fold, { base, streamVersion });
     return { known: found, from, version: known.streamVersion };
   } catch (error) {
     if (!(error instanceof OtherHistory)) throw error;
@@ -160,6 +162,20 @@ async function loadFrom<State>(
     const loaded = await loadOn(context, fold, nothing, { ...options, replay: whole });
     return { known: { ...loaded, replay: isForAll ? whole.end() : undefined }, from: 'events', version: 0 };
   }
+}
+
+/** Tells that a snapshot was used, and what has come since it was made. */
+function tellOfUse(
+  { observer }: LoadContext,
+  fold: AnyFold<unknown>,
+  { base, streamVersion }: { readonly base: ReplayBase | undefined; readonly streamVersion: number },
+): void {
+  const createdAt = base?.sinceSnapshot?.createdAt;
+  if (observer?.snapshot === undefined || base === undefined || createdAt === undefined) return;
+  const { category } = fold;
+  const behind = Math.max(0, streamVersion - base.streamVersion);
+  const age = Math.max(0, Date.now() - createdAt) / 1_000;
+  tellObserver(observer, 'snapshot', { category, name: snapshotOptionsOf(fold).name, status: 'used', behind, age });
 }
 
 function baseQuery(options: LoadOptions & LazySignalOptions): BaseQuery {

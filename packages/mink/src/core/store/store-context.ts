@@ -5,6 +5,8 @@ import { InlineProjections } from '../projections/inline-projections.ts';
 import type { SlowInline } from '../projections/inline-work.ts';
 import type { ProjectionStorage } from '../projections/projection-storage.ts';
 import { tokenProperty } from '../projections/token.ts';
+import { tellObserver } from '../observe/observer.ts';
+import { parseStreamName } from '../stream-name.ts';
 import { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { SnapshotWriter, type SnapshotProblem } from '../snapshots/snapshot-writer.ts';
 import { storeSettings } from '../operations/store-settings.ts';
@@ -26,8 +28,11 @@ export function storeContext<C extends Categories, Meta>(
   storage: EventStorage,
   options: StoreOptions<C, Meta>,
 ): AppendContext & LoadContext {
-  const { categories, metadata, newId, cache, onSnapshotProblem } = options;
+  const { categories, metadata, newId, cache, onSnapshotProblem, observer } = options;
   const reportSnapshotProblem = (problem: SnapshotProblem): void => {
+    const { streamName, name, flaw } = problem;
+    const { category } = parseStreamName(streamName);
+    tellObserver(observer, 'snapshot', { category, name, status: flaw, behind: undefined, age: undefined });
     try {
       onSnapshotProblem?.(problem);
     } catch {
@@ -51,10 +56,10 @@ export function storeContext<C extends Categories, Meta>(
     newId,
     newUuid: createUuidV7Generator(Date.now),
     cache,
-    snapshotWriter: new SnapshotWriter(storage, reportSnapshotProblem),
+    snapshotWriter: new SnapshotWriter(storage, { report: reportSnapshotProblem, observer }),
     snapshotOwners: new Map(),
     reportSnapshotProblem,
-    observer: options.observer,
+    observer,
     settings: () => storeSettings(context, options),
     tracer: options.tracer,
   };

@@ -189,16 +189,22 @@ export function listProjectionsQuery(schema: SchemaName): Statement {
         then 'stopped'
         else p.state
       end,
-      (select count(*) from :schema.parked_keys k where k.name = j.name and k.version = j.version),
+      k.keys,
       coalesce(m.live_version = j.version, j.kind = 'subscription'),
       j.wanted_partitions,
       p.hold_at,
       j.kind,
       (pg_catalog.date_part('epoch', j.verified_at) * 1000)::bigint,
-      j.is_verified
+      j.is_verified,
+      (pg_catalog.date_part('epoch', k.oldest) * 1000)::bigint
     from :schema.projections j
       left join :schema.projection_partitions p on p.name = j.name and p.version = j.version
       left join :schema.read_models m on m.name = j.name
+      cross join lateral (
+        select count(*) as keys, pg_catalog.min(o.first_failed_at) as oldest
+        from :schema.parked_keys o
+        where o.name = j.name and o.version = j.version
+      ) k
     where p.name is not null or j.retired_at is not null
     order by j.name, j.version, p.from_slot`;
   return { ...inSchema(schema, 'list_projections', sql), values: [] };
@@ -214,7 +220,7 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
   }
   return Array.from(all.values(), (own) => {
     const [name, version] = own[0] ?? [];
-    const [parkedKeys, isLive, wantedPartitions, , kind, verifiedAt, isVerified] = (own[0] ?? []).slice(12);
+    const [parkedKeys, isLive, wantedPartitions, , kind, verifiedAt, isVerified, oldestParkedAt] = (own[0] ?? []).slice(12);
     // What is retired has none any more.
     const partitions = own.filter(([, , from]) => from !== null).map(toStoredPartition);
     return {
@@ -223,6 +229,7 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
       kind: kind === 'subscription' ? 'subscription' : 'projection',
       ...ofPartitions(partitions),
       parkedKeys: Number(parkedKeys),
+      oldestParkedAt: typeof oldestParkedAt === 'string' ? Number(oldestParkedAt) : undefined,
       isLive: isLive === 't',
       wantedPartitions: Number(wantedPartitions),
       partitions,

@@ -13,7 +13,14 @@ import { fingerprintOf } from '../fingerprint.ts';
 import { typed } from '../../typed.ts';
 import { changed, signalOf } from '../lazy-context.ts';
 import { named } from '../layer-names.ts';
-import { pipeline, type CommandResults, type MessageContext, type Middleware, type Next } from '../message-context.ts';
+import {
+  pipeline,
+  type CommandResults,
+  type MessageContext,
+  type Middleware,
+  type Next,
+  type PipelineParts,
+} from '../message-context.ts';
 
 const DAY = 86_400_000;
 const CLEANUP_INTERVAL = 60_000;
@@ -78,10 +85,11 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
   };
 
   const execute = async (context: MessageContext, next: Next, slot: KeySlot): Promise<unknown> => {
-    const { results, replay } = context[pipeline];
+    const { results, replay, told } = context[pipeline];
     const { key, messageType, fingerprint } = slot.key;
     const first = (result: KeyedResult): Promise<unknown> => {
-      checkSame(key, { messageType, fingerprint }, result);
+      told.keyUse = 'repeated';
+      checkSame(key, { messageType, fingerprint }, { ...result, told });
       const { outcome } = result;
       return outcome.status === 'refused' ? Promise.reject(toError(outcome.error)) : replay(outcome);
     };
@@ -110,13 +118,14 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
     const { id: key, type: messageType } = message;
     if (kind === 'query' || key === undefined) return next(context);
     checkKey(key);
-    const { results, sent } = context[pipeline];
+    const { results, sent, told } = context[pipeline];
     const running = runningIn.get(results) ?? new Map<string, Running>();
     runningIn.set(results, running);
     const fingerprint = fingerprintOf(sent);
     const signal = signalOf(context);
     for (let other = running.get(key); other !== undefined; other = running.get(key)) {
-      checkSame(key, { messageType, fingerprint }, other);
+      told.keyUse = 'repeated';
+      checkSame(key, { messageType, fingerprint }, { ...other, told });
       checkNotWithin(other, key, messageType);
       try {
         return await (signal === undefined ? other.result : untilAborted(other.result, signal));
@@ -125,6 +134,7 @@ export function idempotency(options: IdempotencyOptions = {}): Middleware {
         if (other.signal?.aborted !== true || signal?.aborted === true) throw error;
       }
     }
+    told.keyUse = 'first';
     const scope = { outer: scopes.getStore() };
     const slot = new KeySlot({ key, messageType, fingerprint, ttl });
     const result = scopes.run(scope, () => execute(context, next, slot));
@@ -161,8 +171,9 @@ function checkNotWithin(other: Running, key: string, messageType: string): void 
 
 type Content = Pick<Running, 'messageType' | 'fingerprint'>;
 
-function checkSame(key: string, now: Content, first: Content): void {
+function checkSame(key: string, now: Content, first: Content & Pick<PipelineParts, 'told'>): void {
   if (now.messageType === first.messageType && now.fingerprint === first.fingerprint) return;
+  first.told.keyUse = 'reused';
   throw new IdempotencyKeyReusedError(key, now.messageType, first.messageType);
 }
 

@@ -1,5 +1,6 @@
 import { named } from '../layer-names.ts';
-import { pipeline, type MessageContext, type Middleware } from '../message-context.ts';
+import { quietly } from '../../observe/in-span.ts';
+import { pipeline, type KeyUse, type MessageContext, type Middleware } from '../message-context.ts';
 import { errorCodeOf, statusOf, type MessageStatus } from './outcome.ts';
 
 /** One message, measured. */
@@ -16,6 +17,16 @@ export interface MessageMeasurement {
    * that was refused before, or a repeat.
    */
   readonly handlerSeconds: number | undefined;
+  /** Of a command that was given an id, what that came to; undefined for others, and where the layer `idempotency` was not reached. */
+  readonly keyUse: KeyUse | undefined;
+}
+
+/** What the layer tells; a plain function does. */
+export interface MessageHook {
+  /** A message has ended. */
+  (measured: MessageMeasurement): void;
+  /** A message begins. */
+  readonly begins?: ((message: Pick<MessageMeasurement, 'kind' | 'type'>) => void) | undefined;
 }
 
 /**
@@ -23,25 +34,22 @@ export interface MessageMeasurement {
  *
  * @param options.now - milliseconds from any beginning; default `performance.now`
  */
-export function metrics(
-  record: (measured: MessageMeasurement) => void,
-  options: { readonly now?: (() => number) | undefined } = {},
-): Middleware {
+export function metrics(record: MessageHook, options: { readonly now?: (() => number) | undefined } = {}): Middleware {
   const { now = () => performance.now() } = options;
   return named('metrics', async (context, next) => {
-    const { stopwatch } = context[pipeline];
+    const { stopwatch, told } = context[pipeline];
+    const { kind, message } = context;
+    const { type } = message;
+    quietly(() => record.begins?.({ kind, type }));
     stopwatch.now = now;
     const begin = now();
     const tell = (status: MessageStatus, errorCode: string | undefined): void => {
-      const { kind, message } = context;
-      try {
+      quietly(() => {
         const seconds = (now() - begin) / 1_000;
         const { milliseconds } = stopwatch;
         const handlerSeconds = milliseconds === undefined ? undefined : milliseconds / 1_000;
-        record({ kind, type: message.type, status, errorCode, seconds, handlerSeconds });
-      } catch {
-        // What has been done is done, whether it can be counted or not.
-      }
+        record({ kind, type, status, errorCode, seconds, handlerSeconds, keyUse: told.keyUse });
+      });
     };
     try {
       const result = await next(context);
