@@ -52,6 +52,7 @@ export {
   readableJson,
   recommendedPipeline,
   recovery,
+  redactSecrets,
   renamedTo,
   retry,
   shapeText,

@@ -1,3 +1,4 @@
+import type { Redact } from '../observe/redact.ts';
 import type { Tracer } from '../observe/tracer.ts';
 import type { Middleware } from './message-context.ts';
 import { audit, type AuditEntry, type AuditOptions } from './middleware/audit.ts';
@@ -16,6 +17,11 @@ import { validation } from './middleware/validation.ts';
 export interface PipelineOptions {
   readonly tracer?: Tracer | undefined;
   readonly logger?: Logger | undefined;
+  /**
+   * Takes out of what the logger is told what is not for logs.
+   * @defaultValue `redactSecrets`
+   */
+  readonly redact?: Redact | undefined;
   readonly metrics?: MessageHook | undefined;
   readonly audit?: ({ readonly write: (entry: AuditEntry) => void | Promise<void> } & AuditOptions) | undefined;
   /**
@@ -55,7 +61,7 @@ export function recommendedPipeline(options: PipelineOptions = {}): readonly Mid
     recovery(),
     correlation(),
     ...(tracer === undefined ? [] : [tracing(tracer)]),
-    ...(logger === undefined ? [] : [logging(logger)]),
+    ...(logger === undefined ? [] : [logging(logger, { redact: options.redact })]),
     ...(options.metrics === undefined ? [] : [metrics(options.metrics)]),
     ...(milliseconds === 'none' ? [] : [timeout(milliseconds)]),
     validation(),

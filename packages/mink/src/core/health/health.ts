@@ -4,6 +4,7 @@ import type { LastAsked } from '../operations/process-report.ts';
 import { settingsOf, type Setting } from '../operations/setting.ts';
 import type { ProjectionEngine } from '../projections/projection-engine.ts';
 import type { ProjectionCondition, ProjectionStatus } from '../projections/projection-status.ts';
+import { redactSecrets } from '../observe/redact.ts';
 import { shared } from '../projections/shared-looks.ts';
 import { isOpenStore } from '../store/open-store.ts';
 import { checkWhole } from '../store/read-options.ts';
@@ -230,7 +231,10 @@ export class Health {
     const name = labelOf(status);
     const trouble = TROUBLE[state];
     if (trouble === 'unhealthy' || trouble === 'degraded') {
-      return { status: trouble, reason: `projection ${name} is ${state}${error === undefined ? '' : `: ${error}`}` };
+      return {
+        status: trouble,
+        reason: `projection ${name} is ${state}${error === undefined ? '' : `: ${redactSecrets(error)}`}`,
+      };
     }
     if (lagEvents < this.#options.degradedAboveLag) return undefined;
     return { status: 'degraded', reason: `projection ${name} is ${lagEvents} events behind` };
@@ -258,7 +262,7 @@ export class Health {
     try {
       return await Promise.race([look(), late]);
     } catch (error) {
-      return unhealthy(error instanceof Error ? error.message : String(error));
+      return unhealthy(redactSecrets(error instanceof Error ? error.message : String(error)));
     } finally {
       clearTimeout(timer);
     }

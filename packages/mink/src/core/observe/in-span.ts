@@ -1,4 +1,5 @@
 import { errorCodeOf, statusOf } from '../commands/middleware/outcome.ts';
+import { redactedError, redactSecrets } from './redact.ts';
 import { KnownResult } from '../store/keyed.ts';
 import { NO_SPAN, type Span, type SpanOptions } from './tracer.ts';
 
@@ -40,10 +41,11 @@ export function inSpan<O extends SpanOptions, T>(
 export function recordError(span: Span, error: unknown): void {
   // A command that had its result already: nothing is wrong.
   if (error instanceof KnownResult) return;
-  const message = error instanceof Error ? error.message : String(error);
   span.setAttribute('error.type', errorCodeOf(error));
-  if (error instanceof Error) span.recordException(error);
-  if (statusOf(error) === 'failed') span.setStatus({ code: FAILED, message });
+  const told = redactedError(error, redactSecrets);
+  if (told instanceof Error) span.recordException(told);
+  if (statusOf(error) === 'failed')
+    span.setStatus({ code: FAILED, message: told instanceof Error ? told.message : String(told) });
 }
 
 /** What has been done is done, whether it can be told or not. */

@@ -1,6 +1,7 @@
 import type { Logger } from '../commands/middleware/logging.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { inRole } from './observer-roles.ts';
+import { redacted, redactedMessage, redactSecrets, type Redact } from './redact.ts';
 import type { Observer } from './observer.ts';
 
 /** Options of {@link logObserver}. */
@@ -15,6 +16,11 @@ export interface LogObserverOptions {
    * @defaultValue `performance.now`
    */
   readonly now?: (() => number) | undefined;
+  /**
+   * Takes out of messages of errors and of names of streams what is not for logs.
+   * @defaultValue `redactSecrets`
+   */
+  readonly redact?: Redact | undefined;
 }
 
 /**
@@ -27,14 +33,15 @@ export interface LogObserverOptions {
  */
 export function logObserver(
   logger: Logger,
-  { checkpointInterval = 10_000, now = () => performance.now() }: LogObserverOptions = {},
+  { checkpointInterval = 10_000, now = () => performance.now(), redact = redactSecrets }: LogObserverOptions = {},
 ): Observer {
   checkWhole('checkpointInterval', checkpointInterval, 0);
   const toldAt = new Map<string, number>();
   return inRole(['log'], {
     appended: ({ status, errorCode, streams, seconds }) => {
       for (const { streamName, events, streamVersion } of status === 'stored' ? streams : []) {
-        const fields = { stream_id: streamName, event_count: events.length, new_version: streamVersion };
+        const streamId = redacted(redact, streamName, 'stream_id');
+        const fields = { stream_id: streamId, event_count: events.length, new_version: streamVersion };
         logger.info(fields, 'events appended');
       }
       const fields = { error_code: errorCode, duration_ms: seconds * 1_000 };
@@ -49,8 +56,8 @@ export function logObserver(
       toldAt.set(id, at);
       logger.info({ projection, version, position, lag }, 'projection checkpoint');
     },
-    projectionFailed: ({ projection, version, next, errorCode, error }) => {
-      const fields = { projection, version, error_code: errorCode, error };
+    projectionFailed: ({ projection, version, next, errorCode, cause }) => {
+      const fields = { projection, version, error_code: errorCode, error: redactedMessage(cause, redact) };
       if (next === 'retry') logger.warn(fields, 'projection retries');
       if (next === 'park') logger.error(fields, 'projection parked a key');
       if (next === 'fault') logger.error(fields, 'projection faulted');

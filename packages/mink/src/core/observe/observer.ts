@@ -66,7 +66,10 @@ export interface ObservedFailure {
   /** What comes next: it is tried again, its key was parked, or the projection stands still. */
   readonly next: 'retry' | 'park' | 'fault';
   readonly errorCode: string;
+  /** What it says, cut to 10,000 characters. */
   readonly error: string;
+  /** What was thrown. */
+  readonly cause: unknown;
 }
 
 /** What there is to be heard, by name. */

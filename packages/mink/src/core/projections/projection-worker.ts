@@ -357,7 +357,7 @@ export class ProjectionWorker {
 
   #tellFailure(error: unknown, next: ObservedFailure['next']): void {
     const { name: projection, version } = this.#lease;
-    const failure = { projection, version, next, errorCode: errorCodeOf(error), error: messageOf(error) };
+    const failure = { projection, version, next, errorCode: errorCodeOf(error), error: messageOf(error), cause: error };
     tellObserver(this.#context.observer, 'projectionFailed', failure);
   }
 

@@ -1,0 +1,86 @@
+import { inspect } from 'node:util';
+import { InvalidMessageError } from '../command-errors.ts';
+import { errorCodeOf } from '../commands/middleware/outcome.ts';
+import { InvalidEventDataError, UniqueValueTakenError } from '../errors.ts';
+
+/** What a text of a log line is: of an error, or the name of a stream, or the part of it behind its category. */
+export type LoggedField = 'error' | 'stream_id' | 'aggregate_id';
+
+/** Takes out of a text what is not for logs. */
+export type Redact = (text: string, field: LoggedField) => string;
+
+/** What stands for what was taken out. */
+const GONE = '***';
+
+/** Values in texts of databases and drivers, and what is left of them. */
+const SECRETS: readonly (readonly [RegExp, string])[] = [
+  // A URL, and a connection string in words; both lose too much rather than too little.
+  [/(:\/\/)[^\s"/@]*(?::[^\s"]*)?@/gu, `$1${GONE}@`],
+  [/((?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s"&;]+)/giu, `$1${GONE}`],
+  // Key (email)=(ann@example.com) already exists.
+  [/(\bKey \([\s\S]*?\)=)\([\s\S]*\)/gu, `$1(${GONE})`],
+  [/(\bFailing row contains )\([\s\S]*\)/gu, `$1(${GONE})`],
+  // invalid input syntax for type integer: "abc"; what follows may hold quotes itself.
+  [/(: |\b(?:at or near|value|Token) )"[\s\S]*"/gu, `$1"${GONE}"`],
+  [/(?<=^|[\s(=])'[\s\S]*'(?=$|[\s.,;)])/gu, `'${GONE}'`],
+];
+
+/**
+ * The default of `redact`: takes passwords out of connection strings, and values out of what PostgreSQL says of keys, rows and input
+ * that it refuses. Texts of your own errors stay as you have written them.
+ *
+ * @example
+ * logObserver(pino(), { redact: (text, field) => (field === 'stream_id' ? hash(text) : redactSecrets(text)) });
+ */
+export function redactSecrets(text: string): string {
+  return SECRETS.reduce((left, [pattern, replacement]) => left.replaceAll(pattern, replacement), text);
+}
+
+/** The same text without what is not for logs; nothing of it where that cannot be told. */
+export function redacted(redact: Redact, text: string, field: LoggedField): string {
+  try {
+    return redact(text, field);
+  } catch {
+    return GONE;
+  }
+}
+
+const MOST_CAUSES = 5;
+
+/**
+ * An error as it may be logged: its name, code, message, frames and causes, without any field of its own, such as the row that a
+ * database has refused.
+ */
+export function redactedError(error: unknown, redact: Redact, depth = 0): unknown {
+  const message = redactedMessage(error, redact);
+  if (!(error instanceof Error)) return message;
+  const { cause, name } = error;
+  const hasCause = cause !== undefined && depth < MOST_CAUSES;
+  const told = new Error(message, hasCause ? { cause: redactedError(cause, redact, depth + 1) } : undefined);
+  told.stack = [`${name}: ${message}`, ...framesOf(error)].join('\n');
+  return Object.assign(told, { name, code: errorCodeOf(error) });
+}
+
+/** The lines of a stack behind its message, which may have lines that look like them. */
+function framesOf({ stack = '', message }: Error): readonly string[] {
+  const at = stack.indexOf(message);
+  const behind = at === -1 ? '' : stack.slice(at + message.length);
+  return behind.split('\n').filter((line) => /^\s+at /u.test(line));
+}
+
+/** What an error says, as it may be logged. */
+export function redactedMessage(error: unknown, redact: Redact): string {
+  return error instanceof Error ? messageFor(error, redact) : redacted(redact, inspect(error), 'error');
+}
+
+/** What validators say of data may hold it: where it is wrong is enough. So may a value that somebody else has. */
+function messageFor(error: Error, redact: Redact): string {
+  if (error instanceof InvalidMessageError || error instanceof InvalidEventDataError) {
+    const what = error instanceof InvalidMessageError ? error.messageType : error.eventType;
+    const paths = error.issues.map(({ path }) => (path === '' ? 'as a whole' : path));
+    return redacted(redact, `"${what}" has invalid data: ${paths.join(', ')}`, 'error');
+  }
+  const { message } = error;
+  const own = error instanceof UniqueValueTakenError ? message.replaceAll(JSON.stringify(error.value), GONE) : message;
+  return redacted(redact, own, 'error');
+}
