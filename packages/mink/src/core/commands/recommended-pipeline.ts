@@ -19,7 +19,7 @@ export interface PipelineOptions {
   readonly logger?: Logger | undefined;
   /**
    * Takes out of what the logger is told what is not for logs.
-   * @defaultValue `redactSecrets`
+   * @defaultValue `redactSecrets` for messages; ids stay as they are
    */
   readonly redact?: Redact | undefined;
   readonly metrics?: MessageHook | undefined;

@@ -1,5 +1,5 @@
 import { errorCodeOf, statusOf } from '../commands/middleware/outcome.ts';
-import { redactedError, redactSecrets } from './redact.ts';
+import { redactedError } from './redact.ts';
 import { KnownResult } from '../store/keyed.ts';
 import { NO_SPAN, type Span, type SpanOptions } from './tracer.ts';
 
@@ -42,10 +42,10 @@ export function recordError(span: Span, error: unknown): void {
   // A command that had its result already: nothing is wrong.
   if (error instanceof KnownResult) return;
   span.setAttribute('error.type', errorCodeOf(error));
-  const told = redactedError(error, redactSecrets);
+  const told = redactedError(error);
   if (told instanceof Error) span.recordException(told);
   if (statusOf(error) === 'failed')
-    span.setStatus({ code: FAILED, message: told instanceof Error ? told.message : String(told) });
+    span.setStatus({ code: FAILED, message: told instanceof Error ? told.message : told });
 }
 
 /** What has been done is done, whether it can be told or not. */

@@ -1,7 +1,7 @@
 import type { Logger } from '../commands/middleware/logging.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { inRole } from './observer-roles.ts';
-import { redacted, redactedMessage, redactSecrets, type Redact } from './redact.ts';
+import { loggedId, redactedMessage, type Redact } from './redact.ts';
 import type { Observer } from './observer.ts';
 
 /** Options of {@link logObserver}. */
@@ -18,7 +18,7 @@ export interface LogObserverOptions {
   readonly now?: (() => number) | undefined;
   /**
    * Takes out of messages of errors and of names of streams what is not for logs.
-   * @defaultValue `redactSecrets`
+   * @defaultValue `redactSecrets` for messages; names stay as they are
    */
   readonly redact?: Redact | undefined;
 }
@@ -33,14 +33,14 @@ export interface LogObserverOptions {
  */
 export function logObserver(
   logger: Logger,
-  { checkpointInterval = 10_000, now = () => performance.now(), redact = redactSecrets }: LogObserverOptions = {},
+  { checkpointInterval = 10_000, now = () => performance.now(), redact }: LogObserverOptions = {},
 ): Observer {
   checkWhole('checkpointInterval', checkpointInterval, 0);
   const toldAt = new Map<string, number>();
   return inRole(['log'], {
     appended: ({ status, errorCode, streams, seconds }) => {
       for (const { streamName, events, streamVersion } of status === 'stored' ? streams : []) {
-        const streamId = redacted(redact, streamName, 'stream_id');
+        const streamId = loggedId(redact, streamName, 'stream_id');
         const fields = { stream_id: streamId, event_count: events.length, new_version: streamVersion };
         logger.info(fields, 'events appended');
       }

@@ -36,8 +36,13 @@ export function redactSecrets(text: string): string {
   return SECRETS.reduce((left, [pattern, replacement]) => left.replaceAll(pattern, replacement), text);
 }
 
+/** An id as it is logged: as it is, unless somebody says otherwise. It is in the line of every append. */
+export function loggedId(redact: Redact | undefined, id: string, field: Exclude<LoggedField, 'error'>): string {
+  return redact === undefined ? id : redacted(redact, id, field);
+}
+
 /** The same text without what is not for logs; nothing of it where that cannot be told. */
-export function redacted(redact: Redact, text: string, field: LoggedField): string {
+function redacted(redact: Redact, text: string, field: LoggedField): string {
   try {
     return redact(text, field);
   } catch {
@@ -51,7 +56,7 @@ const MOST_CAUSES = 5;
  * An error as it may be logged: its name, code, message, frames and causes, without any field of its own, such as the row that a
  * database has refused.
  */
-export function redactedError(error: unknown, redact: Redact, depth = 0): unknown {
+export function redactedError(error: unknown, redact: Redact = redactSecrets, depth = 0): Error | string {
   const message = redactedMessage(error, redact);
   if (!(error instanceof Error)) return message;
   const { cause, name } = error;
@@ -69,7 +74,7 @@ function framesOf({ stack = '', message }: Error): readonly string[] {
 }
 
 /** What an error says, as it may be logged. */
-export function redactedMessage(error: unknown, redact: Redact): string {
+export function redactedMessage(error: unknown, redact: Redact = redactSecrets): string {
   return error instanceof Error ? messageFor(error, redact) : redacted(redact, inspect(error), 'error');
 }
 

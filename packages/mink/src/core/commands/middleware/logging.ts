@@ -1,4 +1,4 @@
-import { redacted, redactedError, redactSecrets, type Redact } from '../../observe/redact.ts';
+import { loggedId, redactedError, type Redact } from '../../observe/redact.ts';
 import { currentMetadata } from '../../metadata.ts';
 import { named } from '../layer-names.ts';
 import type { MessageContext, Middleware } from '../message-context.ts';
@@ -20,7 +20,7 @@ export interface LoggingOptions {
   readonly now?: (() => number) | undefined;
   /**
    * Takes out of messages of errors and of ids what is not for logs.
-   * @defaultValue `redactSecrets`
+   * @defaultValue `redactSecrets` for messages; ids stay as they are
    */
   readonly redact?: Redact | undefined;
 }
@@ -31,7 +31,7 @@ export interface LoggingOptions {
  * data of messages is never logged. A logger that throws changes nothing.
  */
 export function logging(logger: Logger, options: LoggingOptions = {}): Middleware {
-  const { now = () => performance.now(), redact = redactSecrets } = options;
+  const { now = () => performance.now(), redact } = options;
   return named('logging', async (context, next) => {
     const begin = now();
     try {
@@ -58,12 +58,12 @@ function fields({ kind, message }: MessageContext): object {
 }
 
 /** The stream of a result. Not parsed: a query may answer something that only looks like one, and must not fail of that. */
-function about(result: unknown, redact: Redact): object {
+function about(result: unknown, redact: Redact | undefined): object {
   const stream = streamOf(result);
   if (stream === undefined) return {};
   const { streamName, streamVersion: version } = stream;
   const id = streamName.slice(streamName.indexOf('-') + 1);
-  return { aggregate_id: redacted(redact, id, 'aggregate_id'), version };
+  return { aggregate_id: loggedId(redact, id, 'aggregate_id'), version };
 }
 
 function log(logger: Logger, level: keyof Logger, details: object, text: string): void {
