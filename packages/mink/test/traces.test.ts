@@ -262,6 +262,9 @@ describe('traces', () => {
 
   test('fail nothing when the tracer does, and do nothing twice', async () => {
     const broken: StoreTracer = {
+      isLeftOut: () => {
+        throw new Error('nobody knows');
+      },
       traceparent: () => {
         throw new Error('no traceparent');
       },

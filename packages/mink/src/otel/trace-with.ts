@@ -68,7 +68,12 @@ export function traceWith<C>({
     const remote = continues === undefined ? undefined : parse(continues);
     return remote === undefined ? active : trace.setSpanContext(active, remote);
   };
+  const isLeftOut = (): boolean => {
+    const active = trace.getActiveSpan();
+    return active !== undefined && isUnsampled(active);
+  };
   return {
+    isLeftOut,
     traceparent: () => {
       const active = trace.getActiveSpan();
       return active === undefined ? undefined : format(active.spanContext());
@@ -79,7 +84,7 @@ export function traceWith<C>({
         return tracer.startActiveSpan(name, { attributes, links: linked, root: true }, context.active(), work);
       }
       const active = continues === undefined ? trace.getActiveSpan() : undefined;
-      if (active !== undefined && isLeftOut(active)) return work(NO_SPAN);
+      if (active !== undefined && isUnsampled(active)) return work(NO_SPAN);
       const parent = parentOf(continues ?? (active === undefined ? currentMetadata().traceparent : undefined));
       return tracer.startActiveSpan(name, { attributes }, parent, work);
     },
@@ -87,7 +92,7 @@ export function traceWith<C>({
 }
 
 /** A span of this process that is not sampled: neither is what happens in it. */
-function isLeftOut(active: ActiveSpan): boolean {
+function isUnsampled(active: ActiveSpan): boolean {
   return !active.isRecording() && active.spanContext().isRemote !== true;
 }
 

@@ -25,7 +25,9 @@ export function traceAppend<T>(
   { entries, origins }: TracedAppend,
   append: (span: Span) => Promise<T>,
 ): Promise<T> {
-  if (tracer === undefined || origins?.length === 0) return append(NO_SPAN);
+  const isLeftOut =
+    tracer === undefined || (origins === undefined ? quietly(() => tracer.isLeftOut()) : origins.length === 0);
+  if (isLeftOut === true) return append(NO_SPAN);
   const options: StoreSpanOptions = {
     attributes: attributesOf(entries),
     ...(origins === undefined ? undefined : originOf(origins)),

@@ -33,6 +33,8 @@ export interface StoreSpanOptions extends SpanOptions {
  */
 export interface StoreTracer extends Tracer {
   startActiveSpan<T>(name: string, options: StoreSpanOptions, work: (span: Span) => T): T;
+  /** Whether the active span is not sampled, so that nothing would come of one in it. It costs less than to begin one. */
+  isLeftOut(): boolean;
   /** The active span; undefined where there is none, or it is not sampled. It is recorded with what is appended. */
   traceparent(): string | undefined;
 }
