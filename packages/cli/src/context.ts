@@ -3,7 +3,7 @@ import type { Io } from './io.ts';
 import type { Output } from './output.ts';
 
 /** What every command works with. */
-export interface Context extends Pick<Io, 'env' | 'cwd' | 'signal' | 'ask'> {
+export interface Context extends Pick<Io, 'env' | 'cwd' | 'signal' | 'ask' | 'terminal'> {
   /** Results, and nothing else. */
   readonly stdout: Output;
   /** Notes to the person at the terminal. */

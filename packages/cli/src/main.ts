@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { askAtTerminal } from './ask-at-terminal.ts';
+import { terminalOf } from './terminal.ts';
 import { run } from './program.ts';
 
 const interrupt = new AbortController();
@@ -12,6 +13,7 @@ const exitCode = await run(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   ask: askAtTerminal(process.stdin, process.stderr),
+  terminal: terminalOf(process),
   signal: interrupt.signal,
 });
 // All output is written by now. The config file may have left a pool or a timer behind that would keep us waiting.

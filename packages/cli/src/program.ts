@@ -4,6 +4,7 @@ import { actionOf } from './audited.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addBackupCommands } from './commands/backup.ts';
 import { addCategoriesCommand } from './commands/categories.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addDeadLettersCommand } from './commands/deadletters.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addEventsCommand } from './commands/events.ts';
@@ -20,6 +21,7 @@ import { addSnapshotsCommand } from './commands/snapshots.ts';
 import { addStreamCommand } from './commands/stream.ts';
 import { addStreamsCommand } from './commands/streams.ts';
 import { addSubscriptionsCommand } from './commands/subscriptions.ts';
+import { addTopCommand } from './commands/top.ts';
 import { addUniqueSetsCommand } from './commands/unique-sets.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -38,6 +40,7 @@ Examples:
   mink streams --category Order              what is in the store
   mink stream Order-42                       the events of a stream
   mink events --follow --after end           watch the log
+  mink top                                   watch what is going on
 
 The database: --url, else DATABASE_URL, else "url" of the config file.
 What is not taken back is asked for; --yes answers, --dry-run says what would be done.
@@ -46,8 +49,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 /** Runs one command line. Resolves with the exit code when everything is written and closed; never rejects. */
 export async function run(args: readonly string[], io: Io): Promise<number> {
-  const { env, cwd, signal, ask } = io;
-  const context: Context = { stdout: new Output(io.stdout), stderr: new Output(io.stderr), env, cwd, signal, ask };
+  const { env, cwd, signal, ask, terminal } = io;
+  const [stdout, stderr] = [new Output(io.stdout), new Output(io.stderr)];
+  const context: Context = { stdout, stderr, env, cwd, signal, ask, terminal };
   const help: string[] = [];
   try {
     await buildProgram(context, (text) => help.push(text)).parseAsync(args, { from: 'user' });
@@ -120,6 +124,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addStreamCommand(program, context);
   addEventsCommand(program, context);
   addFeedCommand(program, context);
+  addTopCommand(program, context);
   addProjectionsCommand(program, context);
   addRebuildAllCommand(program, context);
   addDeadLettersCommand(program, context);
@@ -133,6 +138,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addAuditCommand(program, context);
   addBackupCommands(program, context);
   addSealCommand(program, context);
+  addCompletionCommand(program, context);
   return program;
 }
 

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import type { Terminal } from '../../src/terminal.ts';
 import { run } from '../../src/program.ts';
 import { until } from './until.ts';
 
@@ -38,6 +39,7 @@ export interface RunOptions {
   readonly stdout?: Writable;
   /** What the person at the terminal answers to questions; undefined: nobody is there. By default they agree. */
   readonly answer?: string | undefined;
+  readonly terminal?: Terminal;
 }
 
 export interface Result {
@@ -61,6 +63,7 @@ export function startMink(args: readonly string[], options: RunOptions = {}) {
     stderr,
     env: { ...(url === undefined ? {} : { DATABASE_URL: url }), ...env },
     cwd,
+    terminal: options.terminal,
     signal: interrupt.signal,
     ask:
       answer === undefined
