@@ -1,4 +1,13 @@
-import { createProjectionEngine, defineEvents, defineProjection, documents, payload } from 'mink';
+import {
+  createMetrics,
+  createProcessReport,
+  createProjectionEngine,
+  defineEvents,
+  defineProjection,
+  documents,
+  payload,
+  type ProcessReport,
+} from 'mink';
 import { createPostgresStore } from 'mink/postgres';
 import { Client } from 'pg';
 import { describe, expect, test } from 'vitest';
@@ -42,7 +51,15 @@ const LIST: LookedProjection = {
 
 function lookAt(at: number, more: Partial<Look> = {}): Look {
   const feed = { position: 1_000, head: 1_000, heldBy: [] };
-  return { at, time: Date.UTC(2026, 0, 31, 10), feed, projections: [LIST], storage: { events: 1e9 }, ...more };
+  return {
+    at,
+    time: Date.UTC(2026, 0, 31, 10),
+    feed,
+    projections: [LIST],
+    processes: [],
+    storage: { events: 1e9 },
+    ...more,
+  };
 }
 
 describe('the movement between two looks', () => {
@@ -83,6 +100,34 @@ describe('the movement between two looks', () => {
   });
 });
 
+const REPORT: ProcessReport = {
+  id: 'an id',
+  name: 'orders',
+  host: 'a-host-with-a-name-that-is-long',
+  pid: 4_711,
+  nodeVersion: '20.19.0',
+  minkVersion: '0.1.0',
+  configuration: [{ name: 'store.pageSize', value: 1_000, source: 'default' }],
+  vitals: {
+    seconds: 10,
+    appendsPerSecond: 1_234,
+    eventsPerSecond: 2_000,
+    appendP50: 0.0012,
+    appendP99: 0.25,
+    commandsPerSecond: 42,
+    commandErrorsPerSecond: 0.1,
+    commandP99: 1.25,
+    commands: [],
+    eventLoopDelay: 0.003,
+  },
+  asked: {},
+  categories: [],
+  projections: [],
+  startedAt: new Date(0),
+  reportedAt: new Date(0),
+  isSilent: false,
+};
+
 describe('the screen', () => {
   const names = ['b', 'a', 'a-name-that-is-longer-than-any-column-could-ever-be-on-a-small-terminal'];
   const all = names.map((name, index) => ({
@@ -105,7 +150,11 @@ describe('the screen', () => {
   ];
   const movement = movementOf(
     lookAt(0),
-    lookAt(1_000, { projections: all, feed: { position: 1, head: 1_234_567, heldBy: held } }),
+    lookAt(1_000, {
+      projections: all,
+      feed: { position: 1, head: 1_234_567, heldBy: held },
+      processes: [REPORT, { ...REPORT, vitals: undefined }, { ...REPORT, isSilent: true }],
+    }),
   );
   const at = (columns: number, rows = 40) =>
     screenOf(movement, { size: { columns, rows }, sorting: WORST_FIRST, note: 'every 2 s' });
@@ -122,7 +171,14 @@ describe('the screen', () => {
   test('says who holds readers back, and what is wrong', () => {
     expect(at(200).join('\n')).toContain('held     1.0m by process 4711 (aaa');
     expect(at(200).join('\n')).toContain('read to 1 (1.2M behind)');
-    expect(at(80).at(-1)).toMatch(/^a-name/u);
+    expect(at(80).find((line) => line.includes('failed'))).toMatch(/^b v1: b /u);
+  });
+
+  test('shows what processes have reported, at 80 columns too', () => {
+    const lines = at(80);
+    expect(lines).toContain('PROCESS                    PER S     P50     P99   CMD/S     P99   ERR/S    LOOP');
+    expect(lines).toContain('orders 4711@a-host-with…    1.2k   1.2ms   250ms      42    1.3s     0.1     3ms');
+    expect(lines.at(-1)).toBe('… 1 silent: mink processes');
   });
 
   test('is not higher than the terminal, and says what is left out', () => {
@@ -184,11 +240,15 @@ describe('mink top', () => {
     await holder.connect();
     await holder.query('begin');
     await store.append('Cart-3', [cartEvents.ItemAdded({ sku: 'a' })], { tx: holder });
+    const metrics = createMetrics();
+    const report = createProcessReport(store, { name: 'orders', metrics });
+    await report.start();
     const once = await runMink(['top', '--once', '--interval', '0.05', ...args]);
     expect([once.exitCode, once.stderr]).toEqual([0, '']);
     expect(once.stdout).toMatch(/held {5}\S+ by process \d+ \(slow-import, idle in transaction\)/u);
     expect(once.stdout).toMatch(/parked {3}1 keys, the oldest for \S+s/u);
     expect(once.stdout).toMatch(/storage {2}[\d.]+ [kM]B: /u);
+    expect(once.stdout).toMatch(new RegExp(`^orders ${process.pid}@`, 'mu'));
     expect(once.stdout).toMatch(/^cart-summary .* 1 {2}live +\S+ .* 1$/mu);
     // Where the output is no terminal, it is the same.
     expect((await runMink(['top', '--interval', '0.05', ...args])).stdout).toContain('cart-summary');
@@ -198,11 +258,13 @@ describe('mink top', () => {
       position: 2,
       head: 3,
       heldBy: [{ applicationName: 'slow-import' }],
+      processes: [{ name: 'orders', pid: process.pid, isSilent: false }],
       projections: [
         { name: 'cart-summary', version: 1, parkedKeys: 1, oldestParkedAt: expect.any(String), ratePerSecond: 0 },
       ],
     });
     await holder.end();
+    await report.close();
     await engine.close();
     await store.close();
   });

@@ -15,6 +15,7 @@ Keys: q ends it, p pauses it, left and right choose the column to sort by, up an
 
 BEHIND is in events, and WAIT how long the first of them has waited, for projections of the config file; without their
 code, BEHIND is in positions of the log. PER S, ETA and what is appended in a second come from two looks, an interval apart.
+P50, P99 and commands are what processes that report have said of their last interval (createProcessReport).
 
 Examples:
   mink top                       live, every two seconds
@@ -82,6 +83,7 @@ function asJson({ look, seconds, appended, growth, projections }: Movement): obj
     position,
     head,
     heldBy,
+    processes: look.processes.map(({ configuration: _configuration, ...it }) => it),
     storage: { ...look.storage, total: total(look.storage), growthPerSecond: growth },
     projections: projections.map(({ rate, eta, oldestParkedAt, ...it }) => ({
       ...it,

@@ -5,6 +5,7 @@ import {
   type AnyProjection,
   type FeedStatus,
   type MetricFamily,
+  type ProcessReport,
   type ProjectionStatus,
   type StoredProjection,
 } from 'mink';
@@ -32,6 +33,8 @@ export interface Look {
   readonly time: number;
   readonly feed: Pick<FeedStatus, 'position' | 'head' | 'heldBy'>;
   readonly projections: readonly LookedProjection[];
+  /** Those that report; none where the storage cannot tell. */
+  readonly processes: readonly ProcessReport[];
   /** Bytes by part; empty where the storage cannot tell. */
   readonly storage: Readonly<Record<string, number>>;
 }
@@ -42,10 +45,11 @@ export function lookingAt(store: ReadableStore, projections: readonly AnyProject
   metrics.watch({ store });
   const engine = projections.length === 0 ? undefined : createProjectionEngine(store, projections);
   return async () => {
-    const [feed, stored, families, statuses = []] = await Promise.all([
+    const [feed, stored, families, processes, statuses = []] = await Promise.all([
       store.feedStatus(),
       store.projections.list(),
       metrics.collect(),
+      processesOf(store),
       engine?.status(),
     ]);
     return {
@@ -53,9 +57,19 @@ export function lookingAt(store: ReadableStore, projections: readonly AnyProject
       time: Date.now(),
       feed,
       projections: stored.map((it) => looked(it, feed, statuses)),
+      processes,
       storage: storageOf(families),
     };
   };
+}
+
+/** A storage of somebody's own may have no place for reports. */
+async function processesOf({ operations }: ReadableStore): Promise<readonly ProcessReport[]> {
+  try {
+    return await operations.processes();
+  } catch {
+    return [];
+  }
 }
 
 function looked(

@@ -1,21 +1,18 @@
 import type { FeedHolder } from 'mink';
-import { escapeControls } from '../terminal-text.ts';
 import type { TerminalSize } from '../terminal.ts';
+import { cut, fitted, lineOf, type Cell } from './cells.ts';
+import { processLines } from './process-lines.ts';
 import { total, type Movement, type MovingProjection } from './rates.ts';
 import { shortBytes, shortDuration, shortNumber } from './units.ts';
 
 /** A column that can be sorted by. */
-interface TopColumn {
+interface TopColumn extends Cell {
   readonly title: string;
-  /** Characters; the name takes what the others leave. */
-  readonly width: number;
-  readonly align: 'left' | 'right';
   readonly text: (projection: MovingProjection) => string;
   readonly by: (projection: MovingProjection) => number | string;
 }
 
 const NAME_LEAST = 12;
-const GAP = 2;
 const MOST_ERRORS = 3;
 
 const number = (
@@ -88,23 +85,22 @@ export interface Screen {
 export function screenOf(movement: Movement, { size, sorting, note }: Screen): readonly string[] {
   const { columns, rows } = size;
   const head = [title(movement, note, columns), ...summary(movement), ''];
-  const errors = errorsOf(movement.projections);
-  const room = Math.max(1, rows - head.length - 1 - (errors.length === 0 ? 0 : errors.length + 1));
+  const below = [...errorLines(movement.projections), ...processLines(movement.look.processes, columns)];
+  const room = Math.max(1, rows - head.length - 1 - below.length);
   const sorted = sortedBy(movement.projections, sorting);
   const shown = sorted.length > room ? sorted.slice(0, room - 1) : sorted;
-  const widths = widthsFor(columns);
+  const own = fitted(COLUMNS, columns);
   const table = [
-    titles(sorting, widths),
+    titles(sorting, own),
     ...shown.map((it) =>
-      line(
-        COLUMNS.map(({ text }) => text(it)),
-        widths,
+      lineOf(
+        own.map(({ text }) => text(it)),
+        own,
       ),
     ),
   ];
   if (shown.length < sorted.length) table.push(`… ${sorted.length - shown.length} more`);
   if (sorted.length === 0) table.push('No projections.');
-  const below = errors.length === 0 ? [] : ['', ...errors];
   return [...head, ...table, ...below].slice(0, rows).map((text) => cut(text, columns));
 }
 
@@ -140,10 +136,12 @@ function storage(parts: Readonly<Record<string, number>>): string {
   return list === '' ? 'unknown' : `${shortBytes(total(parts))}: ${list}`;
 }
 
-function errorsOf(projections: readonly MovingProjection[]): readonly string[] {
+function errorLines(projections: readonly MovingProjection[]): readonly string[] {
   const failing = projections.filter(({ error }) => error !== undefined);
+  if (failing.length === 0) return [];
   const told = failing.slice(0, MOST_ERRORS).map(({ name, version, error }) => `${name} v${version}: ${error ?? ''}`);
-  return failing.length > MOST_ERRORS ? [...told, `… ${failing.length - MOST_ERRORS} more with errors`] : told;
+  const more = failing.length > MOST_ERRORS ? [`… ${failing.length - MOST_ERRORS} more with errors`] : [];
+  return ['', ...told, ...more];
 }
 
 /** By the column, then by name and version, so that what is equal stays where it is. */
@@ -162,38 +160,11 @@ function compare(left: number | string, right: number | string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-function widthsFor(columns: number): readonly number[] {
-  const others = COLUMNS.slice(1).reduce((sum, { width }) => sum + width + GAP, 0);
-  return COLUMNS.map(({ width }, index) => (index === 0 ? Math.max(NAME_LEAST, columns - others) : width));
-}
-
-function titles({ column, isFalling }: Sorting, widths: readonly number[]): string {
+function titles({ column, isFalling }: Sorting, columns: readonly TopColumn[]): string {
   const arrow = isFalling ? '↓' : '↑';
-  const all = COLUMNS.map((it, index) => {
-    if (index !== column) return it.title;
-    const room = (widths[index] ?? 0) - 1;
-    return it.align === 'left' ? it.title.slice(0, room) + arrow : arrow + it.title.slice(0, room);
+  const all = columns.map(({ title: text, align }, index) => {
+    if (index !== column) return text;
+    return align === 'left' ? text + arrow : arrow + text;
   });
-  return line(all, widths);
-}
-
-function line(cells: readonly string[], widths: readonly number[]): string {
-  return cells
-    .map((cell, index) => {
-      const width = widths[index] ?? 0;
-      const text = cut(cell, width);
-      const padding = ' '.repeat(width - lengthOf(text));
-      return COLUMNS[index]?.align === 'right' ? padding + text : text + padding;
-    })
-    .join(' '.repeat(GAP));
-}
-
-/** Cannot steer the terminal, and is not longer than this. */
-function cut(text: string, width: number): string {
-  const safe = Array.from(escapeControls(text));
-  return safe.length <= width ? safe.join('') : `${safe.slice(0, Math.max(0, width - 1)).join('')}…`;
-}
-
-function lengthOf(text: string): number {
-  return Array.from(text).length;
+  return lineOf(all, columns);
 }

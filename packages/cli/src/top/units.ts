@@ -23,6 +23,14 @@ export function shortBytes(bytes: number): string {
   return scaled(bytes, BYTES, ' ');
 }
 
+/** A time that something took, in at most six characters: `0.8ms`, `250ms`, `1.2s`; nothing for undefined. */
+export function shortLatency(seconds: number | undefined): string {
+  if (seconds === undefined) return '';
+  if (seconds >= 0.9995) return shortDuration(seconds);
+  const milliseconds = seconds * 1_000;
+  return `${milliseconds >= 9.95 || Number.isInteger(milliseconds) ? Math.round(milliseconds) : milliseconds.toFixed(1)}ms`;
+}
+
 const UNITS = [
   ['d', 86_400],
   ['h', 3_600],

@@ -148,8 +148,9 @@ export class Health {
 
   /** What is in effect. */
   get settings(): readonly Setting[] {
-    const { degradedAboveLag, degradedAboveHold, degradedCode, timeout } = this.#options;
-    return settingsOf('health', { degradedAboveLag, degradedAboveHold, degradedCode, timeout }, this.#given);
+    const { degradedAboveLag, degradedAboveHold, degradedAboveSkew, degradedCode, timeout } = this.#options;
+    const inEffect = { degradedAboveLag, degradedAboveHold, degradedAboveSkew, degradedCode, timeout };
+    return settingsOf('health', inEffect, this.#given);
   }
 
   /** When somebody last asked: an endpoint that nobody asks is not mounted, or nobody looks at it. */

@@ -6,13 +6,14 @@ import { settingsOf, type Setting } from './setting.ts';
 
 /** What is in effect in a store, beside its storage; `given` are the options that it was made with. */
 export function storeSettings(context: AppendContext & LoadContext, given: object): readonly Setting[] {
-  const { cache, observer, inline, snapshotOwners } = context;
+  const { cache, observer, tracer, inline, snapshotOwners } = context;
   const inEffect: Record<string, JsonValue> = {
     maxPayloadBytes: context.maxPayloadBytes,
     pageSize: context.pageSize,
     recordShapes: context.shapes !== undefined,
     cache: cache !== undefined,
     observer: observer === undefined ? [] : [...rolesOf(observer)],
+    tracer: tracer !== undefined,
     inline: inline.projections.map(({ name, version }) => `${name} version ${version}`),
     inlineTimeout: inline.timeout,
     whenInlineInactive: inline.whenInactive,

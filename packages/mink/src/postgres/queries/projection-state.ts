@@ -220,7 +220,9 @@ export function toStoredProjections(rows: readonly Row[]): readonly StoredProjec
   }
   return Array.from(all.values(), (own) => {
     const [name, version] = own[0] ?? [];
-    const [parkedKeys, isLive, wantedPartitions, , kind, verifiedAt, isVerified, oldestParkedAt] = (own[0] ?? []).slice(12);
+    const [parkedKeys, isLive, wantedPartitions, , kind, verifiedAt, isVerified, oldestParkedAt] = (own[0] ?? []).slice(
+      12,
+    );
     // What is retired has none any more.
     const partitions = own.filter(([, , from]) => from !== null).map(toStoredPartition);
     return {
