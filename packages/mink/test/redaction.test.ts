@@ -20,6 +20,7 @@ import {
   type Redact,
   type StandardSchema,
 } from '../src/index.ts';
+import { typed } from '../src/core/index.ts';
 import { createMemoryStore } from '../src/memory/index.ts';
 
 /** A validator that says what it was given, as many do. */
@@ -28,7 +29,7 @@ const talkative: StandardSchema<unknown, { readonly secret: string; readonly isV
     version: 1,
     vendor: 'talkative',
     validate: (value) => {
-      const { secret, isValid } = value as { readonly secret: string; readonly isValid: boolean };
+      const { secret, isValid } = typed<{ readonly secret: string; readonly isValid: boolean }>(value);
       return isValid
         ? { value: { secret, isValid } }
         : { issues: [{ message: `received ${secret}`, path: ['secret'] }] };
@@ -45,6 +46,7 @@ const ERRORS: Readonly<Record<string, (secret: string) => Error>> = {
     serverError(`invalid input syntax for type json: "x\n    at ${secret}"`),
   'a key': (secret) => new Error(`duplicate key. Key (lower(email))=(${secret}) already exists.`),
   'a row': (secret) => new Error(`violates check "c". Failing row contains (7, ${secret}, null).`),
+  'no error at all': (secret) => typed<Error>({ secret }),
   'fields beside the message': (secret) =>
     Object.assign(new Error('duplicate key value'), { detail: `Key (email)=(${secret})`, row: { secret } }),
   'a connection URL': (secret) =>

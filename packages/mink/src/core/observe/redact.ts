@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { InvalidMessageError } from '../command-errors.ts';
 import { errorCodeOf } from '../commands/middleware/outcome.ts';
 import { InvalidEventDataError, UniqueValueTakenError } from '../errors.ts';
@@ -75,7 +74,9 @@ function framesOf({ stack = '', message }: Error): readonly string[] {
 
 /** What an error says, as it may be logged. */
 export function redactedMessage(error: unknown, redact: Redact = redactSecrets): string {
-  return error instanceof Error ? messageFor(error, redact) : redacted(redact, inspect(error), 'error');
+  if (error instanceof Error) return messageFor(error, redact);
+  // An object may hold anything.
+  return typeof error === 'string' ? redacted(redact, error, 'error') : typeof error;
 }
 
 /** What validators say of data may hold it: where it is wrong is enough. So may a value that somebody else has. */
