@@ -60,7 +60,7 @@ describe('completion in bash', () => {
     [['mink', 'top', '--ur'], ['--url']],
     // What comes behind an option that takes a value is a value.
     [
-      ['mink', '--schema', 'projections', 'projections', 'res'],
+      ['mink', '--schema', 'streams', 'projections', 'res'],
       ['resume', 'reset'],
     ],
     [
