@@ -82,25 +82,18 @@ import {
   toStoredRow,
 } from './queries/projection-rows.ts';
 import {
-  holdAsyncQuery,
   listProjectionsQuery,
   measureLagQuery,
   pauseProjectionQuery,
   reportProjectionQuery,
-  replaySubscriptionQueries,
-  resetProjectionQueries,
   saveVerificationQuery,
   toStoredProjections,
 } from './queries/projection-state.ts';
 import { checkFollows, measureLagIn } from './other-log.ts';
-import {
-  nameHolderQuery,
-  preparedTablesQuery,
-  prepareProjectionScript,
-  restoreTablesScript,
-} from './queries/read-model-tables.ts';
+import { nameHolderQuery, preparedTablesQuery, prepareProjectionScript } from './queries/read-model-tables.ts';
 import { liveVersionQuery, measureSizeQuery, seizeQuery, toLiveVersion } from './queries/projection-versions.ts';
 import { toTimestamp } from './queries/timestamp.ts';
+import { replaySubscription, resetProjection } from './reset-projection.ts';
 import { withScratch } from './scratch.ts';
 import { attemptsIn, runSqlBatch } from './sql-batch.ts';
 import type { SchemaName } from './schema-name.ts';
@@ -392,29 +385,12 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async resetProjection({ name, version }: ProjectionId): Promise<boolean> {
-    const { database, schema } = this.#settings;
     const tables = await this.readTables({ name, version });
-    if (tables === undefined) return false;
-    const hold = holdAsyncQuery(schema, { name, version });
-    // The rows of an inline projection are what every append goes on from: a table that was dropped must not come back empty.
-    if ((await this.#run(hold)).length === 0) return false;
-    if (tables.length > 0) {
-      const restore = restoreTablesScript(schema, { name, version, tables });
-      await database.withSession((session) => session.runScript(restore));
-    }
-    return this.#settings.inTransaction(async (run) => {
-      if ((await run(hold)).length === 0) return false;
-      for (const statement of resetProjectionQueries(schema, { name, version, tables })) await run(statement);
-      return true;
-    });
+    return tables !== undefined && resetProjection(this.#settings, { name, version, tables });
   }
 
   async replaySubscription(subscription: ProjectionId, from: number): Promise<boolean> {
-    return this.#settings.inTransaction(async (run) => {
-      let rows: readonly Row[] = [];
-      for (const statement of replaySubscriptionQueries(this.#schema, subscription, from)) rows = await run(statement);
-      return rows.length > 0;
-    });
+    return replaySubscription(this.#settings, subscription, from);
   }
 
   async listProjections(): Promise<readonly StoredProjection[]> {
