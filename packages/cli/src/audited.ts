@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { AuditEntry, JsonObject } from 'mink';
 import type { Context } from './context.ts';
+import { InterruptedError } from './interrupt.ts';
 import type { ReadableStore } from './readable-store.ts';
 
 /** Commands that change something, and so leave lines in the audit log, as `mink COMMAND` says them. */
@@ -85,6 +86,7 @@ function userId(): string {
 }
 
 function codeOf(error: unknown): string {
+  if (error instanceof InterruptedError) return 'INTERRUPTED';
   if (!(error instanceof Error)) return typeof error;
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

@@ -264,6 +264,19 @@ export class StoreBrokenError extends MinkError {
   }
 }
 
+/** A store that a doctor has found something in. */
+export class UnhealthyStoreError extends MinkError {
+  readonly code = 'UNHEALTHY_STORE';
+  readonly findings: readonly string[];
+
+  constructor(findings: readonly string[]) {
+    super(
+      `${findings.length} ${findings.length === 1 ? 'check has' : 'checks have'} not passed: ${findings.join(', ')}. Each says what mends it.`,
+    );
+    this.findings = findings;
+  }
+}
+
 /** A file that is there already, and is not written over. */
 export class FileExistsError extends MinkError {
   readonly code = 'FILE_EXISTS';

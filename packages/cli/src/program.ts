@@ -7,6 +7,7 @@ import { addCategoriesCommand } from './commands/categories.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDeadLettersCommand } from './commands/deadletters.ts';
 import { addDevCommand } from './commands/dev.ts';
+import { addDoctorCommand } from './commands/doctor/doctor.ts';
 import { addEventsCommand } from './commands/events.ts';
 import { addFeedCommand } from './commands/feed.ts';
 import { addIncidentCommand } from './commands/incident.ts';
@@ -135,6 +136,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addUniqueSetsCommand(program, context);
   addMonitoringCommand(program, context);
   addProcessesCommand(program, context);
+  addDoctorCommand(program, context);
   addAuditCommand(program, context);
   addBackupCommands(program, context);
   addSealCommand(program, context);

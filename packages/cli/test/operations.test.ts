@@ -83,15 +83,18 @@ describe('audit', () => {
     await store.operations.audit.write(line);
     await store.operations.audit.write({ ...line, at: new Date('2026-02-01T00:00:00Z') });
     const args = ['audit', 'prune', '--before', '2026-02-01T00:00:00Z', '--url', database.url(), '--schema', schema];
-    expect(await runMink(args)).toMatchObject({ exitCode: 2, stderr: /--dry-run .* or --yes/u });
+    const refused = await runMink(args, { answer: undefined });
+    expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('Say --yes')]);
     expect((await runMink([...args, '--dry-run'])).stdout).toBe(
-      '1 lines from before 2026-02-01T00:00:00.000Z would be deleted\n',
+      'Would delete 1 line of the audit log, from before 2026-02-01T00:00:00.000Z.\n',
     );
     expect(JSON.parse((await runMink([...args, '--yes', '--json'])).stdout)).toEqual({ deleted: 1 });
     const left = await store.operations.audit.list({ kinds: ['command'] });
     expect(await store.operations.audit.list({ kinds: ['action'] })).toMatchObject([
       { type: 'audit.prune', status: 'succeeded' },
       { type: 'audit.prune', status: 'attempted', details: { options: { before: '2026-02-01T00:00:00.000Z' } } },
+      { type: 'audit.prune', status: 'failed', errorCode: 'USAGE' },
+      { type: 'audit.prune', status: 'attempted' },
     ]);
     expect(left.map(({ at }) => at.toISOString())).toEqual(['2026-02-01T00:00:00.000Z']);
     await store.close();
@@ -108,7 +111,9 @@ describe('what somebody changes on the command line', () => {
     const { schema, store } = database.openStore();
     await store.readBound();
     const args = ['--url', database.url(), '--schema', schema];
-    expect(await runMink(['subscriptions', 'replay', 'mails', '--from', '7', ...args])).toMatchObject({ exitCode: 2 });
+    expect(await runMink(['subscriptions', 'replay', 'mails', '--from', '7', '--yes', ...args])).toMatchObject({
+      exitCode: 2,
+    });
     await runMink(['snapshots', 'prune', '--keep', '2', ...args]);
     await runMink(['projections', 'list', ...args]);
     const lines = await store.operations.audit.list();

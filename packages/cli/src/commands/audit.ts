@@ -1,11 +1,12 @@
 import { Option, type Command } from 'commander';
 import type { ListAuditOptions, StoredAuditEntry } from 'mink';
+import { addConfirmation, confirmed, type ConfirmOptions } from '../confirm.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { withStore } from '../database.ts';
-import { UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { parseMoment, parseText, wholeFrom } from '../option-values.ts';
+import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 
 interface ListOptions extends GlobalOptions {
@@ -19,10 +20,8 @@ interface ListOptions extends GlobalOptions {
   readonly limit: number;
 }
 
-interface PruneOptions extends GlobalOptions {
+interface PruneOptions extends ConfirmOptions {
   readonly before: Date;
-  readonly dryRun?: boolean | undefined;
-  readonly yes?: boolean | undefined;
 }
 
 const HELP = `
@@ -57,12 +56,9 @@ export function addAuditCommand(program: Command, context: Context): void {
     .option('--before <id>', 'only lines with a lower id', wholeFrom(1))
     .option('--limit <number>', 'at most so many', wholeFrom(1), 100)
     .action((_options, command: Command) => list(context, command.optsWithGlobals()));
-  group
-    .command('prune')
+  addConfirmation(group.command('prune'))
     .description('delete the lines from before a moment, for good')
     .requiredOption('--before <time>', 'a time with its zone', parseMoment)
-    .option('--dry-run', 'only say how many')
-    .option('--yes', 'delete them')
     .action((_options, command: Command) => prune(context, command.optsWithGlobals()));
 }
 
@@ -109,12 +105,12 @@ function rowOf(line: StoredAuditEntry): readonly string[] {
 
 async function prune(context: Context, options: PruneOptions): Promise<void> {
   const { stdout, signal } = context;
-  const { before, dryRun: isDry = false, yes: isSure = false, json } = options;
-  if (isDry === isSure)
-    throw new UsageError('Give --dry-run to see how many lines there are, or --yes to delete them.');
+  const { before, json } = options;
   await withStore(context, options, async ({ operations: { audit } }) => {
-    const count = await interruptible(isDry ? audit.count({ before }) : audit.prune({ before }), signal);
-    if (json === true) await stdout.line(jsonText(isDry ? { found: count } : { deleted: count }));
-    else await stdout.line(`${count} lines from before ${before.toISOString()} ${isDry ? 'would be' : 'are'} deleted`);
+    const lines = await interruptible(audit.count({ before }), signal);
+    const text = `delete ${counted(lines, 'line')} of the audit log, from before ${before.toISOString()}`;
+    if (!(await confirmed(context, options, { text, facts: { lines } }))) return;
+    const deleted = await interruptible(audit.prune({ before }), signal);
+    await stdout.line(json === true ? jsonText({ deleted }) : `${counted(deleted, 'line')} deleted`);
   });
 }

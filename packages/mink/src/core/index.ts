@@ -54,6 +54,14 @@ export type {
 export { defineDecider, evolveOnce, initialStateOf } from './deciders/decider.ts';
 export type { AnyFold, Decider, Fold } from './deciders/decider.ts';
 export { deepFreeze } from './deep-freeze.ts';
+export { createDoctor } from './doctor/create-doctor.ts';
+export type { Doctor, DoctorOptions, Examination, ExaminationScope } from './doctor/create-doctor.ts';
+export type { DoctorLimits } from './doctor/check.ts';
+export type * from './doctor/database-facts.ts';
+export type { ExaminedFold, ExaminedStore } from './doctor/evidence.ts';
+export { CHECKLIST } from './doctor/finding.ts';
+export type { ChecklistLine, Finding, FindingStatus, Verdict } from './doctor/finding.ts';
+export type { MonitoredRule, Monitoring } from './doctor/monitoring.ts';
 export { createHealth, Health } from './health/health.ts';
 export type { HealthAnswer, HealthBody, HealthOptions, HealthStatus } from './health/health.ts';
 export { collectIncident } from './incident/collect-incident.ts';
@@ -242,7 +250,7 @@ export type { ProcessReportOptions, ReportingStore } from './operations/create-p
 export type { CorrelatedEvents, CorrelatedOptions } from './operations/find-correlated.ts';
 export type * from './operations/operations-storage.ts';
 export type { LastAsked, ProcessReport, ReportedProcess } from './operations/process-report.ts';
-export type { CommandVitals, ProcessVitals } from './operations/process-vitals.ts';
+export type { CommandVitals, PoolVitals, ProcessVitals } from './operations/process-vitals.ts';
 export { settingsOf } from './operations/setting.ts';
 export type { Setting } from './operations/setting.ts';
 export type { AuditLog, ListAuditOptions, StoreOperations, TopStreamsOptions } from './operations/store-operations.ts';

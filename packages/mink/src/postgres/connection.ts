@@ -134,6 +134,8 @@ export interface Database {
    * done again where a pooler turns out not to know names.
    */
   transact<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** Connections that were asked for, and seconds until they were there, in all. */
+  readonly connecting: { readonly calls: number; readonly seconds: number };
   /** Whether statements are prepared under names: a pooler may have turned out not to know them. */
   readonly isNamed: boolean;
   /** Where its connections come from. */
@@ -163,11 +165,14 @@ export function createDatabase(options: ConnectionOptions): Database {
   let isNamed = prepare !== 'unnamed';
   const closing = new AbortController();
   let closed: Promise<void> | undefined;
+  let [connectingCalls, connectingSeconds] = [0, 0];
   allowManyListeners(closing.signal);
 
   /** A pool that is ended never serves those who wait for it: closing the store answers them. */
   async function connect(): Promise<PoolClientLike> {
     const connecting = pool.connect();
+    const begun = performance.now();
+    connectingCalls += 1;
     try {
       return await untilAborted(connecting, closing.signal);
     } catch (error) {
@@ -175,6 +180,8 @@ export function createDatabase(options: ConnectionOptions): Database {
       // It may still come, and must not stay out for ever.
       connecting.then((client) => client.release()).catch(ignore);
       throw error;
+    } finally {
+      connectingSeconds += (performance.now() - begun) / 1_000;
     }
   }
 
@@ -243,6 +250,9 @@ export function createDatabase(options: ConnectionOptions): Database {
     // In the middle of something, a name that is not known cannot be tried again without it.
     within: (tx) => sessionOn(tx, prepare === 'named'),
     withSession: (work) => withSession(work, { named: prepare === 'named', isSound: () => false }),
+    get connecting() {
+      return { calls: connectingCalls, seconds: connectingSeconds };
+    },
     get isNamed() {
       return isNamed;
     },

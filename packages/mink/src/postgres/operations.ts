@@ -1,8 +1,10 @@
 import type {
   AuditEntry,
   CategoryInfo,
+  ConnectionUse,
   CorrelatedPage,
   CorrelatedQuery,
+  DatabaseFacts,
   ListAuditQuery,
   NewProcessReport,
   OperationsStorage,
@@ -47,6 +49,8 @@ export interface OperationsContext {
   /** Runs a statement, once the schema is up to date. */
   readonly run: (statement: Statement) => Promise<readonly Row[]>;
   readonly settings: () => readonly Setting[];
+  readonly connections: () => ConnectionUse;
+  readonly readFacts: () => Promise<DatabaseFacts>;
 }
 
 /** What people look at who operate a store. */
@@ -56,11 +60,15 @@ export class Operations implements OperationsStorage {
   /** Lines that come at once share a commit. */
   readonly #audit: Batches<AuditEntry, void>;
   readonly settings: () => readonly Setting[];
+  readonly connections: () => ConnectionUse;
+  readonly readFacts: () => Promise<DatabaseFacts>;
 
-  constructor({ schema, run, settings }: OperationsContext) {
+  constructor({ schema, run, settings, connections, readFacts }: OperationsContext) {
     this.#schema = schema;
     this.#run = run;
     this.settings = settings;
+    this.connections = connections;
+    this.readFacts = readFacts;
     this.#audit = new Batches<AuditEntry, void>(async (entries) => {
       await run(writeAuditQuery(schema, entries));
       return entries.map(() => undefined);

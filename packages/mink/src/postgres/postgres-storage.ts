@@ -17,7 +17,6 @@ import {
   type LogPageQuery,
   type RecordedEvent,
   type Setting,
-  type StorageVitals,
   type StorageCallOptions,
   type StreamInfo,
   type StreamPageQuery,
@@ -35,7 +34,6 @@ import { toAppendedEntries, toMismatch } from './appended-entries.ts';
 import type { AppendAnswer } from './queries/encode-command.ts';
 import { toEventOf, toRecordedEvent } from './queries/event-row.ts';
 import { eventsAtQuery, feedBoundQuery, positionAtQuery, toFeedBound } from './queries/feed.ts';
-import { useOf } from './pools.ts';
 import { feedStatusQuery, toFeedStatus } from './queries/feed-status.ts';
 import { nextPositionQuery, readLogQuery, withinWindow } from './queries/read-log.ts';
 import { channelOf, hasListenersQuery, notifyQuery } from './queries/notify.ts';
@@ -114,7 +112,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
     pump,
     settings,
   }: PostgresStorageSettings) {
-    super({ schema, settings });
+    super({ database, schema, settings });
     this.#database = database;
     this.#migrate = migrating;
     this.readModels = new ReadModels({
@@ -225,10 +223,6 @@ export class PostgresStorage extends SideTables implements EventStorage {
     if (!this.#isSound) await this.#whenSound();
     const [row = []] = await this.read(feedStatusQuery(this.schema));
     return { ...toFeedStatus(row), wakeUp: this.#listener?.isListening === true ? 'notified' : 'polling' };
-  }
-
-  protected get connections(): StorageVitals['connections'] {
-    return useOf(this.#database.pool);
   }
 
   async inTransaction<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T> {

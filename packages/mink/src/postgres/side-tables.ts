@@ -20,7 +20,8 @@ import type {
   StorageClock,
   StorageVitals,
 } from '../core/index.ts';
-import type { Row, Statement } from './connection.ts';
+import type { Database, Row, Statement } from './connection.ts';
+import { readFacts } from './facts/read-facts.ts';
 import { LookUps } from './look-ups.ts';
 import { Operations, type OperationsContext } from './operations.ts';
 import { toRecordedEvent } from './queries/event-row.ts';
@@ -49,6 +50,7 @@ import {
   toSnapshot,
   toSnapshotInfo,
 } from './queries/snapshots.ts';
+import { useOf } from './pools.ts';
 import { toVitals, vitalsQuery } from './queries/vitals.ts';
 import type { ReadModels } from './read-models.ts';
 import type { SchemaName } from './schema-name.ts';
@@ -61,23 +63,36 @@ export interface StoredAppend {
   readonly positions: readonly number[];
 }
 
+/** What it works with. */
+export interface SideTablesContext extends Pick<OperationsContext, 'schema' | 'settings'> {
+  readonly database: Database;
+}
+
 /** What a storage keeps beside the log: values of unique sets, results of commands, snapshots, shapes, and what operators look at. */
 export abstract class SideTables {
   readonly #results = new LookUps((keys) => this.#readResults(keys));
   abstract readonly readModels: ReadModels;
   protected readonly schema: SchemaName;
   readonly operations: Operations;
-  protected abstract readonly connections: StorageVitals['connections'];
+  readonly #useOfPool: () => StorageVitals['connections'];
+
+  constructor({ database, schema, settings }: SideTablesContext) {
+    this.schema = schema;
+    this.#useOfPool = () => useOf(database.pool);
+    this.operations = new Operations({
+      schema,
+      settings,
+      run: (statement) => this.read(statement),
+      connections: () => ({ ...database.connecting, waiting: this.#useOfPool()?.waiting }),
+      readFacts: () => readFacts(database, schema),
+    });
+  }
+
   /** Runs a statement that may be sent again, in a transaction of the caller's if one is given. */
   protected abstract read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]>;
 
-  constructor({ schema, settings }: Pick<OperationsContext, 'schema' | 'settings'>) {
-    this.schema = schema;
-    this.operations = new Operations({ schema, settings, run: (statement) => this.read(statement) });
-  }
-
   async readVitals(): Promise<StorageVitals> {
-    return { ...toVitals(await this.read(vitalsQuery(this.schema))), connections: this.connections };
+    return { ...toVitals(await this.read(vitalsQuery(this.schema))), connections: this.#useOfPool() };
   }
 
   async readClock(): Promise<StorageClock> {

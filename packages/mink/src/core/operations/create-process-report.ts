@@ -157,7 +157,11 @@ export class ProcessReporter implements AsyncDisposable {
   }
 
   #count(): Counted {
-    return { at: performance.now() / 1_000, families: this.#options.metrics?.measured() ?? [] };
+    return {
+      at: performance.now() / 1_000,
+      families: this.#options.metrics?.measured() ?? [],
+      connections: this.#operations.connections?.(),
+    };
   }
 
   #takeVitals(): ProcessVitals | undefined {

@@ -1,6 +1,7 @@
 import type { AuditEntry } from '../commands/middleware/audit.ts';
 import type { JsonObject } from '../json.ts';
 import type { RecordedEvent, StreamInfo } from '../storage/event-storage.ts';
+import type { DatabaseFacts } from '../doctor/database-facts.ts';
 import type { Setting } from './setting.ts';
 
 /** A line of the audit log, as it is kept. */
@@ -75,10 +76,23 @@ export interface CorrelatedPage {
   readonly searchedTo: number;
 }
 
+/** How connections are had, since the process began. */
+export interface ConnectionUse {
+  /** Calls that wait for one now; undefined where the pool cannot tell. */
+  readonly waiting: number | undefined;
+  /** Connections that were asked for, and seconds until they were there, in all. */
+  readonly calls: number;
+  readonly seconds: number;
+}
+
 /** What a database must do to show people what it holds and who uses it. */
 export interface OperationsStorage {
   /** What is in effect in this process. */
   settings(): readonly Setting[];
+  /** How connections are had; undefined for a storage without any. */
+  connections?(): ConnectionUse;
+  /** What the database says of itself, without bringing its schema up to date; undefined for a storage without one. */
+  readFacts?(): Promise<DatabaseFacts>;
   /** Adds a line to the audit log; it is durable when the promise resolves. */
   writeAudit(entry: AuditEntry): Promise<void>;
   /** One page of the audit log, the newest first. */

@@ -1,3 +1,4 @@
+import type { ConnectionUse } from './operations-storage.ts';
 import { METRICS, type MetricDefinition } from '../metrics/metric-definitions.ts';
 import type { HistogramSample, MetricFamily } from '../metrics/metric-registry.ts';
 
@@ -18,6 +19,16 @@ export interface ProcessVitals {
   readonly commands: readonly CommandVitals[];
   /** That 99 of 100 turns of the event loop were late at most. */
   readonly eventLoopDelay: number;
+  /** Undefined for a storage without connections. */
+  readonly pool?: PoolVitals | undefined;
+}
+
+/** How connections were had. */
+export interface PoolVitals {
+  /** That a connection was waited for, on average. */
+  readonly wait: number;
+  /** Calls that wait for one now. */
+  readonly waiting: number;
 }
 
 /** How commands of a type have done. */
@@ -36,6 +47,7 @@ export interface Counted {
   /** Seconds from any beginning. */
   readonly at: number;
   readonly families: readonly MetricFamily[];
+  readonly connections: ConnectionUse | undefined;
 }
 
 /** What has happened between two moments. */
@@ -71,7 +83,14 @@ export function vitalsBetween(before: Counted, now: Counted, eventLoopDelay: num
       .toSorted((left, right) => right.perSecond - left.perSecond)
       .slice(0, MOST_TYPES),
     eventLoopDelay,
+    pool: poolBetween(before.connections, now.connections),
   };
+}
+
+function poolBetween(before: ConnectionUse | undefined, now: ConnectionUse | undefined): PoolVitals | undefined {
+  if (before === undefined || now === undefined) return undefined;
+  const calls = now.calls - before.calls;
+  return { wait: calls === 0 ? 0 : (now.seconds - before.seconds) / calls, waiting: now.waiting ?? 0 };
 }
 
 /** Recorded values at or below each bound, in all. */

@@ -1,4 +1,5 @@
 import type { AuditEntry } from '../commands/middleware/audit.ts';
+import type { DatabaseFacts } from '../doctor/database-facts.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import type { EventStorage, StreamInfo } from '../storage/event-storage.ts';
 import { checkCategory } from '../store/event-registry.ts';
@@ -58,6 +59,8 @@ export interface StoreOperations {
    */
   processes(): Promise<readonly ProcessReport[]>;
   readonly audit: AuditLog;
+  /** What the database says of itself; undefined where there is none. Changes nothing, and waits for no migration. */
+  facts(): Promise<DatabaseFacts | undefined>;
   /** All categories, by name. Reads the whole table of streams, and no event: seconds for ten million streams. */
   categories(): Promise<readonly CategoryInfo[]>;
   /** Streams with the most events, these first. Reads the whole table of streams, or of a category its part. */
@@ -83,6 +86,7 @@ export function storeOperations(use: () => { readonly storage: EventStorage }): 
   return {
     processes: async () => (await operations().listProcessReports()).map(toProcessReport),
     audit: auditLog(operations),
+    facts: async () => operations().readFacts?.(),
     categories: async () => operations().listCategories(),
     longestStreams: async (options) => operations().longestStreams(topStreams(options)),
     recentStreams: async (options) => operations().recentStreams(topStreams(options)),
