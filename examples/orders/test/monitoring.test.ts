@@ -6,9 +6,14 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findRunningPostgres } from '@mink/dev';
-import { createPostgresStore } from 'mink/postgres';
-import { alertRules, grafanaDashboard } from 'mink/prometheus';
+import { CHECKLIST, createDoctor, type Examination } from 'mink';
+import { createPostgresStorage, createPostgresStore } from 'mink/postgres';
+import { alertRules, grafanaDashboard, readMonitoring } from 'mink/prometheus';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createOrderStore } from '../src/order-store.ts';
+import { order } from '../src/order.ts';
+import { openOrders } from '../src/projections/open-orders.ts';
+import { orderList } from '../src/projections/order-list.ts';
 import { spawnService } from './support/service-process.ts';
 
 const PROMETHEUS = '/usr/bin/prometheus';
@@ -57,6 +62,7 @@ async function startPrometheus(target: string) {
   };
   const query = (text: string) => ask(`query?query=${encodeURIComponent(text)}`);
   return {
+    url: `http://${address}`,
     ask,
     query,
     stop: async () => {
@@ -65,6 +71,10 @@ async function startPrometheus(target: string) {
       await ended;
     },
   };
+}
+
+function statusesOf({ findings }: Examination): Readonly<Record<string, string>> {
+  return Object.fromEntries(findings.map(({ id, status }) => [id, status]));
 }
 
 describe('the service', { timeout: TIMEOUT_MS }, () => {
@@ -110,7 +120,7 @@ describe('the service', { timeout: TIMEOUT_MS }, () => {
 
   it('is watched by a real Prometheus: its metrics, the alerts, and all that the dashboard asks', async (context) => {
     if (!existsSync(PROMETHEUS)) return context.skip('Prometheus is not installed (apt-get install prometheus)');
-    const service = spawnService(directory, {});
+    const service = spawnService(directory, { LOG: 'json' });
     const prometheus = await service.url().then((url) => startPrometheus(new URL(url).host));
     try {
       const url = await service.url();
@@ -134,6 +144,20 @@ describe('the service', { timeout: TIMEOUT_MS }, () => {
         'targets' in panel && Array.isArray(panel.targets) ? panel.targets : [],
       );
       expect(queries.length).toBeGreaterThan(20);
+      // What a doctor sees of a service that was started a moment ago, and was never backed up.
+      await fetch(`${url}/health`);
+      const found = await findRunningPostgres(join(directory, '.mink', 'postgres'));
+      await using store = createOrderStore(createPostgresStorage({ url: found?.url }));
+      const monitoring = () => readMonitoring({ prometheus: prometheus.url, dashboards: [grafanaDashboard()] });
+      const doctor = createDoctor(store, { projections: [openOrders, orderList], deciders: [order], monitoring });
+      await expect
+        .poll(async () => statusesOf(await doctor.examine({ scope: 'production' })), { timeout: 30_000, interval: 500 })
+        .toEqual({
+          ...Object.fromEntries(CHECKLIST.map(({ id }) => [id, 'ok'])),
+          backups: 'failed',
+          'storage-growth': 'warning',
+        });
+      await store.close();
       for (const { expr } of queries) {
         expect(await prometheus.query(String(expr).replaceAll('$__rate_interval', '1m'))).toMatchObject(success);
       }
