@@ -1,5 +1,6 @@
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { Statement } from '../../src/postgres/connection.ts';
+import { createProjectionEngine } from '../../src/index.ts';
 import { createPostgresStore } from '../../src/postgres/index.ts';
 import { countAuditQuery, listAuditQuery, pruneAuditQuery } from '../../src/postgres/queries/audit-log.ts';
 import { readCheckpointHistoryQuery } from '../../src/postgres/queries/checkpoint-history.ts';
@@ -8,8 +9,10 @@ import {
   readCorrelatedQuery,
   recentStreamsQuery,
 } from '../../src/postgres/queries/top-streams.ts';
+import { leaseProjectionsQuery } from '../../src/postgres/queries/projection-leases.ts';
 import { schemaName } from '../../src/postgres/schema-name.ts';
 import { describePostgres, lastServer, openClient, runSql } from '../support/databases.ts';
+import { added, byCart, categories } from '../support/listed-carts.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -134,6 +137,29 @@ describePostgres(
         expect(plan).not.toContain('Seq Scan on audit_log');
         expect(mostRows(plan, 'audit_log')).toBeLessThanOrEqual(most);
       }
+    });
+
+    test('a renewal of leases reads of the history the last samples of what has moved, and what is too old', async () => {
+      await using store = createPostgresStore({ url, categories });
+      await using engine = createProjectionEngine(store, [byCart]);
+      await engine.start();
+      await engine.waitFor(await store.append('Cart-1', [added('a')]));
+      await engine.close();
+      await runSql(
+        url,
+        `update mink.projection_partitions set owner = 'me', expires_at = now() + interval '1 hour';
+         insert into mink.checkpoint_history values ('old', 1, now() - interval '8 days', 1, 1);
+         insert into mink.checkpoint_history
+         select 'by-cart', 1, date_trunc('minute', now()) - make_interval(mins => n), n, n from generate_series(2, 5000) n;
+         analyze mink.checkpoint_history`,
+      );
+      const request = { owner: 'me', duration: 1_000, projections: [{ name: 'by-cart', version: 1 }], held: [] };
+      const plan = await explained(leaseProjectionsQuery(schema, request));
+      expect(plan).not.toContain('Seq Scan on checkpoint_history');
+      expect(mostRows(plan, 'checkpoint_history')).toBeLessThanOrEqual(1);
+      expect(await runSql(url, `select 1 from mink.checkpoint_history where name = 'old'`)).toEqual([]);
+      expect(await store.projections.checkpointHistory(byCart)).toHaveLength(5_000);
+      await store.close();
     });
 
     test('the history of a checkpoint is read by its index', async () => {

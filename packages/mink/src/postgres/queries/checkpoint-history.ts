@@ -4,7 +4,8 @@ import { inSchema, type SchemaName } from '../schema-name.ts';
 
 /**
  * Parts of the statement that renews leases: a sample of each projection whose first partition the owner has, once a minute and only
- * where it has moved since the last one; and what is older than a week goes. `sizes` has the projections that are asked for.
+ * where it has moved since the last one; and what is older than a week goes. `sizes` has the projections that are asked for. Rows are
+ * compared as a whole, because only the primary key can serve that: the planner would walk the index of times past all others.
  */
 export const HISTORY_PARTS = `
     sampled as (
@@ -19,8 +20,9 @@ export const HISTORY_PARTS = `
           from (
             select h.at, h.position, h.events
             from :schema.checkpoint_history h
-            where h.name = s.name and h.version = s.version
-            order by h.at desc
+            where (h.name, h.version, h.at) > (s.name, s.version, timestamptz '-infinity')
+              and (h.name, h.version, h.at) < (s.name, s.version, timestamptz 'infinity')
+            order by h.name desc, h.version desc, h.at desc
             limit 1
           ) l
           where l.at >= pg_catalog.date_trunc('minute', pg_catalog.clock_timestamp())
@@ -30,15 +32,16 @@ export const HISTORY_PARTS = `
       on conflict (name, version, at) do nothing
     ),
     outdated as (
+      -- By their places, in an array, and by a time that is the same for all rows: so no other rows are read.
       delete from :schema.checkpoint_history h
-      where (h.name, h.version, h.at) in (
-        select o.name, o.version, o.at
+      where h.ctid = any (array(
+        select o.ctid
         from :schema.checkpoint_history o
-        where o.at < pg_catalog.clock_timestamp() - interval '7 days'
+        where o.at < pg_catalog.statement_timestamp() - interval '7 days'
         order by o.at
         limit 1000
         for update skip locked
-      )
+      ))
     )`;
 
 /** Where a projection was, in the order of time. */
