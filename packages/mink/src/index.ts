@@ -129,5 +129,5 @@ export {
   UpcastFailedError,
 } from './core/index.ts';
 // For storages of your own: what the two built-in ones use, too.
-export { isSameAppend, meetsExpectation, searchedTo, stringifyJson } from './core/index.ts';
+export { isSameAppend, meetsExpectation, searchedTo, storageOf, stringifyJson } from './core/index.ts';
 export type * from './core/index.ts';

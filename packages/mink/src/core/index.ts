@@ -283,7 +283,7 @@ export type { Conflict, ExecuteWithRetryOptions, Resolution } from './store/exec
 export type { RetryOptions } from './retry/backoff.ts';
 export { differences } from './store/differences.ts';
 export type { Difference } from './store/differences.ts';
-export type { HistoryStep } from './store/history.ts';
+export type { HistoryOptions, HistoryStep } from './store/history.ts';
 export type { Loaded, LoadOptions } from './store/load.ts';
 export type {
   AppendOptions,
@@ -302,6 +302,7 @@ export { checkOneOf, checkWhole } from './store/read-options.ts';
 export type { Until } from './store/read-options.ts';
 export { isSameAppend } from './store/same-append.ts';
 export { searchedTo } from './store/searched-to.ts';
+export { storageOf } from './store/storage-of.ts';
 export type { CachedState, SinceSnapshot, StateCache } from './store/state-cache.ts';
 export { parseStreamName, partitionKey, PARTITIONS, streamName } from './stream-name.ts';
 export { readableJson } from './readable-json.ts';

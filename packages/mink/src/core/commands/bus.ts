@@ -1,7 +1,7 @@
 import { UnhandledMessageError } from '../command-errors.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { internals } from '../deciders/aggregate.ts';
-import { withMetadata } from '../metadata.ts';
+import { currentMetadata, withMetadata } from '../metadata.ts';
 import type { Categories } from '../store/categories.ts';
 import type { EventStore } from '../store/event-store.ts';
 import { typed } from '../typed.ts';
@@ -142,6 +142,8 @@ function sender(
         replay,
         stopwatch: { now: undefined, milliseconds: undefined },
         told: { keyUse: undefined },
+        // Before a layer makes the message itself the cause of all that follows.
+        causedBy: metadata?.causationId ?? currentMetadata().causationId,
       },
     };
     // Ambient for the handler and all that it does: the events of everything it appends carry it.

@@ -50,6 +50,8 @@ export interface PipelineParts {
   readonly stopwatch: Stopwatch;
   /** What layers further out are told. */
   readonly told: { keyUse: KeyUse | undefined };
+  /** The event, or whatever else it was sent because of; undefined where nobody has said so. */
+  readonly causedBy: string | undefined;
   /** The key that the handler's append has to carry. */
   readonly slot?: KeySlot | undefined;
 }

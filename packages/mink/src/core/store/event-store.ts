@@ -43,8 +43,8 @@ import {
   type LoadOptions,
 } from './load.ts';
 import { boundedLogPages, followLog, isUnavailable, streamPages } from './read-pages.ts';
+import { historyPages, type HistoryOptions, type HistoryStep } from './history.ts';
 import { listedStreams } from './listed-streams.ts';
-import { historyPages, type HistoryStep } from './history.ts';
 import { checkDirection, checkList, checkText, checkUntil, checkWhole } from './read-options.ts';
 import type {
   AppendOptions,
@@ -332,7 +332,7 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
 
   /**
    * The history of an entity, of a decider or an aggregate: each event with the state it led to, and what it changed. With
-   * `until`, the history up to then. Empty where there are no events.
+   * `until`, the history up to then; with `after`, from a known state on. Empty where there are no events.
    *
    * @example
    * for await (const { event, state, changes } of store.history(order, '42')) console.log(event.type, changes);
@@ -340,17 +340,17 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
   history<K extends CategoryName<C>, E extends AnyEvents, State>(
     fold: Fold<K, E, State>,
     id: string,
-    options?: LoadOptions,
+    options?: HistoryOptions<NoInfer<State>>,
   ): EventSequence<HistoryStep<State, StoredEvent<EventMapOf<E>, K, Meta>>>;
   history<A extends AnyAggregate>(
     aggregate: AnyAggregateClass<A, CategoryName<C>>,
     id: string,
-    options?: LoadOptions,
+    options?: HistoryOptions<A['state']>,
   ): EventSequence<HistoryStep<A['state'], StoredEventIn<C, CategoryName<C>, Meta>>>;
   history(
     target: Fold<string, AnyEvents, unknown> | AnyAggregateClass,
     id: string,
-    options: LoadOptions = {},
+    options: HistoryOptions<unknown> = {},
   ): EventSequence<never> {
     const fold = this.#foldOf(target);
     nameOf(fold.category, id);

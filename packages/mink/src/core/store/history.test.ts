@@ -114,6 +114,18 @@ describe('history', () => {
     );
   });
 
+  test('goes on from a state that is known as if it had read all', async () => {
+    await fill();
+    const whole = await store.history(cart, '1').toArray();
+    for (const [version] of [0, 1, 2, 3].entries()) {
+      const known = await store.load(cart, '1', { until: { version } });
+      expect(await store.history(cart, '1', { after: known }).toArray()).toEqual(whole.slice(version));
+    }
+    const [first] = whole;
+    const step = { streamVersion: 1, state: first?.state ?? definition.initialState() };
+    expect(await store.history(cart, '1', { after: step, until: { version: 2 } }).toArray()).toEqual([whole[1]]);
+  });
+
   test('refuses an id that makes no stream name, and a fold of other events', () => {
     expect(() => store.history(cart, '')).toThrow(expect.objectContaining({ code: 'INVALID_STREAM_NAME' }));
     const other = {
