@@ -10,6 +10,7 @@ export default defineConfig({
     alias: [
       { find: /^mink$/u, replacement: source('packages/mink/src/index.ts') },
       { find: /^mink\/(?<entry>\w+)$/u, replacement: source('packages/mink/src/$1/index.ts') },
+      { find: /^@mink\/console$/u, replacement: source('packages/console/src/index.ts') },
       { find: /^@mink\/dev$/u, replacement: source('packages/dev/src/index.ts') },
     ],
   },

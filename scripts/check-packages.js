@@ -10,6 +10,7 @@ const ESM_ONLY = ['--ignore-rules', 'cjs-resolves-to-esm'];
 const packages = [
   { directory: 'packages/mink', types: true },
   { directory: 'packages/dev', types: true },
+  { directory: 'packages/console', types: true },
   { directory: 'packages/cli', types: false },
 ];
 

@@ -26,15 +26,30 @@ const library: Readonly<Record<string, Rule>> = {
 };
 const others: Readonly<Record<string, readonly RegExp[]>> = {
   'packages/dev': [],
-  'packages/cli': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^commander$/u, /^jiti$/u, /^yaml$/u],
-  'examples/orders': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^hono(?:\/.+)?$/u, /^@hono\/node-server$/u, /^zod$/u],
+  'packages/console': [/^mink(?:\/\w+)?$/u, /^hono(?:\/.+)?$/u, /^zod$/u, /^rate-limiter-flexible$/u],
+  'packages/cli': [
+    /^mink(?:\/\w+)?$/u,
+    /^@mink\/dev$/u,
+    /^@mink\/console$/u,
+    /^@hono\/node-server$/u,
+    /^commander$/u,
+    /^jiti$/u,
+    /^yaml$/u,
+  ],
+  'examples/orders': [
+    /^mink(?:\/\w+)?$/u,
+    /^@mink\/(?:console|dev)$/u,
+    /^hono(?:\/.+)?$/u,
+    /^@hono\/node-server$/u,
+    /^zod$/u,
+  ],
   'examples/git-history': [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^cli-progress$/u, /^zod$/u],
   torture: [/^mink(?:\/\w+)?$/u, /^@mink\/dev$/u, /^pg$/u],
 };
 
 function sources(folder: string): readonly string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .filter((file) => /\.tsx?$/u.test(file) && !file.endsWith('.test.ts'))
     .map((file) => join(folder, file));
 }
 
@@ -66,6 +81,24 @@ function violations(path: string, text: string): readonly string[] {
     const throughIndex = target === join(targetFolder, 'index.ts');
     return rule.folders.includes(targetFolder) && throughIndex ? [] : [`${path} imports ${target}`];
   });
+}
+
+const PAGE_PACKAGES = [
+  /^preact(?:\/hooks)?$/u,
+  /^wouter-preact\/use-browser-location$/u,
+  /^uplot(?:\/dist\/uPlot\.min\.css)?$/u,
+];
+
+/** What is wrong with a file of the console's page: what it imports, and markup made of text. */
+function pageViolations(file: string, text: string): readonly string[] {
+  const code = codeOf(text);
+  const isOwn = (specifier: string): boolean =>
+    specifier.startsWith('.') && !relative('packages/console/web/src', join(dirname(file), specifier)).startsWith('..');
+  const imports = importsOf(code.replaceAll(/^import type [^;]*api-types\.ts';$/gmu, ''))
+    .filter((specifier) => !isOwn(specifier) && !PAGE_PACKAGES.some((pattern) => pattern.test(specifier)))
+    .map((specifier) => `${file} imports ${specifier}`);
+  const markup = /innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML/u.exec(code);
+  return markup === null ? imports : [...imports, `${file} uses ${markup[0]}`];
 }
 
 describe('who may import whom', () => {
@@ -101,6 +134,18 @@ describe('who may import whom', () => {
     });
   }
 
+  test("the console's page knows the server by the types of its API only, and few libraries", () => {
+    const web = 'packages/console/web/src';
+    expect(sources(web).length).toBeGreaterThan(50);
+    expect(sources(web).flatMap((file) => pageViolations(file, readFileSync(join(root, file), 'utf8')))).toEqual([]);
+    const page = join(web, 'pages', 'a.tsx');
+    expect(pageViolations(page, "import { x } from 'mink';")).toHaveLength(1);
+    expect(pageViolations(page, "import { x } from '../../../src/index.ts';")).toHaveLength(1);
+    expect(pageViolations(page, "import { x } from '../../../src/api-types.ts';")).toHaveLength(1);
+    expect(pageViolations(page, "import type { x } from '../../../src/api-types.ts';")).toEqual([]);
+    expect(pageViolations(page, 'element.innerHTML = text;')).toHaveLength(1);
+  });
+
   test('the library reads no environment and sets no timer when it is imported', () => {
     const found = sources('packages/mink/src').filter((file) =>
       /process\.env/u.test(codeOf(readFileSync(join(root, file), 'utf8'))),
@@ -115,13 +160,15 @@ describe('files', () => {
       'packages/mink/src',
       'packages/dev/src',
       'packages/cli/src',
+      'packages/console/src',
+      'packages/console/web/src',
       'examples/orders/src',
       'examples/git-history/src',
       'torture/src',
     ].flatMap(sources);
     const bad = files.filter((file) => {
       const name = file.split(sep).at(-1) ?? '';
-      return !/^[a-z0-9-]+(?:\.generated)?\.ts$/u.test(name) || /util|helper|common|manager/u.test(name);
+      return !/^[a-z0-9-]+(?:\.generated)?\.tsx?$/u.test(name) || /util|helper|common|manager/u.test(name);
     });
     expect(bad).toEqual([]);
   });
