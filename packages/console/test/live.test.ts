@@ -1,0 +1,204 @@
+import { createEventStore, type EventStorage } from 'mink';
+import { createMemoryStorage } from 'mink/memory';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createConsole, type Console, type ConsoleOptions, type User } from '../src/index.ts';
+import { Live } from '../src/live/live.ts';
+import type { Look } from '../src/live/look.ts';
+import { memoryAudit } from './support/audit.ts';
+import { HERE, ORIGIN } from './support/client.ts';
+
+const consoles: Console[] = [];
+
+afterEach(async () => {
+  await Promise.all(consoles.splice(0).map((it) => it.close()));
+});
+
+function open(options: Partial<ConsoleOptions> = {}, storage: EventStorage = createMemoryStorage()) {
+  const store = createEventStore(storage);
+  const admin = createConsole({
+    store,
+    access: { anonymous: { role: 'viewer', payloads: 'full' } },
+    audit: memoryAudit().log,
+    lookInterval: 20,
+    ...options,
+  });
+  consoles.push(admin);
+  return { admin, store, storage };
+}
+
+/** Reads the events of a stream, one by one. */
+async function follow(admin: Console, path: string) {
+  const response = await admin.fetch(new Request(`${ORIGIN}${path}`), HERE);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return {
+    response,
+    cancel: async () => reader?.cancel(),
+    // oxlint-disable-next-line typescript/no-explicit-any -- tests compare it
+    async next(): Promise<{ name: string; data: any } | undefined> {
+      for (;;) {
+        const match = /event: (?<name>.*)\ndata: (?<data>.*)\n\n/u.exec(text);
+        if (match?.groups !== undefined) {
+          text = text.slice(match.index + match[0].length);
+          return { name: match.groups['name'] ?? '', data: JSON.parse(match.groups['data'] ?? 'null') };
+        }
+        const { done = true, value = '' } = (await reader?.read()) ?? {};
+        if (done) return undefined;
+        text += value;
+      }
+    },
+  };
+}
+
+const added = (count: number) => Array.from({ length: count }, (_, at) => ({ type: 'Added', data: { at } }));
+
+describe('the live overview', () => {
+  test('is one loop of looks for all who watch', async () => {
+    let looks = 0;
+    const storage = createMemoryStorage();
+    const counting: EventStorage = new Proxy(storage, {
+      get(target, name) {
+        if (name === 'feedStatus') looks += 1;
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const { admin, store } = open({ limits: { streams: 50 } }, counting);
+    const watchers = await Promise.all(Array.from({ length: 10 }, () => follow(admin, '/api/live')));
+    await store.append('Cart-1', added(3));
+    for (const watcher of watchers) {
+      let seen = await watcher.next();
+      while (seen?.data.feed.head !== 3) seen = await watcher.next();
+      expect(seen.name).toBe('overview');
+    }
+    const before = looks;
+    await Promise.all(watchers.map((watcher) => watcher.next()));
+    expect(looks - before).toBeLessThan(5);
+    await Promise.all(watchers.map((watcher) => watcher.cancel()));
+  });
+
+  test('says that the database does not answer, and goes on when it does', async () => {
+    let isAway = false;
+    const storage = createMemoryStorage();
+    const failing: EventStorage = new Proxy(storage, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name === 'feedStatus' && isAway) return () => Promise.reject(new Error('postgres://ada:secret@db'));
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    const { admin } = open({ onError: () => undefined }, failing);
+    const watcher = await follow(admin, '/api/live');
+    expect((await watcher.next())?.name).toBe('overview');
+    isAway = true;
+    let seen = await watcher.next();
+    while (seen?.name === 'overview') seen = await watcher.next();
+    expect(seen).toMatchObject({ name: 'problem', data: { code: 'INTERNAL' } });
+    expect(JSON.stringify(seen)).not.toContain('secret');
+    isAway = false;
+    while (seen?.name === 'problem') seen = await watcher.next();
+    expect(seen?.name).toBe('overview');
+  });
+
+  test('ends with the console', async () => {
+    const { admin } = open();
+    const watcher = await follow(admin, '/api/live');
+    const tail = await follow(admin, '/api/events/tail');
+    await watcher.next();
+    await admin.close();
+    while ((await watcher.next()) !== undefined);
+    expect(await tail.next()).toBeUndefined();
+  });
+
+  test('looks seldom while nobody watches, and not at all an hour after the last one', async () => {
+    let now = 0;
+    const seen: Look[] = [];
+    const live = new Live({
+      now: () => now,
+      interval: 5,
+      look: async () => {
+        const look = {
+          at: now,
+          feed: { head: 0, position: 0 },
+          seen: [],
+          deadLetters: { events: 0 },
+          rates: {},
+        } as never;
+        seen.push(look);
+        return look;
+      },
+    });
+    const unwatch = live.watch({ seen: () => undefined, failed: () => undefined });
+    await expect.poll(() => seen.length).toBeGreaterThan(3);
+    unwatch();
+    now = 2 * 3_600_000;
+    let before = -1;
+    await expect.poll(() => before === (before = seen.length), { interval: 50 }).toBe(true);
+    await live.latest();
+    expect(live.samples(0)).toHaveLength(1);
+    await live.close();
+  });
+});
+
+describe('the live tail', () => {
+  test('gives what is appended from now on, by its filters', async () => {
+    const { admin, store } = open();
+    await store.append('Cart-1', added(2));
+    const all = await follow(admin, '/api/events/tail?payloads=full');
+    const some = await follow(admin, '/api/events/tail?categories=Cart,Order&types=Gone&stream=Cart-2');
+    await appendUntil(store, async () => {
+      const seen = await all.next();
+      return seen?.data.events[0].data.at === 0 && seen.data.skipped === 0;
+    });
+    await store.append('Cart-2', [{ type: 'Gone', data: { secret: 1 } }]);
+    expect((await some.next())?.data).toMatchObject({ events: [{ type: 'Gone', data: { secret: '‹number›' } }] });
+    await Promise.all([all.cancel(), some.cancel()]);
+  });
+
+  test('leaves out what a slow reader cannot take, and says how much; memory stays', async () => {
+    const { admin, store } = open();
+    const tail = await follow(admin, '/api/events/tail');
+    await appendUntil(store, async () => (await tail.next()) !== undefined);
+    const COUNT = 20_000;
+    for (let at = 0; at < COUNT / 1_000; at += 1) await store.append('Many-1', added(1_000));
+    await store.append('Last-1', added(1));
+    let shown = 0;
+    let skipped = 0;
+    let isLast = false;
+    while (!isLast) {
+      const { events = [], skipped: more = 0 } = (await tail.next())?.data ?? {};
+      expect(events.length).toBeLessThanOrEqual(200);
+      shown += events.filter(({ streamName }: { streamName: string }) => streamName !== 'Cart-1').length;
+      skipped += more;
+      isLast = events.at(-1)?.streamName === 'Last-1';
+    }
+    expect(shown + skipped).toBeGreaterThanOrEqual(COUNT + 1);
+    expect(skipped).toBeGreaterThan(COUNT / 2);
+    await tail.cancel();
+  });
+
+  test('ends for those who may see no more', async () => {
+    let user: User | undefined = { name: 'Ada', role: 'viewer', payloads: 'none' };
+    const { admin } = open({ access: { authenticate: () => user }, heartbeat: 20 });
+    const tail = await follow(admin, '/api/events/tail');
+    user = undefined;
+    expect(await tail.next()).toBeUndefined();
+  });
+});
+
+/** Appends until it is seen: a tail does not say when it has begun. */
+async function appendUntil(
+  store: { append: (streamName: string, events: ReturnType<typeof added>) => Promise<unknown> },
+  isSeen: () => Promise<boolean>,
+): Promise<void> {
+  const seen = isSeen();
+  const waiting = { isOver: false };
+  const over = seen.finally(() => {
+    waiting.isOver = true;
+  });
+  while (!waiting.isOver) {
+    await store.append('Cart-1', added(1));
+    await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 20))]);
+  }
+  expect(await over).toBe(true);
+}

@@ -1,0 +1,72 @@
+import type { Overview, ProjectionSummary } from '../../../../src/api-types.ts';
+import { StateBadge, toneOf } from '../../components/badge.tsx';
+import { DataTable, Name } from '../../components/data-table.tsx';
+import { EmptyNotice } from '../../components/notices.tsx';
+import { Panel } from '../../components/panel.tsx';
+import { count, counted } from '../../format/numbers.ts';
+import { Link, pathOf } from '../../routing/location.tsx';
+
+export interface ProjectionsPanelProps {
+  readonly projections: readonly ProjectionSummary[];
+  readonly deadLetters: Overview['deadLetters'];
+}
+
+/** Projections by state, those that want attention one by one, and what was given up. */
+export function ProjectionsPanel({ projections, deadLetters }: ProjectionsPanelProps) {
+  const byState = Map.groupBy(projections, ({ state }) => state);
+  const wanting = projections.filter(
+    ({ state, parkedKeys }) => ['warn', 'bad'].includes(toneOf(state)) || parkedKeys > 0,
+  );
+  return (
+    <Panel title="Projections" aside={<Link to="/projections">All {projections.length}</Link>}>
+      {projections.length === 0 ? (
+        <EmptyNotice title="There are no projections.">
+          They appear here once an engine has started with them.
+        </EmptyNotice>
+      ) : (
+        <ul class="tally">
+          {[...byState].map(([state, some]) => (
+            <li key={state}>
+              <Link to={`/projections?state=${state}`}>
+                <b>{some.length}</b> <StateBadge state={state} />
+              </Link>
+            </li>
+          ))}
+          <li>
+            <Link to="/dead-letters" class={deadLetters.keys > 0 ? 'text-bad' : ''}>
+              <b>{count(deadLetters.keys)}</b> dead letter {deadLetters.keys === 1 ? 'key' : 'keys'}
+              {deadLetters.events > 0 && `, ${counted(deadLetters.events, 'event')}`}
+            </Link>
+          </li>
+        </ul>
+      )}
+      <DataTable
+        label="Projections that want attention"
+        rows={wanting}
+        keyOf={({ name, version }) => `${name} ${version}`}
+        toneOf={({ state }) => (toneOf(state) === 'bad' ? 'bad' : undefined)}
+        empty={null}
+        columns={[
+          {
+            title: 'Projection',
+            cell: ({ name, version }) => (
+              <Name text={name}>
+                <Link to={pathOf('projections', name, version)}>
+                  {name} <span class="muted">{version}</span>
+                </Link>
+              </Name>
+            ),
+          },
+          { title: 'State', cell: ({ state }) => <StateBadge state={state} /> },
+          {
+            title: 'Why',
+            isWide: true,
+            cell: ({ error, parkedKeys }) => (
+              <Name text={error ?? (parkedKeys > 0 ? counted(parkedKeys, 'parked key') : '')} />
+            ),
+          },
+        ]}
+      />
+    </Panel>
+  );
+}
