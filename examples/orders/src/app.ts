@@ -1,7 +1,9 @@
+import type { Console } from '@mink/console';
 import { Hono } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { currentMetadata, type LiveProjection, type PipelineOptions } from 'mink';
 import { commandRoutes } from './http/command-routes.ts';
+import { consoleRoutes } from './http/console-routes.ts';
 import { correlation } from './http/correlation.ts';
 import { operationsRoutes, type Operations } from './http/operations-routes.ts';
 import { pageRoutes } from './http/page-routes.ts';
@@ -35,6 +37,11 @@ export interface AppOptions {
    * @defaultValue neither
    */
   readonly operations?: Operations | undefined;
+  /**
+   * The admin console, under `/console`.
+   * @defaultValue none
+   */
+  readonly adminConsole?: Pick<Console, 'fetch'> | undefined;
   /** Ends answers that have no end by themselves, when the service is to stop. */
   readonly stopping?: AbortSignal | undefined;
   /** @defaultValue Date.now */
@@ -89,6 +96,7 @@ export function createApp(options: AppOptions): Hono {
   app.route('/', queryRoutes(queries));
   app.route('/statistics', statisticsRoutes(statistics, options));
   if (options.operations !== undefined) app.route('/', operationsRoutes(options.operations));
+  if (options.adminConsole !== undefined) app.route('/', consoleRoutes(options.adminConsole));
   app.get('/problems/:name', (c) => {
     const description = describeProblemType(c.req.param('name'));
     return description === undefined ? c.notFound() : c.text(description);

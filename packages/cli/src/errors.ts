@@ -288,6 +288,34 @@ export class FileExistsError extends MinkError {
   }
 }
 
+/** The console would be open to whoever reaches its address. */
+export class ConsoleOpenError extends MinkError {
+  readonly code = 'CONSOLE_OPEN';
+  readonly host: string;
+
+  constructor(host: string) {
+    super(
+      `The console would be open to everybody who reaches ${host}. Give a token in MINK_CONSOLE_TOKEN or with --token-file (such as of "openssl rand -hex 32"), or leave out --host.`,
+    );
+    this.host = host;
+  }
+}
+
+/** An address that cannot be listened on. */
+export class CannotListenError extends MinkError {
+  readonly code = 'CANNOT_LISTEN';
+  readonly host: string;
+  readonly port: number;
+
+  constructor(host: string, port: number, cause: Error) {
+    super(`Nothing can listen on ${host}, port ${port}: ${cause.message}. Give another --port, or 0 for a free one.`, {
+      cause,
+    });
+    this.host = host;
+    this.port = port;
+  }
+}
+
 /** The development server ended on its own. */
 export class DevServerStoppedError extends MinkError {
   readonly code = 'DEV_SERVER_STOPPED';

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { actionOf } from './audited.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addBackupCommands } from './commands/backup.ts';
+import { addConsoleCommand } from './commands/console.ts';
 import { addCategoriesCommand } from './commands/categories.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDeadLettersCommand } from './commands/deadletters.ts';
@@ -42,6 +43,7 @@ Examples:
   mink stream Order-42                       the events of a stream
   mink events --follow --after end           watch the log
   mink top                                   watch what is going on
+  mink console --open                        all of it in a browser
 
 The database: --url, else DATABASE_URL, else "url" of the config file.
 What is not taken back is asked for; --yes answers, --dry-run says what would be done.
@@ -135,6 +137,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);
   addMonitoringCommand(program, context);
+  addConsoleCommand(program, context);
   addProcessesCommand(program, context);
   addDoctorCommand(program, context);
   addAuditCommand(program, context);

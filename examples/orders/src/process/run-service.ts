@@ -1,3 +1,4 @@
+import { createConsole } from '@mink/console';
 import {
   createHealth,
   createLiveProjection,
@@ -10,8 +11,11 @@ import {
 } from 'mink';
 import { createPostgresStorage } from 'mink/postgres';
 import { createApp } from '../app.ts';
+import { CONSOLE_PATH } from '../http/console-routes.ts';
 import { createOrderBuses } from '../order-buses.ts';
 import { createOrderStore } from '../order-store.ts';
+import { order } from '../order.ts';
+import { openOrders } from '../projections/open-orders.ts';
 import type { OrderList } from '../projections/order-list.ts';
 import { statistics } from '../projections/statistics.ts';
 import { openDatabase } from './database.ts';
@@ -58,16 +62,28 @@ async function run(orderLists: readonly OrderList[]): Promise<void> {
   await using live = createLiveProjection(store, statistics, { from: 'start' });
   metrics.watch({ store, engine });
   const operations = { metrics, health: createHealth({ store, engine }) };
+  // Whoever sits at this machine may do everything: this is an example. Elsewhere, give tokens, or your own authentication.
+  await using adminConsole = createConsole({
+    store,
+    engine,
+    projections: [openOrders, ...orderLists],
+    deciders: [order],
+    access: { anonymous: { role: 'admin', payloads: 'full' } },
+    isReadOnly: false,
+    basePath: CONSOLE_PATH,
+  });
   const audit = { write: store.operations.audit.write, onLost: tellLost };
   const pipeline = { logger, metrics: metrics.message, audit };
   const buses = createOrderBuses({ store, orderLists, readTimeout: READ_TIMEOUT }, pipeline);
   const parts = { engine, ...operations, buses: Object.values(buses) };
   await using report = createProcessReport(store, { name: 'orders', ...parts });
   await report.start();
-  const app = createApp({ store, statistics: live, orderLists, buses, operations, stopping });
+  const app = createApp({ store, statistics: live, orderLists, buses, operations, adminConsole, stopping });
   await using server = await listen(app, port);
   console.log(await welcome(store, { url: server.url, data: database.description }));
   await Promise.race([aborted(stopping), database.lost]);
+  // Its live views would hold the server open.
+  await adminConsole.close();
 }
 
 /** The command is done; that it is could not be written down. */

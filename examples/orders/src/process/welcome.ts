@@ -1,3 +1,4 @@
+import { CONSOLE_PATH } from '../http/console-routes.ts';
 import type { OrderStore } from '../order-store.ts';
 
 const JSON_BODY = "-H 'content-type: application/json' -d";
@@ -20,6 +21,7 @@ export async function welcome(
     `  curl ${orderUrl}/history`,
     '',
     `Or in a browser: ${url}`,
+    `What is going on inside: ${url}${CONSOLE_PATH}/`,
     '',
   ];
   if (number > 1) lines.push(`Still there from before: ${url}/orders/demo-${number - 1}`);
