@@ -27,7 +27,7 @@ export function incidentTest({
   const body =
     failures.length > 0 ? ['  givenIncident(incident, code).thenNothingFails();'] : stateLines(incident, expected);
   return [
-    `// Made by "mink incident ${streamName} --at ${streamVersion}". Payloads are ${incident.payloads}.`,
+    `// Made by "mink incident ${comment(streamName)} --at ${streamVersion}". Payloads are ${incident.payloads}.`,
     ...(isReproduced ? [] : ['// With these payloads it does not fail as it did: see --keep and --payloads full.']),
     "import { test } from 'vitest';",
     "import { givenIncident, readIncident } from 'mink/testing';",
@@ -77,15 +77,18 @@ function isObject(value: JsonValue): value is Readonly<Record<string, JsonValue>
 }
 
 function indented(value: JsonValue): string {
-  return JSON.stringify(value, null, 2).replaceAll('\n', '\n  ');
+  // In source code, unlike in JSON, this name alone would set the prototype.
+  return JSON.stringify(value, null, 2).replaceAll('"__proto__":', '["__proto__"]:').replaceAll('\n', '\n  ');
 }
 
-/** As source code; JSON is a part of it. */
+/** As source code, in one line: JSON lets two signs be that end a line, and with it the comment that it stands in. */
 function literal(text: string): string {
-  return JSON.stringify(text);
+  return JSON.stringify(text)
+    .replaceAll('\u2028', String.raw`\u2028`)
+    .replaceAll('\u2029', String.raw`\u2029`);
 }
 
-/** In one line: what comes from a database must not end the comment it stands in. */
+/** What comes from a database must not end the comment it stands in. */
 function comment(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
+  return literal(text).slice(1, -1);
 }

@@ -165,6 +165,49 @@ test('tells a stream that cannot be folded, an event by its position, and one th
   expect(expected).toMatchObject({ isGreen: false, output: expect.stringMatching(/items[\s\S]*4/u) });
 });
 
+test('generates a test that runs nothing of what the database says, and has no key of a projection', async () => {
+  const schema = database.newSchema();
+  const directory = project({
+    'mink.config.mjs': `
+      import { defineDecider, defineEvents, defineProjection, documents, payload } from 'mink';
+      import { createPostgresStore } from 'mink/postgres';
+      export const events = defineEvents({ Paid: payload() });
+      const url = ${JSON.stringify(database.url())}, schema = ${JSON.stringify(schema)};
+      export const store = createPostgresStore({ url, schema, categories: { Bill: events } });
+      export const deciders = [defineDecider({
+        category: 'Bill', events, initialState: () => ({}), evolve: (state, { data }) => data.state ?? state, decide: () => [],
+      })];
+      export const projections = [
+        defineProjection({ name: 'payers', events: { Bill: events }, readModel: documents(), key: ({ data }) => data.by }).on({
+          Paid: (row, { data }) => { if (data.isBad) throw new Error('no'); return {}; },
+        }),
+      ];`,
+  });
+  const { store, events, projections } = await import(join(directory, 'mink.config.mjs'));
+  const { createProjectionEngine } = await import('mink');
+  const code = "throw new Error('run');//";
+  const names = [`Bill-\u2028${code}`, `Bill-\u2029${code}`];
+  for (const [index, name] of names.entries()) {
+    await store.append(name, [events.Paid({ by: `ada@example.com\u2028${code}`, isBad: index === 0 })]);
+  }
+  await store.append('Bill-3', [events.Paid({ by: 'x', state: JSON.parse('{"__proto__":{"a":1}}') })]);
+  const engine = createProjectionEngine(store, projections, { tries: 1 });
+  await engine.start();
+  await engine.waitFor((await store.readBound()).position).catch(() => undefined);
+  await engine.close();
+  await store.close();
+  for (const name of [...names, 'Bill-3']) {
+    expect(await mink(directory, ['incident', name, '--payloads', 'full'])).toMatchObject({ exitCode: 0 });
+  }
+  for (const file of files(directory).filter((it) => it.endsWith('.ts'))) {
+    const text = readFileSync(join(directory, 'incidents', file), 'utf8');
+    expect(text.split(/[\n\r\u2028\u2029]/u).filter((line) => line.startsWith('throw'))).toEqual([]);
+    expect(text).not.toContain('ada@example.com');
+    expect((await vitest(directory, file)).output).not.toContain('Error: run');
+  }
+  expect((await vitest(directory, 'Bill-3@1.incident.test.ts')).output).toContain('This is the state as it is');
+});
+
 test('says where the masked payloads do not fail, and what to keep', async () => {
   const schema = database.newSchema();
   const directory = project({

@@ -40,6 +40,7 @@ export {
   fromOutside,
   hashOfShape,
   idempotency,
+  failureName,
   incidentError,
   logObserver,
   logging,

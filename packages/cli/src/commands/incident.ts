@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError as InvalidOptionError, Option, type Command } from 'commander';
 import {
   collectIncident,
+  failureName,
   incidentError,
   readableJson,
   type CollectedIncident,
@@ -157,7 +158,7 @@ function summaryOf({ incident, failures, isReproduced }: CollectedIncident, file
   const lines = [
     `${subject.streamName} at version ${subject.streamVersion}: ${events.length} events, ${related.length} related ones`,
     ...parked,
-    ...failures.map(({ of, at, error }) => `  ${of} fails at ${at.type}: ${incidentError(error).message}`),
+    ...failures.map((it) => `  ${failureName(it)} fails at ${it.at.type}: ${incidentError(it.error).message}`),
     ...(failures.length === 0 ? ['  nothing fails with the code of now'] : []),
     ...(isReproduced
       ? []

@@ -83,7 +83,7 @@ export type {
   IncidentProcess,
   IncidentProjection,
 } from './incident/incident.ts';
-export { incidentError, replayIncident } from './incident/replay-incident.ts';
+export { failureName, incidentError, replayIncident } from './incident/replay-incident.ts';
 export type { IncidentFailure, ReplayedIncident } from './incident/replay-incident.ts';
 export { createMetrics, Metrics } from './metrics/metrics.ts';
 export type { MetricsOptions } from './metrics/metrics.ts';

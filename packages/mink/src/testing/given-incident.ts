@@ -1,6 +1,7 @@
 import { AssertionError, deepStrictEqual } from 'node:assert';
 import { readFileSync } from 'node:fs';
 import {
+  failureName,
   incidentError,
   INCIDENT_FORMAT,
   InvalidArgumentError,
@@ -92,6 +93,7 @@ export function givenIncident(incident: Incident, code: IncidentCodeExports): Gi
   };
 }
 
-function textOf({ of, at, error }: ReturnType<typeof replayIncident>['failures'][number]): string {
-  return `- ${of}: ${at.type} (${at.streamName}@${at.streamVersion}): ${incidentError(error).message}`;
+function textOf(failure: ReturnType<typeof replayIncident>['failures'][number]): string {
+  const { at, error } = failure;
+  return `- ${failureName(failure)}: ${at.type} (${at.streamName}@${at.streamVersion}): ${incidentError(error).message}`;
 }

@@ -27,8 +27,10 @@ export interface ReplayedIncident {
 
 /** Something that failed. */
 export interface IncidentFailure {
-  /** Such as `Order` or `order-list 2, key Order-42`. */
+  /** Such as `Order` or `order-list 2`. */
   readonly of: string;
+  /** Of a projection: the key that the events wait under. */
+  readonly key?: string | undefined;
   /** At which event. */
   readonly at: { readonly type: string; readonly streamName: string; readonly streamVersion: number };
   readonly error: unknown;
@@ -80,7 +82,7 @@ function replayKey(projection: Projection, { key, row: before, parked }: Inciden
   const registry = createRegistry(projection.events);
   let row: JsonObject | null = before;
   for (const event of parked?.events ?? []) {
-    const failure = { of: `${projection.name} ${projection.version}, key ${key}`, at: event };
+    const failure = { of: `${projection.name} ${projection.version}`, key, at: event };
     const { parts, error } = keyedEvent(registry, projection, recordedOf(event));
     if (parts === undefined) return [{ ...failure, error }];
     try {
@@ -90,6 +92,11 @@ function replayKey(projection: Projection, { key, row: before, parked }: Inciden
     }
   }
   return [];
+}
+
+/** What failed, for people who may see keys: `order-list 2, key Order-42`. */
+export function failureName({ of, key }: IncidentFailure): string {
+  return key === undefined ? of : `${of}, key ${key}`;
 }
 
 /** What its snapshots are called, too. */
