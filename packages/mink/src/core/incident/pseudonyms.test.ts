@@ -29,6 +29,31 @@ describe('pseudonyms', () => {
     expect(JSON.stringify(redacted)).not.toMatch(/Bonn|"ab"/u);
   });
 
+  test('stand for names that are values, and for what says when somebody was born', () => {
+    const value = pseudonyms(['rates.EUR/USD']);
+    const redacted = value.object({
+      byMail: { 'grace@example.com': 2, 'a.l@example.com': 3 },
+      'first name': 'Ada',
+      'content-type': 'x',
+      rates: { 'EUR/USD': 1, 7: 2 },
+      birthDate: '1815-12-10',
+      paidAt: '2026-01-31',
+      mobile: 49151,
+    });
+    const text = JSON.stringify(redacted);
+    expect(text).not.toMatch(/grace|a\.l@|1815|49151/u);
+    expect(Object.keys(Object(redacted['byMail'])).toString()).toMatch(
+      /^[a-z]{5}@[a-z]{7}\.[a-z]{3},[a-z]\.[a-z]@[a-z]{7}\.[a-z]{3}$/u,
+    );
+    expect(Object.keys(redacted)).toContain('content-type');
+    expect(redacted).toMatchObject({
+      'first name': expect.stringMatching(/^[A-Z][a-z]{2}$/u),
+      rates: { 'EUR/USD': 1, 7: 2 },
+      birthDate: expect.stringMatching(/^\d{4}-\d{2}-\d{2}$/u),
+      paidAt: '2026-01-31',
+    });
+  });
+
   test('stand for one text each, wherever it comes, and never show it', () => {
     assert(
       property(array(string({ minLength: 4, unit: 'grapheme' }), { maxLength: 50 }), (texts) => {
@@ -50,5 +75,11 @@ describe('pseudonyms', () => {
     const text = value.prose('Cannot take Ada Lovelace: Key (email)=(a@b.de) of "Grace Hopper"');
     expect(text).toContain('Cannot take');
     expect(text).not.toMatch(/Ada|Lovelace|a@b\.de|Grace|Hopper/u);
+    value.object({ born: '1815-12-10T00:00:00Z', phone: 4915112345, sign: 'x(y' });
+    const parts = value.prose(
+      'no ADA, no mr. Lovelace, at 4915112345, since 1815-12-10, of x(y, on Order-1 2026-01-31',
+    );
+    expect(parts).not.toMatch(/ada|lovelace|49151|1815|x\(y/iu);
+    expect(parts).toMatch(/^no [A-Z]{3}, no mr\. [A-Z][a-z]{7}, at .*, on Order-1 2026-01-31$/u);
   });
 });

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../json.ts';
 import { parseStreamName } from '../stream-name.ts';
-import type { Incident, IncidentError, IncidentEvent, IncidentPayloads } from './incident.ts';
+import type { Incident, IncidentEvent, IncidentPayloads } from './incident.ts';
 import { Pseudonyms } from './pseudonyms.ts';
 
 /** How to redact an incident. */
@@ -21,34 +21,55 @@ export function redactIncident(incident: Incident, { payloads, keep, secret }: R
   if (payloads === 'full') return incident;
   const pseudonyms = new Pseudonyms({ secret, keep, known: knownTexts(incident) });
   const isEmpty = payloads === 'none';
-  const value = (it: JsonValue): JsonValue => (isEmpty ? null : pseudonyms.value(it));
-  const object = (it: JsonObject): JsonObject => (isEmpty ? {} : pseudonyms.object(it));
+  // What is left out, too, stands in errors: it has to be known.
+  const value = (it: JsonValue): JsonValue => {
+    const masked = pseudonyms.value(it);
+    return isEmpty ? null : masked;
+  };
+  const object = (it: JsonObject): JsonObject => {
+    const masked = pseudonyms.object(it);
+    return isEmpty ? {} : masked;
+  };
   const event = (it: IncidentEvent): IncidentEvent => {
     const ids = Object.entries(it.metadata).filter(([name]) => IDS.has(name));
     return { ...it, data: value(it.data), metadata: { ...object(it.metadata), ...Object.fromEntries(ids) } };
   };
-  // Before errors: what they quote is known by then.
-  const events = incident.events.map(event);
-  const related = incident.related.map(event);
-  const error = (it: IncidentError | undefined): IncidentError | undefined =>
-    it === undefined ? undefined : { ...it, message: pseudonyms.prose(it.message) };
-  return {
+  const redacted: Incident = {
     ...incident,
     payloads,
-    events,
-    related,
+    events: incident.events.map(event),
+    related: incident.related.map(event),
     commands: incident.commands.map((it) => ({
       ...it,
       userId: it.userId === undefined ? undefined : pseudonyms.text(it.userId),
     })),
-    folds: incident.folds.map((fold) => ({ ...fold, state: value(fold.state), error: error(fold.error) })),
+    folds: incident.folds.map((fold) => ({ ...fold, state: value(fold.state) })),
     projections: incident.projections.map((projection) => ({
       ...projection,
-      error: projection.error === undefined ? undefined : pseudonyms.prose(projection.error),
       keys: projection.keys.map(({ key, row, parked }) => ({
         key: pseudonyms.text(key),
         row: row === null ? null : object(row),
-        parked: parked && { ...parked, events: parked.events.map(event), error: pseudonyms.prose(parked.error) },
+        parked: parked && { ...parked, events: parked.events.map(event) },
+      })),
+    })),
+  };
+  return withoutQuotations(redacted, (it) => pseudonyms.prose(it));
+}
+
+/** Errors last: by then everything that they may quote is known. */
+function withoutQuotations(incident: Incident, prose: (text: string) => string): Incident {
+  return {
+    ...incident,
+    folds: incident.folds.map((fold) => ({
+      ...fold,
+      error: fold.error && { ...fold.error, message: prose(fold.error.message) },
+    })),
+    projections: incident.projections.map((projection) => ({
+      ...projection,
+      error: projection.error === undefined ? undefined : prose(projection.error),
+      keys: projection.keys.map((it) => ({
+        ...it,
+        parked: it.parked && { ...it.parked, error: prose(it.parked.error) },
       })),
     })),
   };
