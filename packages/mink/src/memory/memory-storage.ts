@@ -74,7 +74,7 @@ export class MemoryStorage extends SideTables implements EventStorage {
       log: this.#log,
       streams: () => Array.from(this.#streams.keys(), (name) => this.#info(name)).filter((it) => it !== undefined),
     });
-    this.readModels = new ReadModels({ now, readLog: () => this.#readLog() });
+    this.readModels = new ReadModels({ now, storeId, readLog: () => this.#readLog() });
     this.inline = new MemoryInlineSet({
       readModels: this.readModels,
       readLogPage: (query) => this.readLogPage(query),

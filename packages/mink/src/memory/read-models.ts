@@ -50,6 +50,8 @@ const LANE = 0x1_0000_0000;
 
 /** Read models in memory. One process has them, but the rules are those of many: leases run out, and epochs rise. */
 export class ReadModels extends Versions implements ProjectionStorage {
+  /** Whose log they are made from. */
+  readonly #storeId: string | undefined;
   #retrying: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -57,16 +59,20 @@ export class ReadModels extends Versions implements ProjectionStorage {
     kept: KeptReadModels = { all: new Map(), live: new Map(), retired: new Map() },
   ) {
     super(kept, settings);
+    this.#storeId = settings.storeId;
   }
 
   /** The same for the log of another storage. */
   for(log: EventStorage): ProjectionStorage {
     const { storeId } = log;
-    this.kept.follows ??= storeId;
-    if (storeId !== undefined && this.kept.follows !== undefined && this.kept.follows !== storeId) {
-      throw new ReadModelsOfAnotherLogError({ follows: this.kept.follows, log: storeId });
-    }
-    return new ReadModels({ now: this.now, readLog: () => frozenLog(log) }, this.kept);
+    this.#checkFollows(storeId);
+    return new ReadModels({ now: this.now, storeId, readLog: () => frozenLog(log) }, this.kept);
+  }
+
+  #checkFollows(storeId: string | undefined): void {
+    const { follows } = this.kept;
+    if (storeId === undefined || follows === undefined || follows === storeId) return;
+    throw new ReadModelsOfAnotherLogError({ follows, log: storeId });
   }
 
   protected over(kept: KeptReadModels): ProjectionStorage {
@@ -77,6 +83,8 @@ export class ReadModels extends Versions implements ProjectionStorage {
     projection: ProjectionModel,
     { kind, from }: Beginning = { kind: 'projection', from: 0 },
   ): Promise<void> {
+    this.#checkFollows(this.#storeId);
+    this.kept.follows ??= this.#storeId;
     const { name, version } = projection;
     const other = [...this.kept.all.values()].find((kept) => kept.id.name === name && kept.kind !== kind);
     if (other !== undefined) throw new ProjectionNameTakenError(name, `it is a ${other.kind} already`);

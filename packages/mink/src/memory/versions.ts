@@ -35,7 +35,7 @@ export interface KeptReadModels {
   readonly live: Map<string, LiveVersion>;
   /** Keys of versions that were dropped for good. */
   readonly retired: Map<string, ProjectionId>;
-  /** The store whose log they follow; undefined for the one beside them. */
+  /** The store whose log they follow; undefined as long as there are none. */
   follows?: string | undefined;
 }
 
@@ -45,6 +45,8 @@ export interface ReadModelSettings {
   readonly now: () => number;
   /** The log as it is at the moment of the call: nothing is added to it. */
   readonly readLog: () => LogReader;
+  /** Whose log that is. */
+  readonly storeId?: string | undefined;
 }
 
 const MINUTE = 60_000;

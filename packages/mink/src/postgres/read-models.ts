@@ -142,9 +142,9 @@ export class ReadModels implements ProjectionStorage {
     projection: ProjectionModel,
     beginning: Beginning = { kind: 'projection', from: 0 },
   ): Promise<void> {
-    const { database, schema, otherLog } = this.#settings;
+    const { database, schema } = this.#settings;
     const { kind } = beginning;
-    if (otherLog !== undefined) await checkFollows(this.#settings, otherLog);
+    await checkFollows(this.#settings);
     await this.#checkName(projection, kind);
     const [known] = await this.#run(preparedTablesQuery(schema, projection));
     if (known?.[2] === 't') throw new ProjectionRetiredError(projection.name, projection.version);

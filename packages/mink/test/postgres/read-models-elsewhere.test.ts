@@ -12,7 +12,7 @@ import {
   type EventStorage,
 } from '../../src/index.ts';
 import { createMemoryStorage } from '../../src/memory/index.ts';
-import { createPostgresStorage } from '../../src/postgres/index.ts';
+import { createPostgresStorage, verifyStore } from '../../src/postgres/index.ts';
 import { describePostgres, lastServer, runSql } from '../support/databases.ts';
 import { seedOf } from '../support/random.ts';
 
@@ -186,6 +186,61 @@ describePostgres(
       expect(await store.projections.readModel(summary).get('Cart-1')).toMatchObject({ items: 3 });
     });
 
+    test('follow one log for good, be it their own', async () => {
+      const [log, rows, mine] = [await databases.create(), await databases.create(), await databases.create()];
+      for (const url of [rows, mine]) await runSql(url, 'update mink.meta set store_id = gen_random_uuid()');
+      await using elsewhere = open(createPostgresStorage({ url: log }), createPostgresStorage({ url: rows }));
+      await using engine = createProjectionEngine(elsewhere, [summary], { tries: 1 });
+      await engine.start();
+      await engine.waitFor(await elsewhere.append('Cart-1', [add('a'), add('bad')])).catch(() => undefined);
+      await engine.close();
+      // There is no event in its log, and nothing is wrong about that.
+      expect(await verifyStore({ url: rows })).toMatchObject({ ok: true, findings: [] });
+      // Somebody takes the database of the rows for one of a log: its events would be passed over.
+      await using beside = createEventStore(createPostgresStorage({ url: rows }), { categories: { Cart: events } });
+      await beside.append('Cart-2', [add('a'), add('b'), add('c')]);
+      await using wrong = createProjectionEngine(beside, [newSummary]);
+      await expect(wrong.start()).rejects.toMatchObject({ code: 'READ_MODELS_OF_ANOTHER_LOG' });
+
+      // And a database with read models of its own log for one of rows.
+      await using own = createEventStore(createPostgresStorage({ url: mine }), { categories: { Cart: events } });
+      await using first = createProjectionEngine(own, [summary]);
+      await first.start();
+      await first.waitFor(await own.append('Cart-3', [add('a')]));
+      await first.close();
+      await using other = open(createPostgresStorage({ url: log }), createPostgresStorage({ url: mine }));
+      await using second = createProjectionEngine(other, [newSummary]);
+      await expect(second.start()).rejects.toMatchObject({ code: 'READ_MODELS_OF_ANOTHER_LOG' });
+      await using again = createProjectionEngine(own, [summary, newSummary]);
+      await again.start();
+      await again.waitFor(1);
+    });
+
+    test('need no right to say whose log they follow, once that is said', async () => {
+      const [log, rows] = [await databases.create(), await databases.create()];
+      const role = `reporting_${new URL(rows).pathname.slice(1)}`;
+      await using owner = open(createPostgresStorage({ url: log }), createPostgresStorage({ url: rows }));
+      await using first = createProjectionEngine(owner, [summary]);
+      await first.start();
+      await first.close();
+      const asRole = new URL(rows);
+      asRole.username = role;
+      await runSql(
+        rows,
+        `create role ${role} login; grant usage on schema mink to ${role}; grant select on all tables in schema mink to ${role};
+        grant select on all sequences in schema mink to ${role}; grant insert, update, delete on all tables in schema mink to ${role};
+        revoke update on mink.meta from ${role}; grant usage, create on schema mink_read to ${role};
+        grant all on all tables in schema mink_read to ${role}`,
+      );
+      await using store = open(createPostgresStorage({ url: log }), createPostgresStorage({ url: asRole.href }));
+      await using engine = createProjectionEngine(store, [summary, lines]);
+      await engine.start();
+      await engine.waitFor(await store.append('Cart-1', [add('a')]));
+      await engine.close();
+      await store.close();
+      await runSql(rows, `drop owned by ${role} cascade; drop role ${role}`);
+    });
+
     test('refuse the log of another store, and appends that would apply projections', async () => {
       const [log, other, rows] = [await databases.create(), await databases.create(), await databases.create()];
       const storage = () => createPostgresStorage({ url: rows });
@@ -219,4 +274,8 @@ test('read models in memory follow the log of another storage, and of one only',
   expect(() => open(createMemoryStorage(), rows)).toThrow(
     expect.objectContaining({ code: 'READ_MODELS_OF_ANOTHER_LOG' }),
   );
+  const own = createEventStore(rows, { categories: { Cart: events } });
+  await expect(createProjectionEngine(own, [summary]).start()).rejects.toMatchObject({
+    code: 'READ_MODELS_OF_ANOTHER_LOG',
+  });
 });
