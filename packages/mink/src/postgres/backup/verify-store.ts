@@ -54,6 +54,9 @@ interface Check {
 
 const MOST = 20;
 
+/** Read models may follow the log of another store. */
+const OF_THIS_LOG = `exists (select from :schema.meta m where coalesce(m.follows, m.store_id) = m.store_id)`;
+
 const CHECKS: readonly Check[] = [
   {
     name: 'version-gap',
@@ -124,7 +127,8 @@ const CHECKS: readonly Check[] = [
     sql: `
       select pg_catalog.format('%s version %s', p.name, p.version), pg_catalog.format('is at %s, beyond position %s', p.position, q.last_value)
       from :schema.projection_partitions p, :schema.global_position q
-      where p.position > case when q.is_called then q.last_value else 0 end`,
+      where p.position > case when q.is_called then q.last_value else 0 end
+        and ${OF_THIS_LOG}`,
   },
   {
     name: 'snapshot',
@@ -154,7 +158,8 @@ const CHECKS: readonly Check[] = [
       select pg_catalog.format('%s version %s', d.name, d.version),
         pg_catalog.format('%s waits for position %s, which is not in the log', d.key, d.position)
       from :schema.dead_letters d
-      where not exists (select from :schema.events e where e.global_position = d.position)`,
+      where not exists (select from :schema.events e where e.global_position = d.position)
+        and ${OF_THIS_LOG}`,
   },
   {
     name: 'guard',
