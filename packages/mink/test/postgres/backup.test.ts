@@ -25,7 +25,7 @@ import {
   type BackupOptions,
   type RestoreOptions,
 } from '../../src/postgres/index.ts';
-import { describePostgres, runSql } from '../support/databases.ts';
+import { describePostgres, openClient, runSql } from '../support/databases.ts';
 
 const events = defineEvents(
   { Registered: z.object({ email: z.string() }), Noted: payload<unknown>() },
@@ -223,6 +223,28 @@ describePostgres('a backup', (databases) => {
     await store.close();
     // A lock that waited longer would have been given up.
     ok(longest.wait < 5_000);
+  });
+
+  test('waits for lines of the audit log that are under way, and for those only', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    await store.append('User-a', [note(1)]);
+    const slow = await openClient(url);
+    await slow.query('begin');
+    await slow.query(
+      `insert into mink.audit_log (at, log_position, kind, type, message_id, status) values (now(), 1, 'action', 'a', 'slow', 'failed')`,
+    );
+    await store.append('User-a', [note(2)]);
+    const taking = backup(url);
+    const isWaiting = () =>
+      runSql(url, `select from pg_locks where mode = 'ExclusiveLock' and relation = 'mink.streams'::regclass`);
+    await expect.poll(async () => (await isWaiting()).length).toBe(1);
+    // Who comes later does not wait.
+    await store.operations.audit.write({ ...action, id: 'quick' });
+    await slow.query('commit');
+    await slow.end();
+    const audit = (await taking).filter((line) => line.startsWith('{"table":"audit_log"'));
+    expect(audit.map((line) => JSON.parse(line).row.message_id)).toEqual(['slow', 'quick']);
   });
 
   test('has the audit log: all of it in the end, whatever of it is in which increment, and up to a moment', async () => {

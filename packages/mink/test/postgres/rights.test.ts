@@ -14,7 +14,7 @@ import {
   snapshotEvery,
   type CommandOf,
 } from '../../src/index.ts';
-import { createPostgresStore } from '../../src/postgres/index.ts';
+import { createBackup, createPostgresStore, sealStore, verifyStore } from '../../src/postgres/index.ts';
 import { describePostgres, runSql } from '../support/databases.ts';
 
 const manual = readFileSync(new URL('../../../../docs/postgres.md', import.meta.url), 'utf8');
@@ -31,7 +31,7 @@ const user = defineDecider({
 });
 
 describePostgres('roles with the rights that the manual gives', (databases) => {
-  test('append with keys and unique values and keep snapshots, and read all of it', async () => {
+  test('append with keys and unique values and keep snapshots, read all of it, seal it and back it up', async () => {
     const url = await databases.create();
     const [, grants = ''] = /```sql\n(create role orders_writer.*?)```/su.exec(manual) ?? [];
     const suffix = new URL(url).pathname.slice(1);
@@ -76,6 +76,13 @@ describePostgres('roles with the rights that the manual gives', (databases) => {
     expect((await reader.load(user, '1')).state).toEqual({ email: 'b' });
     expect(await reader.uniqueSets.holderOf('email', 'b')).toBe('User-1');
     expect(problems).toEqual([]);
+    const asWriter = new URL(url);
+    asWriter.username = `orders_writer_${suffix}`;
+    const { receipt = '' } = await sealStore({ url: asWriter.href });
+    const lines: string[] = [];
+    for await (const line of createBackup({ url: asWriter.href })) lines.push(line);
+    expect(lines.filter((line) => line.startsWith('['))).toHaveLength(2);
+    expect(await verifyStore({ url: asWriter.href, receipts: [receipt] })).toMatchObject({ ok: true });
     await Promise.all([writer.close(), reader.close()]);
     const roles = ['orders_writer', 'orders_reader'].map((role) => `${role}_${suffix}`).join(', ');
     await runSql(url, `drop owned by ${roles}; drop role ${roles}`);

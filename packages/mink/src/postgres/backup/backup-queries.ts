@@ -15,6 +15,18 @@ export function logEndQuery(schema: SchemaName): Statement {
   return { ...inSchema(schema, 'log_end', sql), values: [] };
 }
 
+/** Transactions that write to the audit log now; of some that have written, those that still do. */
+export function auditWritersQuery(schema: SchemaName, among?: readonly string[]): Statement {
+  const sql = `
+    select l.virtualtransaction
+    from pg_catalog.pg_locks l
+    join pg_catalog.pg_database d on d.oid = l.database and d.datname = pg_catalog.current_database()
+    where l.relation = $1::pg_catalog.regclass
+      and l.mode = 'RowExclusiveLock'
+      and ($2::text[] is null or l.virtualtransaction = any ($2::text[]))`;
+  return { ...inSchema(schema, 'audit_writers', sql), values: [`${schema.quoted}.audit_log`, among] };
+}
+
 /** To the microsecond, whatever the session's settings are. */
 function time(column: string): string {
   return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;

@@ -12,6 +12,7 @@ import { unavailable } from '../database-errors.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
 import { BLOCK, FORMAT, RunningSum, TABLES, type BackupEnd, type BackupHeader } from './backup-format.ts';
 import {
+  auditWritersQuery,
   backupAuditQuery,
   backupEventsQuery,
   backupRowsQuery,
@@ -52,6 +53,8 @@ export interface TakenBackup {
 /** Milliseconds that appends in flight are waited for; new ones wait behind that. */
 const LOCK_TIMEOUT = 500;
 const LOCK_TRIES = 20;
+/** Milliseconds between two looks at lines of the audit log that are under way. */
+const AUDIT_INTERVAL = 5;
 const LOCK_NOT_AVAILABLE = '55P03';
 /** Insufficient privilege; a read-only transaction. */
 const NOT_WRITABLE = new Set(['42501', '25006']);
@@ -128,11 +131,11 @@ async function freeze(
   for (let tries = 1; ; tries += 1) {
     try {
       return await database.withSession(async (locker) => {
-        // Every append begins with its streams: those in flight are over, and no other has drawn a position yet. Nor is a line of the
-        // audit log under way, which would be behind the end of this backup and before the beginning of the next.
+        // Every append begins with its streams: those in flight are over, and no other has drawn a position yet.
         await locker.runScript(
-          `begin; select pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true); lock table ${schema.quoted}.streams, ${schema.quoted}.audit_log in exclusive mode`,
+          `begin; select pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true); lock table ${schema.quoted}.streams in exclusive mode`,
         );
+        await passAuditWriters(locker, schema);
         await session.runScript('begin isolation level repeatable read read only');
         const [row = []] = await session.run(logEndQuery(schema));
         await locker.runScript('rollback');
@@ -143,6 +146,22 @@ async function freeze(
       if (!isHeld || tries === LOCK_TRIES) throw error;
       await sleep(LOCK_TIMEOUT);
     }
+  }
+}
+
+/**
+ * Waits for the lines of the audit log that are under way: they are of a position before the end of this backup, and so the next one
+ * does not have them. Those that begin later are of its end. Without a lock: that would need the right to change lines.
+ */
+async function passAuditWriters(session: Session, schema: SchemaName): Promise<void> {
+  const find = async (among?: readonly string[]): Promise<readonly string[]> =>
+    (await session.run(auditWritersQuery(schema, among))).map(([id]) => id ?? '');
+  const until = performance.now() + LOCK_TIMEOUT;
+  for (let writers = await find(); writers.length > 0; writers = await find(writers)) {
+    if (performance.now() > until) {
+      throw new DatabaseError('Lines of the audit log are under way for too long.', LOCK_NOT_AVAILABLE, undefined);
+    }
+    await sleep(AUDIT_INTERVAL);
   }
 }
 
