@@ -21,6 +21,7 @@ import {
   createBackup,
   createPostgresStore,
   restoreBackup,
+  sealStore,
   verifyStore,
   type BackupOptions,
   type RestoreOptions,
@@ -247,6 +248,28 @@ describePostgres('a backup', (databases) => {
     expect(audit.map((line) => JSON.parse(line).row.message_id)).toEqual(['slow', 'quick']);
   });
 
+  test('leaves seals that reach further than its own', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    await store.append('User-a', [note(1)]);
+    const unsealed = await backup(url);
+    await sealStore({ url });
+    const one = await backup(url);
+    await store.append('User-a', [note(2)]);
+    await sealStore({ url });
+    const upTo = async () =>
+      (await runSql(url, 'select up_to::int from copy.seals order by number')).map((row) => row['up_to']);
+    await restore(url, unsealed);
+    const { receipt = '' } = await sealStore({ url, schema: 'copy' });
+    for (const lines of [unsealed, one]) {
+      await restore(url, lines);
+      expect(await upTo()).toEqual([1]);
+    }
+    await restore(url, await backup(url));
+    expect(await upTo()).toEqual([1, 2]);
+    expect(await verifyStore({ url, schema: 'copy', receipts: [receipt] })).toMatchObject({ ok: true, sealedUpTo: 2 });
+  });
+
   test('has the audit log: all of it in the end, whatever of it is in which increment, and up to a moment', async () => {
     const url = await databases.create();
     const store = open(url);
@@ -265,6 +288,8 @@ describePostgres('a backup', (databases) => {
     await copy.operations.audit.write({ ...action, id: 'of an empty store' });
     await restore(url, first);
     expect(await ids(copy)).not.toContain('right after the first');
+    // It has the number of a line that is still to come.
+    await copy.operations.audit.write({ ...action, id: 'of the copy' });
     await restore(url, second);
     expect(await copy.operations.audit.list({ limit: 2_000 })).toEqual(
       await store.operations.audit.list({ limit: 2_000 }),

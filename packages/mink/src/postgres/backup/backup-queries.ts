@@ -95,14 +95,22 @@ export function backupAuditQuery(
   return { ...inSchema(schema, 'backup_audit', sql), values: [after, since, limit] };
 }
 
-/** Adds lines to the audit log as they were; what is there already stays. */
+/**
+ * Adds lines to the audit log as they were. A line that somebody has written in the copy meanwhile gives way: its number is that of
+ * another one.
+ */
 export function restoreAuditQueries(schema: SchemaName, rows: readonly BackupRow[]): readonly Statement[] {
+  const columns = AUDIT_COLUMNS.replaceAll('a.', '')
+    .split(',')
+    .map((name) => name.trim());
+  const set = [...columns, 'details'].filter((name) => name !== 'id').map((name) => `${name} = excluded.${name}`);
   const insert = `
-    insert into :schema.audit_log (${AUDIT_COLUMNS.replaceAll('a.', '')}, details)
+    insert into :schema.audit_log (${columns.join(', ')}, details)
     overriding system value
     select ${AUDIT_COLUMNS}, (a.details #>> '{}')::json
     from pg_catalog.json_populate_recordset(null:: :schema.audit_log, $1::json) a
-    on conflict (id) do nothing`;
+    on conflict (id) do update
+    set ${set.join(', ')}`;
   const raise = `
     select pg_catalog.setval(s.name::pg_catalog.regclass, greatest(pg_catalog.pg_sequence_last_value(s.name::pg_catalog.regclass), $2))
     from pg_catalog.pg_get_serial_sequence($1, 'id') s (name)`;
@@ -223,10 +231,19 @@ export function restoreRowsQueries(
       where s.stream_name = r.stream_name collate "C"`;
     return [{ ...inSchema(schema, 'restore_states', sql), values }];
   }
-  const clear = { ...inSchema(schema, `clear_${table}`, `delete from :schema.${table}`), values: [] };
-  const sql = `
+  const insert = `
     insert into :schema.${table}
     select r.*
     from pg_catalog.json_populate_recordset(null:: :schema.${table}, $1::json) r`;
-  return [clear, { ...inSchema(schema, `restore_${table}`, sql), values }];
+  // Seals that were made since reach further, and are of the same log.
+  const isKept = table === 'seals';
+  const last = isKept ? Math.max(0, ...rows.map(({ row }) => Number(row['up_to']))) : undefined;
+  const clear = isKept
+    ? `delete from :schema.seals where (select max(s.up_to) from :schema.seals s) < $1`
+    : `delete from :schema.${table}`;
+  const sql = isKept ? `${insert}\n    where not exists (select from :schema.seals)` : insert;
+  return [
+    { ...inSchema(schema, `clear_${table}`, clear), values: last === undefined ? [] : [last] },
+    { ...inSchema(schema, `restore_${table}`, sql), values },
+  ];
 }
