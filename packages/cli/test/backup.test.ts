@@ -89,7 +89,7 @@ describe('a backup', () => {
 
   test('is tried without being written or restored', async () => {
     const { schema, store, mink, copy, file } = await scene();
-    const plan = await mink('backup', file, '--dry-run', '--after', '100', '--schema', schema);
+    const plan = await mink('backup', file, '--dry-run', '--from', '100', '--schema', schema);
     expect(plan).toMatchObject({
       exitCode: 0,
       stdout: 'Would hold what is behind position 100, up to position 2500. Nothing was written.\n',

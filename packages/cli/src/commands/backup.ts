@@ -136,7 +136,7 @@ async function backup(context: Context, file: string, options: BackupOptions): P
 
 /** Positions, as counting events would read them all. */
 async function planBackup(context: Context, file: string, options: BackupOptions): Promise<void> {
-  const { after = 0 } = options;
+  const { after = options.from ?? 0 } = options;
   const { position: upTo } = await withStore(context, options, (store) => store.feedStatus());
   if (file !== '-' && (await exists(file))) throw new FileExistsError(file);
   if (options.json === true) await context.stdout.line(jsonText({ file, after, upTo }));

@@ -63,6 +63,10 @@ export async function verifySeals(
     await readOn(events.length < limit ? seal.upTo : (events.at(-1)?.position ?? 0), seal.upTo);
     number = seal.number;
   }
+  if (position === BEGINNING && query.receipts.length === 0) {
+    const isEmpty = (await readEvents(BEGINNING, Number.MAX_SAFE_INTEGER, 1)).length === 0;
+    if (!isEmpty) chain.missFirst();
+  }
   await readOn(position, Math.max(0, ...query.receipts.map((receipt) => receipt.position)));
   return chain.end(Math.max(0, position));
 }
@@ -116,6 +120,11 @@ class Chain {
   #missingSeals({ number, upTo }: StoredSeal): readonly SealFinding[] {
     if (number === this.#number + 1) return [];
     return [{ of: 'seal', position: upTo, subject: `seal ${this.#number + 1}`, detail: 'is missing' }];
+  }
+
+  /** Whoever has sealed the log and finds nothing of it has lost something. */
+  missFirst(): void {
+    this.#findings.push({ of: 'seal', position: 0, subject: 'seal 1', detail: 'is missing: nothing is sealed' });
   }
 
   /** Those whose last event is before a position. */
