@@ -54,8 +54,10 @@ interface Check {
 
 const MOST = 20;
 
-/** Read models may follow the log of another store. */
-const OF_THIS_LOG = `exists (select from :schema.meta m where coalesce(m.follows, m.store_id) = m.store_id)`;
+/** Read models may follow the log of another store; not in a schema that is older than that. */
+const OF_THIS_LOG = `exists (
+          select from :schema.meta m where coalesce(pg_catalog.to_jsonb(m) ->> 'follows', m.store_id::text) = m.store_id::text
+        )`;
 
 const CHECKS: readonly Check[] = [
   {
