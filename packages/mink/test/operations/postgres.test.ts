@@ -173,6 +173,28 @@ describePostgres('the report of a process, on PostgreSQL', (databases) => {
     await runSql(url, `drop owned by ${role}; drop role ${role}`);
   });
 
+  test('a line that cannot be stored takes no other with it', async () => {
+    await using store = createPostgresStore({ url: await databases.create() });
+    const nobody = { userId: undefined, tenantId: undefined, correlationId: undefined, errorCode: undefined };
+    const nothing = { streamName: undefined, streamVersion: undefined };
+    const line = { kind: 'action', type: 'a', at: new Date(0), status: 'succeeded', ...nobody, ...nothing } as const;
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    const write = (id: string, changed: object = {}) => store.operations.audit.write({ ...line, id, ...changed });
+    const written = await Promise.allSettled([
+      write('first'),
+      write('no time', { at: new Date(NaN) }),
+      write('no kind', { kind: 'anything' }),
+      write('no status', { status: 'anything' }),
+      write('no version', { streamVersion: 1.5 }),
+      write('no JSON', { details: circle }),
+      write('last'),
+    ]);
+    expect(written.map(({ status }) => status === 'fulfilled')).toEqual([true, ...Array(5).fill(false), true]);
+    for (const it of written.slice(1, -1)) expect(it).toMatchObject({ reason: { code: 'INVALID_ARGUMENT' } });
+    expect((await store.operations.audit.list()).map(({ messageId }) => messageId)).toEqual(['last', 'first']);
+  });
+
   test('the audit log of a bus is written by the pipeline alone, and what cannot be written is not done', async () => {
     const url = await databases.create();
     await using store = createPostgresStore({ url, categories });

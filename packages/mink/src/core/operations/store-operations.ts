@@ -102,13 +102,13 @@ export function operationsOf({ storage }: { readonly storage: EventStorage }): O
 
 function auditLog(operations: () => OperationsStorage): AuditLog {
   return {
-    write: async (entry) => operations().writeAudit(entry),
+    write: async (entry) => operations().writeAudit(checkEntry(entry)),
     list: async ({ kinds, type, userId, status, streamName, correlationId, before, limit = 100 } = {}) => {
       for (const [name, text] of Object.entries({ type, userId, streamName, correlationId })) {
         if (text !== undefined) checkText(name, text);
       }
       return operations().listAudit({
-        kinds: kinds?.map((kind) => checkOneOf('kinds', kind, ['command', 'query', 'action', 'view'])),
+        kinds: kinds?.map((kind) => checkOneOf('kinds', kind, KINDS)),
         type,
         userId,
         status: status === undefined ? undefined : checkOneOf('status', status, STATUSES),
@@ -123,6 +123,22 @@ function auditLog(operations: () => OperationsStorage): AuditLog {
   };
 }
 
+/** At the door: lines that are written at once share a commit, and one that cannot be stored would take the others with it. */
+function checkEntry(entry: AuditEntry): AuditEntry {
+  const { kind, status, at, streamVersion, details } = entry;
+  checkOneOf('kind', kind, KINDS);
+  checkOneOf('status', status, STATUSES);
+  checkMoment('at', at);
+  if (streamVersion !== undefined) checkWhole('streamVersion', streamVersion, 0);
+  try {
+    JSON.stringify(details);
+  } catch (error) {
+    throw new InvalidArgumentError('details', `is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return entry;
+}
+
+const KINDS = ['command', 'query', 'action', 'view'] as const;
 const STATUSES = ['attempted', 'succeeded', 'refused', 'failed'] as const;
 const MOST_STREAMS = 1_000;
 
