@@ -158,6 +158,12 @@ describePostgres('a backup', (databases) => {
     await after.close();
   });
 
+  test('of a schema that is older says so, and so does its seal', async () => {
+    const url = await databases.createEmpty();
+    await rejects(backup(url), { code: 'SCHEMA_VERSION' });
+    await rejects(sealStore({ url }), { code: 'SCHEMA_VERSION' });
+  });
+
   test('of an empty store, and one without any line behind its position, are backups, too', async () => {
     const url = await databases.create();
     const lines = await backup(url);

@@ -9,6 +9,7 @@ import {
   type Session,
 } from '../connection.ts';
 import { unavailable } from '../database-errors.ts';
+import { checkMigrated, schemaStatus } from '../migrate.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
 import { BLOCK, FORMAT, RunningSum, TABLES, type BackupEnd, type BackupHeader } from './backup-format.ts';
 import {
@@ -75,6 +76,7 @@ export async function* createBackup(options: BackupOptions): AsyncGenerator<stri
   const schema = schemaName(options.schema);
   const database = createDatabase({ maxConnections: 2, ...options, wakeUp: 'poll' });
   try {
+    checkMigrated(await schemaStatus(database, schema));
     const reader = await connect(database);
     let isDone = false;
     try {

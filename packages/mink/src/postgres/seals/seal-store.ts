@@ -1,5 +1,6 @@
 import { createDatabase, type ConnectionOptions, type Database, type Session } from '../connection.ts';
 import { feedBoundQuery, toFeedBound } from '../queries/feed.ts';
+import { checkMigrated, schemaStatus } from '../migrate.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
 import { firstRoot, nextRoot, packEntries, receiptText } from './seal-chain.ts';
 import {
@@ -53,6 +54,7 @@ export async function sealStore(options: SealStoreOptions): Promise<SealedStore>
   const schema = schemaName(options.schema);
   const database = createDatabase({ maxConnections: 1, ...options, wakeUp: 'poll' });
   try {
+    checkMigrated(await schemaStatus(database, schema));
     await completeSeals(database, schema, options.signal);
     let events = 0;
     for (;;) {
