@@ -12,7 +12,7 @@ import {
 } from '../../src/index.ts';
 import { createPostgresStorage, createPostgresStore } from '../../src/postgres/index.ts';
 import { migrations } from '../../src/postgres/migrations.generated.ts';
-import { describePostgres, runSql } from '../support/databases.ts';
+import { describePostgres, openClient, runSql } from '../support/databases.ts';
 import { added, byCart, cartEvents, categories, openCarts } from '../support/listed-carts.ts';
 import { reportRules } from './report-rules.ts';
 
@@ -171,6 +171,19 @@ describePostgres('the report of a process, on PostgreSQL', (databases) => {
     );
     expect(rights).toEqual({ history: true, processes: true, audit: true, prune: false });
     await runSql(url, `drop owned by ${role}; drop role ${role}`);
+  });
+
+  test('a report that is stuck does not keep its process', async () => {
+    const url = await databases.create();
+    await using store = createPostgresStore({ url });
+    const report = createProcessReport(store, { name: 'carts', interval: 100 });
+    await report.start();
+    const locker = await openClient(url);
+    await locker.query('begin; lock table mink.processes in access exclusive mode');
+    const waiting = 'select from pg_locks where relation = $$mink.processes$$::regclass and not granted';
+    await expect.poll(async () => (await runSql(url, waiting)).length).toBe(1);
+    await report.close();
+    await locker.end();
   });
 
   test('a line that cannot be stored takes no other with it', async () => {

@@ -94,14 +94,20 @@ export class ProcessReporter implements AsyncDisposable {
     await first;
   }
 
-  /** Ends, and removes the report: a process that is silent without has died. */
+  /**
+   * Ends, and removes the report: a process that is silent without has died. A database that does not answer is waited for one interval
+   * at most.
+   */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.#loop.disable();
     if (this.#reporting === undefined) return;
-    await this.#reporting;
-    await this.#tell(() => this.#operations.deleteProcessReport(this.id));
+    const ended = new AbortController();
+    const removed = this.#reporting
+      .then(() => this.#tell(() => this.#operations.deleteProcessReport(this.id)))
+      .finally(() => ended.abort());
+    await Promise.race([removed, sleep(this.#interval, undefined, ended).catch(() => undefined)]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
