@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   column,
   createEventStore,
+  createProcessReport,
   createProjectionEngine,
   createProjectionVersions,
   defineEvents,
@@ -184,6 +185,21 @@ describePostgres(
       await runSql(server, `alter database ${name} with allow_connections true`);
       await engine.waitFor(appended);
       expect(await store.projections.readModel(summary).get('Cart-1')).toMatchObject({ items: 3 });
+    });
+
+    test('are in the report of their process, with the settings that are in effect there', async () => {
+      const [log, rows] = [await databases.create(), await databases.create()];
+      await using store = open(
+        createPostgresStorage({ url: log }),
+        createPostgresStorage({ url: rows, schema: 'orders', maxConnections: 3 }),
+      );
+      await using report = createProcessReport(store, { name: 'orders' });
+      await report.start();
+      const [shown] = await store.operations.processes();
+      const configuration = shown?.configuration;
+      expect(configuration).toContainEqual({ name: 'readModels.pool.maxConnections', value: 3, source: 'option' });
+      expect(configuration).toContainEqual({ name: 'readModels.storage.schema', value: 'orders', source: 'option' });
+      expect(configuration).toContainEqual({ name: 'storage.schema', value: 'mink', source: 'default' });
     });
 
     test('follow one log for good, be it their own', async () => {

@@ -4,7 +4,7 @@ import type { AppendContext } from '../store/append.ts';
 import type { LoadContext } from '../store/load.ts';
 import { settingsOf, type Setting } from './setting.ts';
 
-/** What is in effect in a store, beside its storage; `given` are the options that it was made with. */
+/** What is in effect in a store, beside its storage, and in that of its read models, where these have their own; `given` are the options that it was made with. */
 export function storeSettings(context: AppendContext & LoadContext, given: object): readonly Setting[] {
   const { cache, observer, tracer, inline, snapshotOwners } = context;
   const inEffect: Record<string, JsonValue> = {
@@ -22,5 +22,9 @@ export function storeSettings(context: AppendContext & LoadContext, given: objec
     const { schemaVersion, keep = 2 } = fold.snapshots ?? { schemaVersion: 0 };
     return { name: `snapshots.${category}`, value: { schemaVersion, keep }, source: 'option' };
   });
-  return [...settingsOf('store', inEffect, given), ...snapshots];
+  const elsewhere = (context.readModelStorage?.operations?.settings() ?? []).map((setting): Setting => ({
+    ...setting,
+    name: `readModels.${setting.name}`,
+  }));
+  return [...settingsOf('store', inEffect, given), ...snapshots, ...elsewhere];
 }
