@@ -229,7 +229,8 @@ describePostgres('a role with too few rights', (databases) => {
       grant select on all tables in schema mink to ${role};
       grant select on all sequences in schema mink to ${role};
       grant insert, update, delete on mink.projections, mink.read_models, mink.projection_partitions,
-        mink.projection_workers, mink.projection_digests, mink.parked_keys, mink.dead_letters, mink.discarded_letters to ${role}`,
+        mink.projection_workers, mink.projection_digests, mink.checkpoint_history, mink.parked_keys, mink.dead_letters,
+        mink.discarded_letters to ${role}`,
     );
     const asRole = new URL(url);
     asRole.username = role;
