@@ -25,6 +25,7 @@ import { addStreamsCommand } from './commands/streams.ts';
 import { addSubscriptionsCommand } from './commands/subscriptions.ts';
 import { addTopCommand } from './commands/top.ts';
 import { addUniqueSetsCommand } from './commands/unique-sets.ts';
+import { addWhyCommand } from './commands/why.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { describeFailure } from './failure.ts';
@@ -133,6 +134,7 @@ function buildProgram(context: Context, writeHelp: (text: string) => void): Comm
   addDeadLettersCommand(program, context);
   addSubscriptionsCommand(program, context);
   addIncidentCommand(program, context);
+  addWhyCommand(program, context);
   addSchemaCommand(program, context);
   addSnapshotsCommand(program, context);
   addUniqueSetsCommand(program, context);

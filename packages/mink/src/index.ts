@@ -36,6 +36,7 @@ export {
   table,
   dropped,
   EventSequence,
+  explainEvent,
   EventStore,
   fromOutside,
   hashOfShape,

@@ -64,6 +64,9 @@ export type { ChecklistLine, Finding, FindingStatus, Verdict } from './doctor/fi
 export type { MonitoredRule, Monitoring } from './doctor/monitoring.ts';
 export { createHealth, Health } from './health/health.ts';
 export type { HealthAnswer, HealthBody, HealthOptions, HealthStatus } from './health/health.ts';
+export { explainEvent } from './operations/explain-event.ts';
+export type { CauseNode, CausingCommand, ExplainedEvent, ExplainEventOptions } from './operations/explain-event.ts';
+export type { EventHandling } from './operations/event-handlings.ts';
 export { collectIncident } from './incident/collect-incident.ts';
 export type {
   CollectedIncident,
