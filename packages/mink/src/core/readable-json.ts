@@ -1,7 +1,14 @@
 import type { JsonValue } from './json.ts';
 
-/** JSON for people, of anything that a codec or a fold may have made: dates, bigints, maps, sets, objects of classes. */
+/**
+ * JSON for people, of anything that a codec or a fold may have made: dates, bigints, maps, sets, objects of classes. What lies in
+ * itself is cut off.
+ */
 export function readableJson(value: unknown): JsonValue {
+  return readable(value, []);
+}
+
+function readable(value: unknown, within: readonly object[]): JsonValue {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -11,19 +18,22 @@ export function readableJson(value: unknown): JsonValue {
     case 'bigint':
       return String(value);
     case 'object':
-      return value === null ? null : objectToJson(value);
+      return value === null ? null : readableObject(value, within);
     default:
       return null;
   }
 }
 
-function objectToJson(value: object): JsonValue {
-  if ('toJSON' in value && typeof value.toJSON === 'function') return readableJson(value.toJSON());
-  if (Array.isArray(value)) return Array.from<unknown, JsonValue>(value, readableJson);
-  if (value instanceof Map || value instanceof Set) return Array.from<unknown, JsonValue>(value, readableJson);
+function readableObject(value: object, outer: readonly object[]): JsonValue {
+  if (outer.includes(value)) return '…';
+  const within = [...outer, value];
+  const inner = (item: unknown): JsonValue => readable(item, within);
+  if ('toJSON' in value && typeof value.toJSON === 'function') return inner(value.toJSON());
+  if (Array.isArray(value)) return Array.from<unknown, JsonValue>(value, inner);
+  if (value instanceof Map || value instanceof Set) return Array.from<unknown, JsonValue>(value, inner);
   const members = Object.entries(value)
     .filter(([, item]) => item !== undefined && typeof item !== 'function')
-    .map(([key, item]): [string, JsonValue] => [key, readableJson(item)]);
+    .map(([key, item]): [string, JsonValue] => [key, inner(item)]);
   // Unlike an assignment, this can make a member named "__proto__".
   return Object.fromEntries(members);
 }
