@@ -1,9 +1,12 @@
-// What observers and tracers cost an append: the same appends with and without them, in turns, in one process, on one server.
-//   npm run bench:observability [-- --rounds 24 --milliseconds 400 --writers 32 --json]
-// By the processor's time of the client, which other work on the machine disturbs least: each turn is compared with the plain one
-// of its round, and the median of these is the overhead. The last column is the rate, which takes the whole server in.
+// What observers and tracers cost an append: the same appends with and without them, in one process, on one server.
+//   npm run bench:observability [-- --rounds 150 --milliseconds 100 --writers 32 --json]
+// Turns are short, and each stands between two plain ones: it is compared with their mean, so that what drifts on the machine moves
+// both. The overhead is the median of these ratios, with the 95 % interval of a bootstrap; `plain again`, a second store without
+// anything, shows what the method itself cannot tell. Of the client by the time of its processor; of the whole by appends a second.
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import * as api from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
@@ -17,12 +20,12 @@ import { traceWith } from 'mink/otel';
 import { createPostgresStore } from 'mink/postgres';
 import { makeEvents, timeOrderedId } from './lib/payload.js';
 import { startServer } from './lib/server.js';
-import { median, rotate } from './lib/statistics.js';
+import { bootstrapInterval, median, rotate } from './lib/statistics.js';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '24' },
-    milliseconds: { type: 'string', default: '400' },
+    rounds: { type: 'string', default: '150' },
+    milliseconds: { type: 'string', default: '100' },
     writers: { type: 'string', default: '32' },
     json: { type: 'boolean', default: false },
   },
@@ -48,6 +51,7 @@ const quiet = { info: () => undefined, warn: () => undefined, error: () => undef
 /** Each writer works in one long span of this tracer, as a handler works in the span of its request. */
 const VARIANTS = [
   { name: 'plain', outer: off, options: {} },
+  { name: 'plain again', outer: off, options: {} },
   { name: 'metrics', outer: off, options: { observer: createMetrics().observer } },
   {
     name: 'metrics and logs',
@@ -64,11 +68,13 @@ const server = await startServer();
 await server.createDatabase('bench_observability');
 const url = server.urlOf('bench_observability');
 const loadBefore = loadavg();
-const subjects = VARIANTS.map((variant, index) => ({
+// All write into one log, so that none has a larger one.
+const subjects = VARIANTS.map((variant) => ({
   ...variant,
-  store: createPostgresStore({ url, schema: `s${index}`, categories, ...variant.options }),
+  store: createPostgresStore({ url, categories, ...variant.options }),
   cpu: [],
-  rates: [],
+  cpuRatios: [],
+  rateRatios: [],
 }));
 
 /** Microseconds of the processor for an append, and appends in a second. */
@@ -89,42 +95,74 @@ async function turn({ store, outer }, milliseconds) {
   return { cpu: (user + system) / count, rate: (count * 1_000) / (performance.now() - begun) };
 }
 
+/** Collects garbage between turns, so that nobody pays for what others have left. */
+v8.setFlagsFromString('--expose-gc');
+const collectGarbage = vm.runInNewContext('gc');
+
+async function measure(subject) {
+  collectGarbage();
+  return await turn(subject, MILLISECONDS);
+}
+
+const [plain, ...others] = subjects;
 for (const subject of subjects) await turn(subject, WARM_UP);
+let before = await measure(plain);
 for (let round = 0; round < ROUNDS; round += 1) {
-  for (const subject of rotate(subjects, round)) {
-    const { cpu, rate } = await turn(subject, MILLISECONDS);
-    subject.cpu.push(cpu);
-    subject.rates.push(rate);
+  for (const subject of rotate(others, round)) {
+    const own = await measure(subject);
+    const after = await measure(plain);
+    plain.cpu.push(after.cpu);
+    subject.cpu.push(own.cpu);
+    subject.cpuRatios.push((2 * own.cpu) / (before.cpu + after.cpu));
+    subject.rateRatios.push((2 * own.rate) / (before.rate + after.rate));
+    before = after;
   }
-  process.stderr.write('.');
+  if (round % 10 === 0) process.stderr.write('.');
 }
 process.stderr.write('\n');
 for (const { store } of subjects) await store.close();
 await server.stop();
 
-const [plain] = subjects;
-const rows = subjects.map(({ name, cpu, rates }) => {
-  const ratios = cpu.map((own, round) => own / plain.cpu[round]);
-  return { name, microseconds: median(cpu), overhead: 100 * (median(ratios) - 1), rate: median(rates) };
-});
-const machine = { cores: cpus().length, loadBefore, loadAfter: loadavg() };
-if (values.json) console.log(JSON.stringify({ rounds: ROUNDS, writers: WRITERS, machine, rows }));
-else print(rows);
+/** Percent that a median of ratios is above one, with its interval. */
+function percents(ratios) {
+  const { low, high } = bootstrapInterval(ratios, median);
+  return { percent: 100 * (median(ratios) - 1), low: 100 * (low - 1), high: 100 * (high - 1) };
+}
 
-function print(all) {
+const rows = others.map(({ name, cpu, cpuRatios, rateRatios }) => ({
+  name,
+  microseconds: median(cpu),
+  client: percents(cpuRatios),
+  rate: percents(rateRatios),
+}));
+const machine = { cores: cpus().length, loadBefore, loadAfter: loadavg() };
+const plainMicroseconds = median(plain.cpu);
+if (values.json) {
+  console.log(
+    JSON.stringify({ rounds: ROUNDS, milliseconds: MILLISECONDS, writers: WRITERS, machine, plainMicroseconds, rows }),
+  );
+} else print();
+
+function print() {
   console.log(
     `${ROUNDS} rounds of ${MILLISECONDS} ms, ${WRITERS} writers, single events to new streams; ${cpus().length} cores,`,
   );
-  console.log(`load ${loadBefore.map(short).join(' ')} before, ${loadavg().map(short).join(' ')} after\n`);
-  console.log(
-    `${'append with'.padEnd(24)}${'µs of client'.padStart(14)}${'overhead'.padStart(11)}${'a second'.padStart(11)}`,
-  );
-  for (const { name, microseconds, overhead, rate } of all) {
-    const percent = `${overhead >= 0 ? '+' : ''}${overhead.toFixed(1)} %`;
-    console.log(
-      `${name.padEnd(24)}${microseconds.toFixed(1).padStart(14)}${percent.padStart(11)}${Math.round(rate).toString().padStart(11)}`,
-    );
+  console.log(`load ${loadBefore.map(short).join(' ')} before, ${machine.loadAfter.map(short).join(' ')} after\n`);
+  const columns = (...texts) =>
+    console.log(texts.map((text, at) => (at === 0 ? text.padEnd(22) : text.padStart(26))).join(''));
+  columns('append with', 'µs of the client', 'client, 95 %', 'appends a second, 95 %');
+  columns('plain', plainMicroseconds.toFixed(1), '', '');
+  for (const { name, microseconds, client, rate } of rows) {
+    columns(name, microseconds.toFixed(1), shown(client), shown(rate));
   }
+}
+
+function shown({ percent, low, high }) {
+  return `${signed(percent)} % (${signed(low)} … ${signed(high)})`;
+}
+
+function signed(number) {
+  return `${number >= 0 ? '+' : ''}${number.toFixed(1)}`;
 }
 
 function short(number) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { summarizeProfile } from '../lib/cpu-profile.js';
 import { numberedId, randomId, timeOrderedId } from '../lib/payload.js';
-import { median, quantile, rotate } from '../lib/statistics.js';
+import { bootstrapInterval, median, quantile, rotate } from '../lib/statistics.js';
 
 describe('statistics', () => {
   test('the median is the middle, or the mean of the two in the middle', () => {
@@ -17,6 +17,18 @@ describe('statistics', () => {
     expect(quantile(hundred, 0.99)).toBe(99);
     expect(quantile([7], 0.99)).toBe(7);
     expect(quantile([], 0.5)).toBeUndefined();
+  });
+
+  test('the interval of a median holds it, is wider for fewer numbers, and the same every time', () => {
+    const numbers = Array.from({ length: 400 }, (_, index) => (index * 37) % 100);
+    const { low, high } = bootstrapInterval(numbers, median);
+    expect(low).toBeLessThanOrEqual(median(numbers));
+    expect(high).toBeGreaterThanOrEqual(median(numbers));
+    expect(high - low).toBeGreaterThan(0);
+    expect(bootstrapInterval(numbers, median)).toEqual({ low, high });
+    const few = bootstrapInterval(numbers.slice(0, 20), median);
+    expect(few.high - few.low).toBeGreaterThan(high - low);
+    expect(bootstrapInterval([5, 5, 5], median)).toEqual({ low: 5, high: 5 });
   });
 
   test('each round begins with another subject', () => {
