@@ -88,6 +88,37 @@ describe('projections', () => {
     expect(listed).toMatchObject({ position: 0, events: 0, parkedKeys: 0 });
   });
 
+  test('say where they were, minute by minute, and how fast', async () => {
+    const { run, schema } = await carts();
+    const client = new Client({ connectionString: database.url() });
+    await client.connect();
+    await client.query(
+      `insert into ${schema}.checkpoint_history (name, version, at, position, events)
+       values ('item-count', 1, '2026-01-31T09:58:00Z', 700, 600),
+              ('item-count', 1, '2026-01-31T10:00:00Z', 2000, 1800),
+              ('item-count', 1, '2026-01-31T10:01:00Z', 300, 240)`,
+    );
+    await client.end();
+    const since = ['--since', '2026-01-31T00:00:00Z'];
+    // It was reset in the last minute, so that there is no rate; what the engine itself has sampled comes behind.
+    expect((await run(['projections', 'history', 'item-count', ...since])).stdout).toMatch(
+      /^AT +POSITION +EVENTS +EVENTS\/S\n\S+09:58:00\.000Z +700 +600 *\n\S+10:00:00\.000Z +2000 +1800 +10\.0\n\S+10:01:00\.000Z +300 +240 *\n/u,
+    );
+    const late = ['projections', 'history', 'item-count', '--json', '--since', '2026-01-31T09:59:00Z'];
+    expect(jsonLines((await run(late)).stdout)[0]).toEqual({
+      at: '2026-01-31T10:00:00.000Z',
+      position: 2000,
+      events: 1800,
+      rate: null,
+    });
+    expect(await run(['projections', 'history', 'item-count', '--since', '2099-01-01T00:00:00Z'])).toMatchObject({
+      exitCode: 0,
+      stderr: 'It has not moved.\n',
+    });
+    expect(await run(['projections', 'history', 'unknown'])).toMatchObject({ exitCode: 2 });
+    expect(await run(['projections', 'history', 'item-count', '--since', 'yesterday'])).toMatchObject({ exitCode: 2 });
+  });
+
   test('are shown, now and as they were', async () => {
     const { run } = await carts();
     expect((await run(['projections', 'show', 'item-count'])).stdout).toBe(

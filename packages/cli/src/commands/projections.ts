@@ -18,6 +18,7 @@ import type { ReadableStore } from '../readable-store.ts';
 import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
+import { addProjectionsHistoryCommand } from './projections-history.ts';
 import { addProjectionsInlineCommands } from './projections-inline.ts';
 import { addProjectionsShowCommand } from './projections-show.ts';
 import { addProjectionsVerifyCommand } from './projections-verify.ts';
@@ -38,6 +39,7 @@ Examples:
   mink projections status               … and how far it is behind; needs "projections" of the config file
   mink projections show cart-summary    what it keeps; with a key, only what is kept under it
   mink projections show cart-summary Cart-1 --at-time 2026-01-31T10:00:00Z    … as it was then, made of the log
+  mink projections history cart-summary where it was, minute by minute, and how fast; --since a time
   mink projections pause cart-summary   stop it, wherever it runs, until it is resumed
   mink projections reset cart-summary   empty its read model and apply the log to it again
   mink projections partition cart-summary 4   work on it in four parts, in one process or in several
@@ -62,6 +64,7 @@ export function addProjectionsCommand(program: Command, context: Context): void 
     .description('how far the projections of the config file are behind')
     .action((_options, command: Command) => status(context, command.optsWithGlobals(), 'projection'));
   addProjectionsShowCommand(group, context);
+  addProjectionsHistoryCommand(group, context);
   addProjectionsInlineCommands(group, context);
   const add = (verb: 'pause' | 'resume' | 'reset', description: string): Command =>
     group
