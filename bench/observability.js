@@ -148,13 +148,15 @@ function print() {
     `${ROUNDS} rounds of ${MILLISECONDS} ms, ${WRITERS} writers, single events to new streams; ${cpus().length} cores,`,
   );
   console.log(`load ${loadBefore.map(short).join(' ')} before, ${machine.loadAfter.map(short).join(' ')} after\n`);
-  const columns = (...texts) =>
-    console.log(texts.map((text, at) => (at === 0 ? text.padEnd(22) : text.padStart(26))).join(''));
   columns('append with', 'µs of the client', 'client, 95 %', 'appends a second, 95 %');
   columns('plain', plainMicroseconds.toFixed(1), '', '');
   for (const { name, microseconds, client, rate } of rows) {
     columns(name, microseconds.toFixed(1), shown(client), shown(rate));
   }
+}
+
+function columns(...texts) {
+  console.log(texts.map((text, at) => (at === 0 ? text.padEnd(22) : text.padStart(26))).join(''));
 }
 
 function shown({ percent, low, high }) {
