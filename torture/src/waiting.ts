@@ -28,14 +28,15 @@ export class TimeLimit {
   readonly #ending = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #outer: AbortSignal;
-  readonly #abort = (): void => this.#ending.abort();
+  /** Aborts it now. */
+  readonly end = (): void => this.#ending.abort();
 
   constructor(outer: AbortSignal, milliseconds: number) {
     this.#outer = outer;
     setMaxListeners(0, this.#ending.signal);
-    this.#timer = setTimeout(this.#abort, milliseconds);
-    if (outer.aborted) this.#abort();
-    outer.addEventListener('abort', this.#abort);
+    this.#timer = setTimeout(this.end, milliseconds);
+    if (outer.aborted) this.end();
+    outer.addEventListener('abort', this.end);
   }
 
   get signal(): AbortSignal {
@@ -44,6 +45,6 @@ export class TimeLimit {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    this.#outer.removeEventListener('abort', this.#abort);
+    this.#outer.removeEventListener('abort', this.end);
   }
 }

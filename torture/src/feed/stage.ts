@@ -115,11 +115,11 @@ export class Stage {
   /** Waits until so many more appends were acknowledged; a system in which nothing happens is not tested. */
   async progress(appends: number, when: string): Promise<void> {
     await this.#refreshWriters();
-    const goal = this.#acknowledged() + appends;
+    const goal = this.acknowledged() + appends;
     const moved = await becomes(
       async () => {
         await this.#refreshWriters();
-        return this.#acknowledged() >= goal;
+        return this.acknowledged() >= goal;
       },
       { timeout: this.#run.patience, interval: 20, signal: this.#run.signal },
     );
@@ -308,7 +308,8 @@ export class Stage {
     for (const writer of this.#writers) await writer.refresh();
   }
 
-  #acknowledged(): number {
+  /** Appends that were answered so far. */
+  acknowledged(): number {
     return this.history.attempts().filter((attempt) => finalStatus(attempt) === 'acknowledged').length;
   }
 

@@ -14,11 +14,13 @@ import { Stage } from './stage.ts';
 
 const LIBRARY_WRITERS = 8;
 const HAND_WRITERS = 5;
+/** Appends that are to be answered, however short the phase: a busy machine does next to nothing in its first seconds. */
+const FEWEST_APPENDS = 400;
 /** Longest that a transaction is held, in milliseconds; in a short phase, a part of it. */
 const MAX_HOLD = 2_500;
 
 /**
- * Everybody writes and reads at once, for so many seconds: writers through the library and by hand, bystanders, readers of
+ * Everybody writes and reads at once, for so many seconds at least: writers through the library and by hand, bystanders, readers of
  * all kinds, and the two broken ones.
  */
 export async function stressPhase(
@@ -98,7 +100,7 @@ async function write(
   { seconds, cursors }: { readonly seconds: number; readonly cursors: () => readonly number[] },
 ): Promise<void> {
   const { run, url, random, history: recorder } = stage;
-  using limit = new TimeLimit(run.signal, seconds * 1000);
+  using limit = new TimeLimit(run.signal, seconds * 1000 + run.patience);
   const { signal } = limit;
   const streams = new Streams();
   const maxHold = Math.min(MAX_HOLD, seconds * 200);
@@ -120,7 +122,9 @@ async function write(
   for (const place of [url, elsewhere]) {
     work.push(idleWriter({ url: place, random: random.derive(`idle ${place === url}`), maxHold }, signal));
   }
-  work.push(pause(seconds * 1000, signal));
+  await pause(seconds * 1000, signal);
+  await becomes(() => stage.acknowledged() >= FEWEST_APPENDS, { timeout: run.patience, interval: 20, signal });
+  limit.end();
   for (const result of await Promise.allSettled(work)) {
     if (result.status === 'rejected') recorder.unexpected(`a writer ended: ${describeError(result.reason)}`);
   }
