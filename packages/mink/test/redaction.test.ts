@@ -157,10 +157,27 @@ describe('log lines', () => {
       'cannot reach postgres://ann:pa%40ss@db/x?sslpassword=yy&a=1',
       'cannot reach postgres://***@db/x?sslpassword=***&a=1',
     ],
+    ['at http://proxy/postgres://ann:p@ss@db/x?to=a@b', 'at http://proxy/postgres://***@b'],
+    ['Key (a)=((b)=(c)) exists. Key (d)=(e)', 'Key (a)=(***)'],
     ['Stream "Cart-1" is at version 2, expected 1.', 'Stream "Cart-1" is at version 2, expected 1.'],
   ])('redactSecrets(%j)', (text, expected) => {
     expect(redactSecrets(text)).toBe(expected);
   });
+
+  // What users send comes back in errors: a megabyte of it must not hold the process.
+  test.each(['://:', '://a:b@', 'Key (', 'Key (a)=(', " 'a", ': "a', "password='\\a", 'password ', 'value "', ' '])(
+    'take as long as their text is, of %j again and again',
+    (part) => {
+      const timeOf = (length: number): number => {
+        const text = part.repeat(length / part.length);
+        const begun = performance.now();
+        redactSecrets(text);
+        return performance.now() - begun;
+      };
+      timeOf(10_000);
+      expect(timeOf(1_000_000)).toBeLessThan(1_000);
+    },
+  );
 
   test('hide names of streams and messages as you say, and everything where your rule fails', async () => {
     const { lines, logger } = logged();

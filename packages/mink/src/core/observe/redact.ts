@@ -11,17 +11,22 @@ export type Redact = (text: string, field: LoggedField) => string;
 /** What stands for what was taken out. */
 const GONE = '***';
 
-/** Values in texts of databases and drivers, and what is left of them. */
-const SECRETS: readonly (readonly [RegExp, string])[] = [
-  // A URL, and a connection string in words; both lose too much rather than too little.
-  [/(:\/\/)[^\s"/@]*(?::[^\s"]*)?@/gu, `$1${GONE}@`],
-  [/((?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s"&;]+)/giu, `$1${GONE}`],
+/** Where a value begins in what PostgreSQL says, and where it ends. */
+interface QuotedValue {
+  /** One after the other. */
+  readonly opens: readonly RegExp[];
+  readonly end: string;
+  /** What the character behind its end is; nothing at the end of the text. */
+  readonly behind?: RegExp;
+}
+
+const VALUES: readonly QuotedValue[] = [
   // Key (email)=(ann@example.com) already exists.
-  [/(\bKey \([\s\S]*?\)=)\([\s\S]*\)/gu, `$1(${GONE})`],
-  [/(\bFailing row contains )\([\s\S]*\)/gu, `$1(${GONE})`],
-  // invalid input syntax for type integer: "abc"; what follows may hold quotes itself.
-  [/(: |\b(?:at or near|value|Token) )"[\s\S]*"/gu, `$1"${GONE}"`],
-  [/(?<=^|[\s(=])'[\s\S]*'(?=$|[\s.,;)])/gu, `'${GONE}'`],
+  { opens: [/\bKey \(/u, /\)=\(/u], end: ')' },
+  { opens: [/\bFailing row contains \(/u], end: ')' },
+  // invalid input syntax for type integer: "abc"
+  { opens: [/(?:: |\b(?:at or near|value|Token) )"/u], end: '"' },
+  { opens: [/(?<=^|[\s(=])'/u], end: "'", behind: /^$|[\s.,;)]/u },
 ];
 
 /**
@@ -32,7 +37,32 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
  * logObserver(pino(), { redact: (text, field) => (field === 'stream_id' ? hash(text) : redactSecrets(text)) });
  */
 export function redactSecrets(text: string): string {
-  return SECRETS.reduce((left, [pattern, replacement]) => left.replaceAll(pattern, replacement), text);
+  const left = text
+    .replaceAll(/[^\s"]+/gu, withoutUserInfo)
+    .replaceAll(/((?:ssl)?password\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s"&;]+)/giu, `$1${GONE}`);
+  return VALUES.reduce(withoutValue, left);
+}
+
+/** A URL without who has signed in; it loses too much rather than too little. */
+function withoutUserInfo(word: string): string {
+  const end = word.lastIndexOf('@') + 1;
+  return end === 0 ? word : word.slice(0, end).replaceAll(/(:\/\/)[^/@:]*(?::.*)?@/gu, `$1${GONE}@`) + word.slice(end);
+}
+
+/**
+ * From the first beginning to the last end: a value may hold both itself. Each is looked for once, and not anew from every beginning:
+ * texts hold what users have sent, and may be long.
+ */
+function withoutValue(text: string, { opens, end, behind }: QuotedValue): string {
+  let from = 0;
+  for (const open of opens) {
+    const found = open.exec(text.slice(from));
+    if (found === null) return text;
+    from += found.index + found[0].length;
+  }
+  let last = text.lastIndexOf(end);
+  while (last >= from && behind?.test(text.charAt(last + 1)) === false) last = text.lastIndexOf(end, last - 1);
+  return last < from ? text : text.slice(0, from) + GONE + text.slice(last);
 }
 
 /** An id as it is logged: as it is, unless somebody says otherwise. It is in the line of every append. */
