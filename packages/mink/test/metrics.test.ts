@@ -353,6 +353,21 @@ describe('an observer', () => {
     await engine.close();
   });
 
+  // Vitest fails a run in which a rejection is handled by nobody, and Node.js ends a process.
+  test('that rejects changes nothing either, and neither does a logger or a hook', async () => {
+    const heard: string[] = [];
+    // An `async` function is a function that gives back nothing, to TypeScript.
+    const reject = (what: string) => (): unknown => {
+      heard.push(what);
+      return Promise.reject(new Error(`${what} is away`));
+    };
+    const logger = { info: reject('logger'), warn: reject('logger'), error: reject('logger') };
+    const observer = observers(logObserver(logger), { appended: reject('observer'), projected: reject('observer') });
+    const { engine } = await lived(observer, Object.assign(reject('hook'), { begins: reject('begin') }));
+    expect(new Set(heard)).toEqual(new Set(['logger', 'observer', 'hook', 'begin']));
+    await engine.close();
+  });
+
   test('that logs says what the series logs, and checkpoints not too often', async () => {
     const lines: object[] = [];
     let time = 0;

@@ -283,4 +283,26 @@ describe('traces', () => {
     ).rejects.toMatchObject({ code: 'CONCURRENCY_CONFLICT' });
     expect(await store.readAll().toArray()).toHaveLength(1);
   });
+
+  test('do nothing twice where a tracer begins twice, or too late', async () => {
+    const late: (() => void)[] = [];
+    const span = { setAttribute: () => undefined, recordException: () => undefined, setStatus: () => undefined };
+    const odd: StoreTracer = {
+      isLeftOut: () => false,
+      traceparent: () => undefined,
+      startActiveSpan: (_, { attributes }, work) => {
+        const begin = () => work({ ...span, end: () => undefined });
+        late.push(begin);
+        if (attributes['mink.stream.name'] === 'Cart-late') throw new Error('not yet');
+        begin();
+        return begin();
+      },
+    };
+    const { store } = shop(odd);
+    await store.append('Cart-twice', [cartEvents.ItemAdded({ sku: 'a' })]);
+    await store.append('Cart-late', [cartEvents.ItemAdded({ sku: 'a' })]);
+    for (const begin of late) begin();
+    await store.append('Cart-last', [cartEvents.ItemAdded({ sku: 'a' })]);
+    expect(await store.readAll().toArray()).toHaveLength(3);
+  });
 });

@@ -1,4 +1,5 @@
 import { errorCodeOf, statusOf } from '../commands/middleware/outcome.ts';
+import { quietly } from './quietly.ts';
 import { redactedError } from './redact.ts';
 import { KnownResult } from '../store/keyed.ts';
 import { NO_SPAN, type Span, type SpanOptions } from './tracer.ts';
@@ -21,7 +22,7 @@ export function inSpan<O extends SpanOptions, T>(
   { name, options }: SpanStart<O>,
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
-  const begun: Promise<T>[] = [];
+  let begun: Promise<T> | undefined;
   const run = async (span: Span): Promise<T> => {
     try {
       return await work(span);
@@ -32,9 +33,10 @@ export function inSpan<O extends SpanOptions, T>(
       quietly(() => span.end());
     }
   };
-  quietly(() => tracer.startActiveSpan(name, options, (span) => void begun.push(run(span))));
   // Whatever is wrong with the tracer, the work is done: once.
-  return begun[0] ?? run(NO_SPAN);
+  const once = (span: Span): Promise<T> => (begun ??= run(span));
+  quietly(() => tracer.startActiveSpan(name, options, (span) => void once(span)));
+  return once(NO_SPAN);
 }
 
 /** Says what went wrong. */
@@ -46,13 +48,4 @@ export function recordError(span: Span, error: unknown): void {
   if (told instanceof Error) span.recordException(told);
   if (statusOf(error) === 'failed')
     span.setStatus({ code: FAILED, message: told instanceof Error ? told.message : told });
-}
-
-/** What has been done is done, whether it can be told or not. */
-export function quietly<T>(tell: () => T): T | undefined {
-  try {
-    return tell();
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '../commands/middleware/logging.ts';
 import { checkWhole } from '../store/read-options.ts';
 import { inRole } from './observer-roles.ts';
+import { quietly } from './quietly.ts';
 import { loggedId, redactedMessage, type Redact } from './redact.ts';
 import type { Observer } from './observer.ts';
 
@@ -42,11 +43,11 @@ export function logObserver(
       for (const { streamName, events, streamVersion } of status === 'stored' ? streams : []) {
         const streamId = loggedId(redact, streamName, 'stream_id');
         const fields = { stream_id: streamId, event_count: events.length, new_version: streamVersion };
-        logger.info(fields, 'events appended');
+        quietly(() => logger.info(fields, 'events appended'));
       }
       const fields = { error_code: errorCode, duration_ms: seconds * 1_000 };
-      if (status === 'failed') logger.error(fields, 'append failed');
-      if (status === 'unknown') logger.error(fields, 'append outcome unknown');
+      if (status === 'failed') quietly(() => logger.error(fields, 'append failed'));
+      if (status === 'unknown') quietly(() => logger.error(fields, 'append outcome unknown'));
     },
     projected: ({ projection, version, position, lag }) => {
       const id = `${projection} ${version}`;
@@ -54,13 +55,13 @@ export function logObserver(
       const at = now();
       if (last !== undefined && at - last < checkpointInterval) return;
       toldAt.set(id, at);
-      logger.info({ projection, version, position, lag }, 'projection checkpoint');
+      quietly(() => logger.info({ projection, version, position, lag }, 'projection checkpoint'));
     },
     projectionFailed: ({ projection, version, next, errorCode, cause }) => {
       const fields = { projection, version, error_code: errorCode, error: redactedMessage(cause, redact) };
-      if (next === 'retry') logger.warn(fields, 'projection retries');
-      if (next === 'park') logger.error(fields, 'projection parked a key');
-      if (next === 'fault') logger.error(fields, 'projection faulted');
+      if (next === 'retry') quietly(() => logger.warn(fields, 'projection retries'));
+      if (next === 'park') quietly(() => logger.error(fields, 'projection parked a key'));
+      if (next === 'fault') quietly(() => logger.error(fields, 'projection faulted'));
     },
   });
 }

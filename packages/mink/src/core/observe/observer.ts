@@ -1,6 +1,7 @@
 import type { SnapshotFlaw } from '../snapshots/snapshot-codec.ts';
 import type { AppendedStream } from '../store/append.ts';
 import { inRole, rolesOf } from './observer-roles.ts';
+import { quietly } from './quietly.ts';
 
 /** An append that has ended. */
 export interface ObservedAppend {
@@ -89,8 +90,8 @@ interface Observations {
 }
 
 /**
- * Whoever counts, logs or traces what a store does. Called beside the work, when it is done: what it throws changes nothing. Listen
- * only to what you want to hear.
+ * Whoever counts, logs or traces what a store does. Called beside the work, when it is done: what it throws, or rejects with, changes
+ * nothing, and nobody waits for it. Listen only to what you want to hear.
  *
  * @example
  * createPostgresStore({ url, observer: { appended: ({ seconds }) => histogram.observe(seconds) } });
@@ -114,15 +115,11 @@ export function observers(...all: readonly Observer[]): Observer {
   });
 }
 
-/** Tells an observer something; what it throws is lost. */
+/** Tells an observer something, if there is one. */
 export function tellObserver<K extends keyof Observations>(
   observer: Observer | undefined,
   name: K,
   observed: Observations[K],
 ): void {
-  try {
-    observer?.[name]?.(observed);
-  } catch {
-    // What has been done is done, whether it can be told or not.
-  }
+  if (observer !== undefined) quietly(() => observer[name]?.(observed));
 }

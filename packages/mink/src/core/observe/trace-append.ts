@@ -1,7 +1,8 @@
 import type { ExpectedVersion } from '../expected-version.ts';
 import type { Appended } from '../store/append.ts';
 import { statusOfAppend } from './append-status.ts';
-import { inSpan, quietly } from './in-span.ts';
+import { inSpan } from './in-span.ts';
+import { quietly } from './quietly.ts';
 import { originOf } from './links.ts';
 import { NO_SPAN, type Span, type StoreSpanOptions, type StoreTracer } from './tracer.ts';
 

@@ -2,7 +2,8 @@ import type { Applied } from '../projections/projection-applier.ts';
 import type { KeyedEvent } from '../projections/projection-batch.ts';
 import type { Lease } from '../projections/projection-storage.ts';
 import type { StoredEvent } from '../store/categories.ts';
-import { inSpan, quietly, recordError } from './in-span.ts';
+import { inSpan, recordError } from './in-span.ts';
+import { quietly } from './quietly.ts';
 import { tracesOf } from './links.ts';
 import type { StoreTracer } from './tracer.ts';
 

@@ -7,6 +7,7 @@ import { InvalidArgumentError } from '../errors.ts';
 import type { Health } from '../health/health.ts';
 import type { JsonObject } from '../json.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import { quietly } from '../observe/quietly.ts';
 import type { ProjectionEngine } from '../projections/projection-engine.ts';
 import type { AppendContext } from '../store/append.ts';
 import type { LoadContext } from '../store/load.ts';
@@ -184,11 +185,7 @@ export class ProcessReporter implements AsyncDisposable {
     try {
       await work();
     } catch (error) {
-      try {
-        this.#options.onError?.(error);
-      } catch {
-        // Nothing depends on it.
-      }
+      quietly(() => this.#options.onError?.(error));
     }
   }
 }

@@ -3,6 +3,7 @@ import { internals, isAggregateClass, type AnyAggregate, type AnyAggregateClass 
 import type { AnyFold, Fold } from '../deciders/decider.ts';
 import { InvalidArgumentError, StoreClosedError } from '../errors.ts';
 import type { AnyEvents } from '../events/define-events.ts';
+import { quietly } from '../observe/quietly.ts';
 import type { Categories, CategoryName } from '../store/categories.ts';
 import type { EventStore } from '../store/event-store.ts';
 import { checkBelongs, type LoadContext } from '../store/load.ts';
@@ -196,11 +197,7 @@ function sum(left: CreatedSnapshots, right: CreatedSnapshots): CreatedSnapshots 
 
 /** Whoever is told must not stop the job. */
 function tell<T>(listener: ((told: T) => void) | undefined, told: T): void {
-  try {
-    listener?.(told);
-  } catch {
-    // What has been made is made, whether it can be told or not.
-  }
+  quietly(() => listener?.(told));
 }
 
 const systemClock: SnapshotJobClock = {

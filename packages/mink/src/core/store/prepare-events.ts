@@ -3,7 +3,7 @@ import { encoded, type EncodedPayload } from '../events/event-schema.ts';
 import { formatPath, type StandardResult, type StandardSchema } from '../events/standard-schema.ts';
 import { checkJson, stringifyJson, type CheckedJson, type JsonObject } from '../json.ts';
 import { currentMetadata, type Metadata } from '../metadata.ts';
-import { quietly } from '../observe/in-span.ts';
+import { quietly } from '../observe/quietly.ts';
 import type { StoreTracer } from '../observe/tracer.ts';
 import type { PreparedEvent } from '../storage/event-storage.ts';
 import { isUuid } from '../uuid.ts';

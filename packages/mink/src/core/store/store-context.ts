@@ -6,6 +6,7 @@ import type { SlowInline } from '../projections/inline-work.ts';
 import type { ProjectionStorage } from '../projections/projection-storage.ts';
 import { tokenProperty } from '../projections/token.ts';
 import { tellObserver } from '../observe/observer.ts';
+import { quietly } from '../observe/quietly.ts';
 import { parseStreamName } from '../stream-name.ts';
 import { ShapeCatalogue } from '../schema/shape-catalogue.ts';
 import { SnapshotWriter, type SnapshotProblem } from '../snapshots/snapshot-writer.ts';
@@ -33,11 +34,7 @@ export function storeContext<C extends Categories, Meta>(
     const { streamName, name, flaw } = problem;
     const { category } = parseStreamName(streamName);
     tellObserver(observer, 'snapshot', { category, name, status: flaw, behind: undefined, age: undefined });
-    try {
-      onSnapshotProblem?.(problem);
-    } catch {
-      // The state is right, whether that can be told or not.
-    }
+    quietly(() => onSnapshotProblem?.(problem));
   };
   const readModels = readModelsOf(storage, options);
   const registry = categories === undefined ? createUntypedRegistry() : createRegistry(categories);
@@ -88,13 +85,7 @@ function inlineProjections<C extends Categories, Meta>(
     onSlowInline,
   }: StoreOptions<C, Meta>,
 ): InlineProjections {
-  const onSlow = (slow: SlowInline): void => {
-    try {
-      onSlowInline?.(slow);
-    } catch {
-      // The append goes on, whether that can be told or not.
-    }
-  };
+  const onSlow = (slow: SlowInline): void => quietly(() => onSlowInline?.(slow));
   if (inline.length > 0) checkInline(context, inline);
   return new InlineProjections({
     ...context,

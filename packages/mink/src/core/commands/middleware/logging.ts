@@ -1,3 +1,4 @@
+import { quietly } from '../../observe/quietly.ts';
 import { loggedId, redactedError, type Redact } from '../../observe/redact.ts';
 import { currentMetadata } from '../../metadata.ts';
 import { named } from '../layer-names.ts';
@@ -67,9 +68,5 @@ function about(result: unknown, redact: Redact | undefined): object {
 }
 
 function log(logger: Logger, level: keyof Logger, details: object, text: string): void {
-  try {
-    logger[level](details, text);
-  } catch {
-    // What has been done is done, whether it can be logged or not.
-  }
+  quietly(() => logger[level](details, text));
 }

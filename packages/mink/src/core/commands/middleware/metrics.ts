@@ -1,5 +1,5 @@
 import { named } from '../layer-names.ts';
-import { quietly } from '../../observe/in-span.ts';
+import { quietly } from '../../observe/quietly.ts';
 import { pipeline, type KeyUse, type MessageContext, type Middleware } from '../message-context.ts';
 import { errorCodeOf, statusOf, type MessageStatus } from './outcome.ts';
 
@@ -48,7 +48,7 @@ export function metrics(record: MessageHook, options: { readonly now?: (() => nu
         const seconds = (now() - begin) / 1_000;
         const { milliseconds } = stopwatch;
         const handlerSeconds = milliseconds === undefined ? undefined : milliseconds / 1_000;
-        record({ kind, type, status, errorCode, seconds, handlerSeconds, keyUse: told.keyUse });
+        return record({ kind, type, status, errorCode, seconds, handlerSeconds, keyUse: told.keyUse });
       });
     };
     try {

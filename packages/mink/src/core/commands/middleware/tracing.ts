@@ -1,6 +1,7 @@
 import { currentMetadata } from '../../metadata.ts';
 import { named } from '../layer-names.ts';
-import { inSpan, quietly } from '../../observe/in-span.ts';
+import { inSpan } from '../../observe/in-span.ts';
+import { quietly } from '../../observe/quietly.ts';
 import type { Tracer } from '../../observe/tracer.ts';
 import type { Middleware } from '../message-context.ts';
 import { streamOf } from './outcome.ts';
