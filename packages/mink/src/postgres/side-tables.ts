@@ -83,7 +83,7 @@ export abstract class SideTables {
       schema,
       settings,
       run: (statement) => this.read(statement),
-      connections: () => ({ ...database.connecting, waiting: this.#useOfPool()?.waiting }),
+      connections: () => ({ waiting: undefined, ...database.connecting, ...this.#useOfPool() }),
       readFacts: () => readFacts(database, schema),
     });
   }

@@ -7,7 +7,7 @@ import type { ProjectionCondition, ProjectionStatus } from '../projections/proje
 import { redactSecrets } from '../observe/redact.ts';
 import { shared } from '../projections/shared-looks.ts';
 import { isOpenStore } from '../store/open-store.ts';
-import { checkWhole } from '../store/read-options.ts';
+import { checkTimer, checkWhole } from '../store/read-options.ts';
 import type { FeedStatus } from '../storage/event-storage.ts';
 import { compareClocks, type ClockComparison } from './compare-clocks.ts';
 
@@ -122,7 +122,7 @@ export class Health {
       degradedAboveSkew: checkWhole('degradedAboveSkew', options.degradedAboveSkew ?? 5_000, 0),
       now: options.now ?? Date.now,
       degradedCode: checkCode(options.degradedCode ?? 200),
-      timeout: checkWhole('timeout', options.timeout ?? 2_000, 1),
+      timeout: checkTimer('timeout', options.timeout ?? 2_000, 1),
     };
     this.#look = shared(async () => this.#withinTime(() => this.#examine()));
     this.#lookAtDatabase = shared(async () => this.#withinTime(() => this.#examineDatabase()));

@@ -4,7 +4,8 @@ import type { FeedStatus, StorageVitals } from '../storage/event-storage.ts';
 import { internals } from '../deciders/aggregate.ts';
 import { compareClocks, type ClockComparison } from '../health/compare-clocks.ts';
 import type { InlineState } from '../projections/inline-projections.ts';
-import { isOpenStore } from '../store/open-store.ts';
+import type { ConnectionUse } from '../operations/operations-storage.ts';
+import { isOpenStore, type OpenStore } from '../store/open-store.ts';
 import { METRICS, type MetricDefinition } from './metric-definitions.ts';
 import type { MetricFamily, Sample } from './metric-registry.ts';
 
@@ -21,35 +22,26 @@ export interface ObservedStore {
   feedStatus(): Promise<FeedStatus>;
 }
 
+/** One look at something; each can fail without the others. */
+export type GaugeLook = () => Promise<readonly MetricFamily[]>;
+
+/** What there is to look at. */
+export function gaugeLooks({ store, engine }: MetricSources): readonly GaugeLook[] {
+  const looks: GaugeLook[] = [];
+  if (store !== undefined) looks.push(async () => feedGauges(await store.feedStatus()));
+  if (store !== undefined && isOpenStore(store)) looks.push(...looksInto(store[internals]));
+  if (engine !== undefined) looks.push(async () => projectionGauges(await engine.status()));
+  return looks;
+}
+
 /** What only a store of mink's own can tell. */
-interface StoreDetails {
-  readonly vitals: StorageVitals | undefined;
-  readonly clocks: ClockComparison | undefined;
-  readonly inline: readonly InlineState[];
-}
-
-async function detailsOf(store: ObservedStore): Promise<StoreDetails | undefined> {
-  if (!isOpenStore(store)) return undefined;
-  const { storage, inline: own } = store[internals];
-  const [vitals, clocks, inline] = await Promise.all([
-    storage.readVitals?.(),
-    compareClocks(storage, Date.now),
-    own.states(),
-  ]);
-  return { vitals, clocks, inline };
-}
-
-/** The gauges of a source. */
-export async function readGauges({ store, engine }: MetricSources): Promise<readonly MetricFamily[]> {
-  const [feed, details, projections] = await Promise.all([
-    store?.feedStatus(),
-    store === undefined ? undefined : detailsOf(store),
-    engine?.status(),
-  ]);
+function looksInto({ storage, inline }: OpenStore[typeof internals]): readonly GaugeLook[] {
   return [
-    ...(feed === undefined ? [] : feedGauges(feed)),
-    ...(details === undefined ? [] : detailGauges(details)),
-    ...(projections === undefined ? [] : projectionGauges(projections)),
+    // Without asking the database: when nobody gets a connection is when it is looked for.
+    async () => poolGauges(storage.operations?.connections?.()),
+    async () => vitalGauges(await storage.readVitals?.()),
+    async () => clockGauges(await compareClocks(storage, Date.now)),
+    async () => inlineGauges(await inline.states()),
   ];
 }
 
@@ -67,33 +59,38 @@ function feedGauges({ position, head, heldBy }: FeedStatus): readonly MetricFami
   ];
 }
 
-function detailGauges({ vitals, clocks, inline }: StoreDetails): readonly MetricFamily[] {
-  const states = inline.map(({ name, version, state }) => ({ labels: [name, String(version), state], value: 1 }));
+function inlineGauges(states: readonly InlineState[]): readonly MetricFamily[] {
+  const samples = states.map(({ name, version, state }) => ({ labels: [name, String(version), state], value: 1 }));
+  return samples.length === 0 ? [] : [family(METRICS.inlineProjections, samples)];
+}
+
+function clockGauges(clocks: ClockComparison | undefined): readonly MetricFamily[] {
+  if (clocks === undefined) return [];
   return [
-    ...(vitals === undefined ? [] : vitalGauges(vitals)),
-    ...(clocks === undefined ? [] : clockGauges(clocks)),
-    ...(states.length === 0 ? [] : [family(METRICS.inlineProjections, states)]),
+    family(METRICS.clockSkew, [{ labels: [], value: clocks.skew / 1_000 }]),
+    family(METRICS.recordedAhead, [{ labels: [], value: clocks.recordedAhead / 1_000 }]),
   ];
 }
 
-function clockGauges({ skew, recordedAhead }: ClockComparison): readonly MetricFamily[] {
-  return [
-    family(METRICS.clockSkew, [{ labels: [], value: skew / 1_000 }]),
-    family(METRICS.recordedAhead, [{ labels: [], value: recordedAhead / 1_000 }]),
-  ];
-}
-
-function vitalGauges({ bytes, keptResults, connections }: StorageVitals): readonly MetricFamily[] {
+function vitalGauges(vitals: StorageVitals | undefined): readonly MetricFamily[] {
+  if (vitals === undefined) return [];
+  const { bytes, keptResults } = vitals;
   const parts = Object.entries(bytes).map(([part, value]) => ({ labels: [part], value }));
   const kept = keptResults === undefined ? [] : [{ labels: [], value: keptResults }];
   const all = [family(METRICS.storageBytes, parts), family(METRICS.keptResults, kept)];
-  if (connections !== undefined) {
-    const { total, idle, waiting } = connections;
-    const states = Object.entries({ busy: total - idle, idle, waiting });
-    const samples = states.map(([state, value]) => ({ labels: [state], value }));
-    all.push(family(METRICS.poolConnections, samples));
-  }
   return all.filter(({ samples }) => samples.length > 0);
+}
+
+function poolGauges(use: ConnectionUse | undefined): readonly MetricFamily[] {
+  if (use?.total === undefined || use.idle === undefined) return [];
+  const { total, idle, waiting = 0 } = use;
+  const states = Object.entries({ busy: total - idle, idle, waiting });
+  return [
+    family(
+      METRICS.poolConnections,
+      states.map(([state, value]) => ({ labels: [state], value })),
+    ),
+  ];
 }
 
 function projectionGauges(projections: readonly ProjectionStatus[]): readonly MetricFamily[] {

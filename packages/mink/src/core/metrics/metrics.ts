@@ -1,12 +1,14 @@
 import type { MessageHook } from '../commands/middleware/metrics.ts';
 import type { Observer } from '../observe/observer.ts';
+import { quietly } from '../observe/quietly.ts';
 import { settingsOf, type Setting } from '../operations/setting.ts';
-import { checkWhole } from '../store/read-options.ts';
+import { checkTimer, checkWhole } from '../store/read-options.ts';
 import { eventLoopDelay } from './event-loop-delay.ts';
-import { readGauges, type MetricSources } from './gauges.ts';
+import { gaugeLooks, type GaugeLook, type MetricSources } from './gauges.ts';
 import { measuringMessages, measuringObserver } from './measure.ts';
 import { METRICS } from './metric-definitions.ts';
-import { MetricRegistry, type MetricFamily } from './metric-registry.ts';
+import { MetricRegistry, type MetricFamily, type Sample } from './metric-registry.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 /** Options of {@link createMetrics}. */
 export interface MetricsOptions {
@@ -15,6 +17,11 @@ export interface MetricsOptions {
    * @defaultValue 5_000
    */
   readonly gaugeInterval?: number | undefined;
+  /**
+   * Milliseconds that the database may take for gauges, so that a scrape gets the rest in time.
+   * @defaultValue 2_000
+   */
+  readonly gaugeTimeout?: number | undefined;
   /**
    * Told when gauges could not be read: they are left out then, and the rest is given all the same.
    * @defaultValue nobody is told
@@ -34,8 +41,9 @@ export interface MetricsOptions {
 export class Metrics {
   readonly #registry = new MetricRegistry();
   readonly #readDelay = eventLoopDelay();
-  readonly #sources = new Set<MetricSources>();
+  readonly #looks = new Map<MetricSources, readonly GaugeLook[]>();
   readonly #gaugeInterval: number;
+  readonly #gaugeTimeout: number;
   readonly #onError: (error: unknown) => void;
   readonly #given: MetricsOptions;
   #collectedAt: number | undefined;
@@ -46,25 +54,29 @@ export class Metrics {
   readonly message: MessageHook = measuringMessages(this.#registry);
 
   constructor(options: MetricsOptions = {}) {
-    const { gaugeInterval = 5_000, onError = () => undefined } = options;
+    const { gaugeInterval = 5_000, gaugeTimeout = 2_000, onError = () => undefined } = options;
     this.#given = options;
     this.#gaugeInterval = checkWhole('gaugeInterval', gaugeInterval, 0);
+    this.#gaugeTimeout = checkTimer('gaugeTimeout', gaugeTimeout, 1);
     this.#onError = onError;
   }
 
   /** Reads gauges of a store and an engine whenever somebody asks, until what it gives back is called. */
   watch(sources: MetricSources): () => void {
-    this.#sources.add(sources);
+    this.#looks.set(
+      sources,
+      gaugeLooks(sources).map((look) => oneAtATime(look, this.#gaugeTimeout)),
+    );
     this.#gauges = undefined;
     return () => {
-      this.#sources.delete(sources);
+      this.#looks.delete(sources);
       this.#gauges = undefined;
     };
   }
 
   /** What is in effect. */
   get settings(): readonly Setting[] {
-    return settingsOf('metrics', { gaugeInterval: this.#gaugeInterval }, this.#given);
+    return settingsOf('metrics', { gaugeInterval: this.#gaugeInterval, gaugeTimeout: this.#gaugeTimeout }, this.#given);
   }
 
   /** When somebody last collected them, in milliseconds since 1970: metrics that nobody scrapes are not seen. */
@@ -85,7 +97,7 @@ export class Metrics {
       const [first, ...others] = all.filter((family) => family.definition === definition);
       if (first === undefined) return [];
       // Of several stores or engines.
-      return [{ ...first, samples: [...first.samples, ...others.flatMap(({ samples }) => samples)] }];
+      return [others.length === 0 ? first : { ...first, samples: once([first, ...others]) }];
     });
   }
 
@@ -93,21 +105,32 @@ export class Metrics {
     const now = performance.now();
     if (this.#gauges !== undefined && now < this.#gauges.until) return this.#gauges.families;
     const delay = this.#readDelay();
-    const read = Array.from(this.#sources, (source) => this.#readSource(source));
+    const read = [...this.#looks.values()].flat().map((look) => this.#readGauge(look));
     const families = Promise.all(read).then((all) => [...all.flat(), ...delay]);
     this.#gauges = { until: now + this.#gaugeInterval, families };
     return families;
   }
 
   /** What cannot be read is left out: a database that is away must not hide the rest. */
-  async #readSource(source: MetricSources): Promise<readonly MetricFamily[]> {
+  async #readGauge(look: GaugeLook): Promise<readonly MetricFamily[]> {
     try {
-      return await readGauges(source);
+      return await look();
     } catch (error) {
-      this.#onError(error);
+      quietly(() => this.#onError(error));
       return [];
     }
   }
+}
+
+/** Each series once, or no scraper takes any: where two have looked at the same, it is what has seen more. */
+function once(families: readonly MetricFamily[]): readonly Sample[] {
+  const series = new Map<string, Sample>();
+  for (const sample of families.flatMap(({ samples }) => samples)) {
+    const id = JSON.stringify(sample.labels);
+    const known = series.get(id);
+    if (known === undefined || known.value < sample.value) series.set(id, sample);
+  }
+  return [...series.values()];
 }
 
 /** Metrics of one process. */

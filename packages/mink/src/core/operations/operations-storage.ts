@@ -78,6 +78,9 @@ export interface CorrelatedPage {
 
 /** How connections are had, since the process began. */
 export interface ConnectionUse {
+  /** Connections that are open, and those of them that nobody uses; undefined where the pool cannot tell. */
+  readonly total?: number | undefined;
+  readonly idle?: number | undefined;
   /** Calls that wait for one now; undefined where the pool cannot tell. */
   readonly waiting: number | undefined;
   /** Connections that were asked for, and seconds until they were there, in all. */
