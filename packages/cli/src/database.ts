@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findRunningPostgres } from '@mink/dev';
 import type { AnyProjection } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
@@ -12,6 +13,8 @@ export const DEFAULT_SCHEMA = 'mink';
 /** Where `mink dev` keeps its data, below the current directory. */
 export const DEV_DIRECTORY = join('.mink', 'postgres');
 const MAX_CONNECTIONS = 2;
+/** Milliseconds that the end of a command waits for statements under way. */
+const CLOSE_TIMEOUT = 2_000;
 // A page becomes one text, and a payload may have a megabyte.
 const PAGE_SIZE = 250;
 
@@ -31,7 +34,7 @@ export async function withStore<T>(
   try {
     return await audited(context, store, () => work(store));
   } finally {
-    await store.close();
+    await closeInTime(store);
   }
 }
 
@@ -53,7 +56,17 @@ export async function withConfiguredStore<T>(
   try {
     return await audited(context, store, () => work(store));
   } finally {
-    await store.close();
+    await closeInTime(store);
+  }
+}
+
+/** A statement that gets no answer keeps nobody who wants to leave: its connection ends with the process. */
+async function closeInTime(store: ReadableStore): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([store.close(), sleep(CLOSE_TIMEOUT, undefined, { signal: over.signal })]);
+  } finally {
+    over.abort();
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from '../context.ts';
+import { interruptible } from '../interrupt.ts';
 import type { Key, Terminal } from '../terminal.ts';
 import type { Look } from './look.ts';
 import { movementOf, type Movement } from './rates.ts';
@@ -61,7 +62,8 @@ export class LiveTop {
 
   async #lookAgain(): Promise<void> {
     try {
-      const look = await this.#options.look();
+      // A database that does not answer keeps nobody from leaving.
+      const look = await interruptible(this.#options.look(), this.#over.signal);
       // The first time there is nothing to compare with.
       this.#movement = movementOf(this.#before ?? look, look);
       this.#before = look;
