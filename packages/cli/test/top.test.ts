@@ -119,6 +119,7 @@ const REPORT: ProcessReport = {
     commandP99: 1.25,
     commands: [],
     eventLoopDelay: 0.003,
+    pool: { wait: 0.002, waiting: 3, busy: 9 },
   },
   asked: {},
   categories: [],
@@ -176,8 +177,8 @@ describe('the screen', () => {
 
   test('shows what processes have reported, at 80 columns too', () => {
     const lines = at(80);
-    expect(lines).toContain('PROCESS                    PER S     P50     P99   CMD/S     P99   ERR/S    LOOP');
-    expect(lines).toContain('orders 4711@a-host-with…    1.2k   1.2ms   250ms      42    1.3s     0.1     3ms');
+    expect(lines).toContain('PROCESS            PER S     P50     P99   CMD/S     P99   ERR/S    POOL    LOOP');
+    expect(lines).toContain('orders 4711@a-h…    1.2k   1.2ms   250ms      42    1.3s     0.1     9+3     3ms');
     expect(lines.at(-1)).toBe('… 1 silent: mink processes');
   });
 
@@ -258,7 +259,7 @@ describe('mink top', () => {
       position: 2,
       head: 3,
       heldBy: [{ applicationName: 'slow-import' }],
-      processes: [{ name: 'orders', pid: process.pid, isSilent: false }],
+      processes: [{ name: 'orders', isSilent: false, vitals: { pool: { busy: expect.any(Number), waiting: 0 } } }],
       projections: [
         { name: 'cart-summary', version: 1, parkedKeys: 1, oldestParkedAt: expect.any(String), ratePerSecond: 0 },
       ],
@@ -304,6 +305,26 @@ describe('mink top', () => {
     };
     return { terminal, state, press: (name: string) => keys[0]?.({ name, ctrl: false }) };
   }
+
+  test('ends at once while the database does not answer', async () => {
+    const { store, engine, args, url, schema } = await scene();
+    const { terminal, state, press } = fakeTerminal();
+    const mink = startMink(['top', '--interval', '0.02', ...args], { terminal });
+    await mink.untilPrinted('position 2');
+    const holder = new Client({ connectionString: url });
+    await holder.connect();
+    await holder.query(`begin; lock table "${schema}".projections in access exclusive mode`);
+    await until('a look waits', async () => {
+      const waiting = await holder.query("select from pg_stat_activity where wait_event_type = 'Lock'");
+      return (waiting.rowCount ?? 0) > 0;
+    });
+    press('q');
+    expect(await mink.done).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(state.isListening).toBe(false);
+    await holder.end();
+    await engine.close();
+    await store.close();
+  });
 
   test('is live in a terminal: shows what comes, sorts, pauses, ends, and leaves the terminal as it was', async () => {
     const { store, engine, args } = await scene();

@@ -15,7 +15,8 @@ Keys: q ends it, p pauses it, left and right choose the column to sort by, up an
 
 BEHIND is in events, and WAIT how long the first of them has waited, for projections of the config file; without their
 code, BEHIND is in positions of the log. PER S, ETA and what is appended in a second come from two looks, an interval apart.
-P50, P99 and commands are what processes that report have said of their last interval (createProcessReport).
+P50, P99 and commands are what processes that report have said of their last interval (createProcessReport). POOL is connections in
+use, and behind a plus calls that wait for one, as of their last report.
 
 Examples:
   mink top                       live, every two seconds

@@ -25,10 +25,17 @@ const COLUMNS: readonly ProcessColumn[] = [
   number('CMD/S', ({ commandsPerSecond }) => shortNumber(commandsPerSecond)),
   number('P99', ({ commandP99 }) => shortLatency(commandP99)),
   number('ERR/S', ({ commandErrorsPerSecond }) => shortNumber(commandErrorsPerSecond)),
+  number('POOL', ({ pool }) => poolText(pool)),
   number('LOOP', ({ eventLoopDelay }) => shortLatency(eventLoopDelay)),
 ];
 
-/** What processes have said of their last interval: appends, commands and the event loop. Nothing where none reports. */
+/** Connections in use, and calls that wait for one: `9+3`. */
+function poolText(pool: NonNullable<ProcessReport['vitals']>['pool']): string {
+  if (pool?.busy === undefined) return '';
+  return pool.waiting === 0 ? shortNumber(pool.busy) : `${shortNumber(pool.busy)}+${shortNumber(pool.waiting)}`;
+}
+
+/** What processes have said of their last interval: appends, commands, connections and the event loop. Nothing where none reports. */
 export function processLines(reports: readonly ProcessReport[], columns: number): readonly string[] {
   if (reports.length === 0) return [];
   const alive = reports.filter(({ isSilent }) => !isSilent);

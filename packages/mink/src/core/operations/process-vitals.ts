@@ -29,6 +29,8 @@ export interface PoolVitals {
   readonly wait: number;
   /** Calls that wait for one now. */
   readonly waiting: number;
+  /** Connections that are in use now; undefined where the pool cannot tell. */
+  readonly busy?: number | undefined;
 }
 
 /** How commands of a type have done. */
@@ -90,7 +92,9 @@ export function vitalsBetween(before: Counted, now: Counted, eventLoopDelay: num
 function poolBetween(before: ConnectionUse | undefined, now: ConnectionUse | undefined): PoolVitals | undefined {
   if (before === undefined || now === undefined) return undefined;
   const calls = now.calls - before.calls;
-  return { wait: calls === 0 ? 0 : (now.seconds - before.seconds) / calls, waiting: now.waiting ?? 0 };
+  const { total, idle, waiting = 0 } = now;
+  const busy = total === undefined || idle === undefined ? undefined : total - idle;
+  return { wait: calls === 0 ? 0 : (now.seconds - before.seconds) / calls, waiting, busy };
 }
 
 /** Recorded values at or below each bound, in all. */
