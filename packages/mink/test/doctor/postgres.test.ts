@@ -173,9 +173,10 @@ describePostgres('a doctor', (databases) => {
     const url = await databases.create();
     await using store = open(url);
     await runSql(url, 'alter table mink.streams set (autovacuum_enabled = off)');
-    expect(await find(store, 'autovacuum')).toMatchObject({ ...failed, seen: expect.stringContaining('streams') });
-    await runSql(url, 'set search_path = mink; alter table streams reset (autovacuum_enabled)');
-    expect(await find(store, 'autovacuum')).toMatchObject(ok);
+    await runSql(url, 'alter table mink.events set (autovacuum_enabled = 0)');
+    const seen = 'autovacuum is off for mink.events, mink.streams.';
+    expect(await find(store, 'autovacuum')).toMatchObject({ ...failed, seen });
+    await isMendedBySql({ url, store, id: 'autovacuum' });
   });
 
   test('finds indexes that are missing or invalid, and what mends them does', async () => {
@@ -298,6 +299,29 @@ describePostgres('a doctor', (databases) => {
     await engine.close();
   });
 
+  test('names the version in what mends it, where there are several', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    const next = defineProjection({
+      name: 'carts',
+      version: 2,
+      events: categories,
+      readModel: documents<{ skus: number }>(),
+    }).on({
+      ItemAdded: () => {
+        throw new Error('postgres://ann:s3cret@db/x is away');
+      },
+    });
+    await store.append('Cart-1', [added('a')]);
+    await using engine = createProjectionEngine(store, [carts, next], { tries: 1, maxParkedKeys: 0 });
+    await engine.start();
+    await expect.poll(async () => (await find(store, 'projections')).status).toBe('failed');
+    const resume = 'mink projections resume carts --of 2, when its cause is mended';
+    const { seen, mend } = await find(store, 'projections');
+    expect([mend, seen.includes('s3cret')]).toEqual([resume, false]);
+    expect(await find(store, 'verification')).toMatchObject({ mend: 'mink projections verify carts --of 1' });
+  });
+
   test('finds who holds readers back', async () => {
     const url = await databases.create();
     await using store = open(url);
@@ -372,7 +396,7 @@ describePostgres('a doctor', (databases) => {
       .toMatchObject({
         ...failed,
         seen: expect.stringContaining('checkpoint_history (25000 beside 5000)'),
-        mend: 'vacuum (analyze) checkpoint_history',
+        mend: 'vacuum (analyze) mink.checkpoint_history',
       });
     await runSql(url, 'vacuum (analyze) mink.checkpoint_history');
     await expect.poll(() => find(store, 'bloat'), { timeout: 20_000 }).toMatchObject(ok);

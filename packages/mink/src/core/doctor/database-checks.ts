@@ -80,7 +80,8 @@ export const DATABASE_CHECKS: readonly Check[] = [
         }
         const off = tables.filter(({ isVacuumed }) => !isVacuumed).map(({ name }) => name);
         if (off.length > 0) {
-          return failed(`autovacuum is off for ${listed(off)}.`, `alter table ${off[0]} reset (autovacuum_enabled)`);
+          const mend = off.map((name) => `alter table ${name} reset (autovacuum_enabled)`).join('; ');
+          return failed(`autovacuum is off for ${listed(off)}.`, mend);
         }
         const dirty = tables.filter(({ rows, deadRows }) => deadRows > DEAD_ROWS && deadRows > DEAD_SHARE * rows);
         return dirty.length === 0

@@ -53,7 +53,7 @@ export interface StoreFacts {
 
 /** How a table is doing, as its statistics say. */
 export interface TableFacts {
-  /** With its schema where it is a read model. */
+  /** As SQL names it: with its schema, and quoted where that is needed. */
   readonly name: string;
   readonly rows: number;
   readonly deadRows: number;

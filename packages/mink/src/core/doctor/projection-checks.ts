@@ -1,8 +1,25 @@
 import { given, listed, spanText, type Check } from './check.ts';
 import { failed, ok, unknown, warning } from './finding.ts';
+import { redactSecrets } from '../observe/redact.ts';
 import type { StoredProjection } from '../projections/projection-storage.ts';
 
 const labelOf = ({ name, version }: Pick<StoredProjection, 'name' | 'version'>): string => `${name} version ${version}`;
+
+/** With what keeps it, which may say what an event holds. */
+function troubleOf(it: StoredProjection): string {
+  return `${labelOf(it)} (${redactSecrets(it.error ?? 'no error')})`;
+}
+
+type Named = Pick<StoredProjection, 'name' | 'version'>;
+
+/** Which version is meant, where a command would ask. */
+function ofVersion({ name, version }: Named, all: readonly Named[]): string {
+  return all.some((it) => it.name === name && it.version !== version) ? ` --of ${version}` : '';
+}
+
+function commandFor(verb: string, it: Named, all: readonly Named[]): string {
+  return `mink projections ${verb} ${it.name}${ofVersion(it, all)}`;
+}
 
 /** Whether projections run, are right, and lose nothing. */
 export const PROJECTION_CHECKS: readonly Check[] = [
@@ -13,25 +30,30 @@ export const PROJECTION_CHECKS: readonly Check[] = [
     examine: ({ stored, statuses }) =>
       given(stored, (all) => {
         const faulted = all.filter(({ state }) => state === 'faulted');
-        if (faulted.length > 0) {
-          const names = faulted.map((it) => `${labelOf(it)} (${it.error ?? 'no error'})`);
+        const [broken] = faulted;
+        if (broken !== undefined)
           return failed(
-            `Faulted: ${listed(names)}.`,
-            `mink projections resume ${faulted[0]?.name}, when its cause is mended`,
+            `Faulted: ${listed(faulted.map(troubleOf))}.`,
+            `${commandFor('resume', broken, all)}, when its cause is mended`,
           );
-        }
         const behind = 'value' in statuses ? statuses.value.filter(({ state }) => state === 'stalled') : [];
         if (behind.length > 0)
           return failed(`Stalled: ${listed(behind.map(labelOf))}.`, 'mink projections status; mink feed');
-        const still = all.filter(({ state }) => state === 'paused' || state === 'stopped' || state === 'retrying');
-        if (still.length > 0) {
-          const names = still.map((it) => `${labelOf(it)} (${it.state})`);
-          const [first] = still;
-          const mend =
-            first?.state === 'paused'
-              ? `mink projections resume ${first.name}`
-              : `start a process that runs it: createProjectionEngine; or mink projections retire ${first?.name}`;
-          return warning(`Not running: ${listed(names)}.`, mend);
+        const retrying = all.filter(({ state }) => state === 'retrying');
+        if (retrying.length > 0)
+          return warning(
+            `Tried again and again: ${listed(retrying.map(troubleOf))}.`,
+            'mend its cause: it goes on then',
+          );
+        const still = all.filter(({ state }) => state === 'paused' || state === 'stopped');
+        const [first] = still;
+        if (first !== undefined) {
+          const start = 'start a process that runs it: createProjectionEngine';
+          const retire = first.kind === 'projection' ? `; or ${commandFor('retire', first, all)}` : '';
+          return warning(
+            `Not running: ${listed(still.map((it) => `${labelOf(it)} (${it.state})`))}.`,
+            first.state === 'paused' ? commandFor('resume', first, all) : `${start}${retire}`,
+          );
         }
         return ok(all.length === 0 ? 'There are none.' : `${all.length} run.`);
       }),
@@ -63,17 +85,16 @@ export const PROJECTION_CHECKS: readonly Check[] = [
       given(stored, (all) => {
         const own = all.filter(({ kind, isLive }) => kind === 'projection' && isLive);
         const wrong = own.filter(({ isVerified }) => isVerified === false);
-        if (wrong.length > 0)
-          return failed(
-            `Not what the log says: ${listed(wrong.map(labelOf))}.`,
-            `mink projections rebuild ${wrong[0]?.name}`,
-          );
+        const [bad] = wrong;
+        if (bad !== undefined)
+          return failed(`Not what the log says: ${listed(wrong.map(labelOf))}.`, commandFor('rebuild', bad, all));
         const old = own.filter(({ verifiedAt = 0 }) => now - verifiedAt > verifiedAge);
-        return old.length === 0
+        const [first] = old;
+        return first === undefined
           ? ok(own.length === 0 ? 'There are none.' : `All ${own.length} were, within ${spanText(verifiedAge)}.`)
           : warning(
               `Not within ${spanText(verifiedAge)}: ${listed(old.map(labelOf))}.`,
-              `mink projections verify ${old[0]?.name}`,
+              commandFor('verify', first, all),
             );
       }),
   },
@@ -85,11 +106,12 @@ export const PROJECTION_CHECKS: readonly Check[] = [
     examine: ({ stored, processes }) =>
       given(stored, (all) => {
         const parked = all.filter(({ parkedKeys }) => parkedKeys > 0);
-        if (parked.length > 0) {
+        const [first] = parked;
+        if (first !== undefined) {
           const names = parked.map((it) => `${labelOf(it)} (${it.parkedKeys} keys)`);
           return failed(
             `Events wait for: ${listed(names)}.`,
-            `mink deadletters list; mink deadletters retry ${parked[0]?.name} --all`,
+            `mink deadletters list; mink deadletters retry ${first.name} --all${ofVersion(first, all)}`,
           );
         }
         const rooms = 'value' in processes ? settingsOf(processes.value, 'engine.maxParkedKeys') : [];

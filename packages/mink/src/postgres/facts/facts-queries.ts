@@ -99,10 +99,14 @@ export function guardsOffQuery(schema: SchemaName): Statement {
 export function tablesQuery(schema: SchemaName): Statement {
   const text = `
     select
-      case when s.schemaname = $1::text then s.relname else s.schemaname || '.' || s.relname end,
+      pg_catalog.format('%I.%I', s.schemaname, s.relname),
       s.n_live_tup, s.n_dead_tup, coalesce(s.seq_tup_read, 0), coalesce(s.seq_scan, 0),
       pg_catalog.pg_total_relation_size(s.relid),
-      coalesce(c.reloptions @> array['autovacuum_enabled=false'] or c.reloptions @> array['autovacuum_enabled=off'], false)
+      exists (
+        select
+        from pg_catalog.pg_options_to_table(c.reloptions) o
+        where o.option_name = 'autovacuum_enabled' and not o.option_value::boolean
+      )
     from pg_catalog.pg_stat_all_tables s
     join pg_catalog.pg_class c on c.oid = s.relid
     where s.schemaname in ($1::text, $1::text || '_read')
