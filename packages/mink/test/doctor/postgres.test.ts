@@ -163,6 +163,13 @@ describePostgres('a doctor', (databases) => {
         mend: expect.stringContaining('listenUrl'),
       });
       expect(await find(single, 'pooler')).toMatchObject({ status: 'unknown' });
+      const many = createPostgresStore({ url, maxConnections: 10_000 });
+      const report = createProcessReport(many, { name: 'many' });
+      await report.start();
+      expect(await find(direct, 'connection-pooling')).toMatchObject(failed);
+      expect(await find(pooled, 'connection-pooling')).toMatchObject(ok);
+      await report.close();
+      await many.close();
       await Promise.all([direct.close(), pooled.close(), single.close()]);
     } finally {
       await bouncer.stop();
@@ -368,6 +375,37 @@ describePostgres('a doctor', (databases) => {
     await expect.poll(() => says(store)).toEqual(Object.fromEntries(ids.map((id) => [id, 'ok'])));
     await report.close();
     await plain.close();
+  });
+
+  test('judges nobody by processes that are silent', async () => {
+    const url = await databases.create();
+    const lax = `${url}?options=${encodeURIComponent('-c synchronous_commit=off')}`;
+    await using store = createPostgresStore({ url: lax, categories });
+    const engine = createProjectionEngine(store, [carts], { maxParkedKeys: 0 });
+    const metrics = createMetrics();
+    await using report = createProcessReport(store, { name: 'lax', engine, metrics, interval: 3_600_000 });
+    await report.start();
+    await using other = open(url);
+    const says = async () => ({
+      durability: (await find(other, 'durability')).seen.includes('process lax'),
+      checkpoints: (await find(other, 'checkpoints')).status,
+      deadLetters: (await find(other, 'dead-letters')).status,
+      eventLoop: (await find(other, 'event-loop')).status,
+    });
+    const alive = { durability: true, checkpoints: 'failed', deadLetters: 'warning', eventLoop: expect.any(String) };
+    expect(await says()).toEqual(alive);
+    await runSql(url, `update mink.processes set reported_at = reported_at - interval '4 hours'`);
+    const unknown = { checkpoints: 'unknown', deadLetters: 'unknown', eventLoop: 'unknown' };
+    expect(await says()).toEqual({ durability: false, ...unknown });
+  });
+
+  test('says of what others have written that it cannot see what it does', async () => {
+    const url = await databases.create();
+    await using store = createPostgresStore({ url, categories, observer: { appended: () => undefined } });
+    await using report = createProcessReport(store, { name: 'carts' });
+    await report.start();
+    expect(await find(store, 'logging')).toMatchObject({ status: 'unknown', seen: expect.stringContaining('carts') });
+    expect(await find(store, 'metrics')).toMatchObject({ status: 'unknown', seen: expect.stringContaining('carts') });
   });
 
   test('finds that there is no fresh backup, until there is one', async () => {

@@ -1,3 +1,4 @@
+import type { ProcessReport } from '../operations/process-report.ts';
 import type { DatabaseFacts, StoreFacts } from './database-facts.ts';
 import type { Evidence, Seen } from './evidence.ts';
 import { failed, unknown, type ChecklistLine, type Verdict } from './finding.ts';
@@ -68,6 +69,11 @@ export function givenStore(evidence: Evidence, judge: (facts: StoreFacts, all: D
   return givenFacts(evidence, (all) =>
     all.store === undefined ? failed('The schema is behind the code.', 'mink migrate') : judge(all.store, all),
   );
+}
+
+/** Processes that live: what those say that are silent is of another time. None where they could not be seen. */
+export function aliveOf({ processes }: Pick<Evidence, 'processes'>): readonly ProcessReport[] {
+  return 'value' in processes ? processes.value.filter(({ isSilent }) => !isSilent) : [];
 }
 
 /** Names, the first of them. */

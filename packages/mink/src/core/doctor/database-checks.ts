@@ -1,4 +1,5 @@
-import { given, givenFacts, givenStore, listed, type Check } from './check.ts';
+import type { ProcessReport } from '../operations/process-report.ts';
+import { aliveOf, given, givenFacts, givenStore, listed, type Check } from './check.ts';
 import type { DatabaseFacts } from './database-facts.ts';
 import { failed, ok, unknown, warning, type Verdict } from './finding.ts';
 
@@ -54,7 +55,7 @@ export const DATABASE_CHECKS: readonly Check[] = [
   {
     id: 'durability',
     title: 'What is acknowledged is durable',
-    examine: (evidence) => givenFacts(evidence, (facts) => durability(facts, reported(evidence.processes))),
+    examine: (evidence) => givenFacts(evidence, (facts) => durability(facts, reported(aliveOf(evidence)))),
   },
   {
     id: 'rights',
@@ -134,14 +135,13 @@ function migrations({ schema }: DatabaseFacts): Verdict {
 /** A setting of a role, a database or a connection counts as much as one of the server: processes tell what they have. */
 type ReportedSettings = readonly (readonly [process: string, name: string, value: unknown])[];
 
-function reported(processes: Parameters<Check['examine']>[0]['processes']): ReportedSettings {
-  if ('error' in processes) return [];
+function reported(processes: readonly ProcessReport[]): ReportedSettings {
   const names = new Map([
     ['database.fsync', 'fsync'],
     ['database.fullPageWrites', 'full_page_writes'],
     ['database.synchronousCommit', 'synchronous_commit'],
   ]);
-  return processes.value.flatMap((process) =>
+  return processes.flatMap((process) =>
     process.configuration.flatMap(({ name, value }) => {
       const setting = names.get(name);
       return setting === undefined ? [] : [[`process ${process.name}`, setting, value] as const];

@@ -1,4 +1,4 @@
-import { given, givenStore, listed, type Check } from './check.ts';
+import { aliveOf, given, givenStore, listed, type Check } from './check.ts';
 import { FEED_CHECK } from './database-checks.ts';
 import { failed, ok, unknown, warning } from './finding.ts';
 
@@ -39,8 +39,10 @@ export const PERFORMANCE_CHECKS: readonly Check[] = [
     title: 'Nobody waits for a connection',
     runbook: 'performance',
     examine: ({ processes }) =>
-      given(processes, (all) => {
-        const known = all.flatMap(({ name, vitals }) => (vitals?.pool === undefined ? [] : [{ name, ...vitals.pool }]));
+      given(processes, () => {
+        const known = aliveOf({ processes }).flatMap(({ name, vitals }) =>
+          vitals?.pool === undefined ? [] : [{ name, ...vitals.pool }],
+        );
         if (known.length === 0)
           return unknown('No process says how its pool does.', 'createProcessReport(store, { metrics, … })');
         const slow = known.filter(({ wait, waiting }) => wait > SLOW_WAIT || waiting > 0);
@@ -57,8 +59,8 @@ export const PERFORMANCE_CHECKS: readonly Check[] = [
     title: 'Event loops turn',
     runbook: 'performance',
     examine: ({ processes }) =>
-      given(processes, (all) => {
-        const known = all.flatMap(({ name, vitals }) =>
+      given(processes, () => {
+        const known = aliveOf({ processes }).flatMap(({ name, vitals }) =>
           vitals === undefined ? [] : [{ name, late: vitals.eventLoopDelay }],
         );
         if (known.length === 0)

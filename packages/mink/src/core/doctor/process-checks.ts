@@ -1,5 +1,5 @@
 import type { ProcessReport } from '../operations/process-report.ts';
-import { given, givenStore, listed, spanText, type Check } from './check.ts';
+import { aliveOf, given, givenStore, listed, spanText, type Check } from './check.ts';
 import type { Evidence } from './evidence.ts';
 import { failed, ok, unknown, warning, type Verdict } from './finding.ts';
 
@@ -7,8 +7,8 @@ const REPORT = 'createProcessReport(store, { name, engine, metrics, health, buse
 
 /** What processes that live say; `unknown` where none reports. */
 function givenProcesses({ processes }: Evidence, judge: (alive: readonly ProcessReport[]) => Verdict): Verdict {
-  return given(processes, (all) => {
-    const alive = all.filter(({ isSilent }) => !isSilent);
+  return given(processes, () => {
+    const alive = aliveOf({ processes });
     return alive.length === 0 ? unknown('No process says what it is.', REPORT) : judge(alive);
   });
 }
@@ -25,6 +25,17 @@ function namesOf(processes: readonly ProcessReport[]): string {
 function has(process: ProcessReport, setting: string, word: string): boolean {
   const value = valueOf(process, setting);
   return Array.isArray(value) && value.includes(word);
+}
+
+/** Whether there is something that somebody else has written: what it does cannot be seen. */
+function hasOwn(process: ProcessReport): boolean {
+  return has(process, 'store.observer', 'own') || has(process, 'bus.layers', 'own');
+}
+
+/** Those that fail, of which nobody else may do the same; and those of which that cannot be told. */
+function judged(processes: readonly ProcessReport[], isBad: (process: ProcessReport) => boolean) {
+  const bad = processes.filter(isBad);
+  return { bad: bad.filter((it) => !hasOwn(it)), unseen: bad.filter(hasOwn) };
 }
 
 /** What processes say of themselves: whether what was written for them is in effect. */
@@ -51,17 +62,18 @@ export const PROCESS_CHECKS: readonly Check[] = [
     runbook: 'performance',
     examine: (evidence) =>
       givenProcesses(evidence, (alive) =>
-        givenStore(evidence, (_, { settings }) => {
+        givenStore(evidence, (_, { settings, pooler }) => {
           const sizes = alive.map((process) => Number(valueOf(process, 'pool.maxConnections') ?? 0));
           const wanted = sizes.reduce((sum, size) => sum + size, 0);
-          const room = Number(settings['max_connections']);
-          const seen = `${alive.length} processes may open ${wanted} connections, and the server takes ${room}.`;
+          const room = Number(settings['max_connections']) - Number(settings['superuser_reserved_connections']);
+          const isPooled = pooler !== 'none';
+          const seen = `${alive.length} processes may open ${wanted} connections, and ${isPooled ? 'a pooler shares them' : `the server takes ${room}`}.`;
           if (sizes.some((size) => size < 2))
             return warning(
               `A process has one connection alone. ${seen}`,
               'createPostgresStore({ url, maxConnections: 10 })',
             );
-          return wanted <= room
+          return isPooled || wanted <= room
             ? ok(seen)
             : failed(seen, 'lower maxConnections, put a pooler in between, or raise max_connections');
         }),
@@ -73,12 +85,14 @@ export const PROCESS_CHECKS: readonly Check[] = [
     line: 'metrics',
     examine: (evidence, { askedAge }) =>
       givenProcesses(evidence, (alive) => {
-        const without = alive.filter((process) => !has(process, 'store.observer', 'metrics'));
-        if (without.length > 0)
+        const { bad, unseen } = judged(alive, (it) => !has(it, 'store.observer', 'metrics'));
+        if (bad.length > 0)
           return failed(
-            `Not measured: ${namesOf(without)}.`,
+            `Not measured: ${namesOf(bad)}.`,
             'createPostgresStore({ observer: metrics.observer }), recommendedPipeline({ metrics: metrics.message })',
           );
+        if (unseen.length > 0)
+          return unknown(`${namesOf(unseen)} have observers or layers of their own.`, 'look whether these measure');
         const unasked = alive.filter(({ asked }) => evidence.now - (asked.metrics ?? 0) > askedAge);
         return unasked.length === 0
           ? ok(`Somebody collects those of ${namesOf(alive)}.`)
@@ -111,13 +125,18 @@ export const PROCESS_CHECKS: readonly Check[] = [
     line: 'logging',
     examine: (evidence) =>
       givenProcesses(evidence, (alive) => {
-        const silent = alive.filter((it) => !has(it, 'store.observer', 'log') && !has(it, 'bus.layers', 'logging'));
-        return silent.length === 0
+        const { bad, unseen } = judged(
+          alive,
+          (it) => !has(it, 'store.observer', 'log') && !has(it, 'bus.layers', 'logging'),
+        );
+        if (bad.length > 0)
+          return failed(
+            `Without a log: ${namesOf(bad)}.`,
+            'createPostgresStore({ observer: logObserver(pino()) }), recommendedPipeline({ logger })',
+          );
+        return unseen.length === 0
           ? ok(`${namesOf(alive)} log appends or commands with their fields.`)
-          : failed(
-              `Without a log: ${namesOf(silent)}.`,
-              'createPostgresStore({ observer: logObserver(pino()) }), recommendedPipeline({ logger })',
-            );
+          : unknown(`${namesOf(unseen)} have observers or layers of their own.`, 'look whether these log');
       }),
   },
   {

@@ -1,4 +1,4 @@
-import { given, listed, spanText, type Check } from './check.ts';
+import { aliveOf, given, listed, spanText, type Check } from './check.ts';
 import { failed, ok, unknown, warning } from './finding.ts';
 import { redactSecrets } from '../observe/redact.ts';
 import type { StoredProjection } from '../projections/projection-storage.ts';
@@ -66,7 +66,7 @@ export const PROJECTION_CHECKS: readonly Check[] = [
       given(stored, (all) => {
         const known = new Set(all.map(labelOf));
         const code = 'value' in statuses ? statuses.value : [];
-        const running = 'value' in processes ? processes.value.flatMap(({ projections }) => projections) : [];
+        const running = aliveOf({ processes }).flatMap(({ projections }) => projections);
         const missing = [...new Set([...code, ...running].map(labelOf))].filter((label) => !known.has(label));
         if (missing.length > 0)
           return failed(`Never started: ${listed(missing)}.`, 'await engine.start() in a process that has their code');
@@ -114,7 +114,7 @@ export const PROJECTION_CHECKS: readonly Check[] = [
             `mink deadletters list; mink deadletters retry ${first.name} --all${ofVersion(first, all)}`,
           );
         }
-        const rooms = 'value' in processes ? settingsOf(processes.value, 'engine.maxParkedKeys') : [];
+        const rooms = settingsOf(aliveOf({ processes }), 'engine.maxParkedKeys');
         if (rooms.length === 0)
           return unknown('No process says whether it parks what fails.', 'createProcessReport(store, { engine, … })');
         return rooms.some((room) => room === 0)

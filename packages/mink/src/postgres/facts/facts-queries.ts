@@ -29,6 +29,7 @@ const SETTINGS = [
   'autovacuum',
   'track_counts',
   'max_connections',
+  'superuser_reserved_connections',
   'server_version',
 ];
 
