@@ -2,7 +2,7 @@ import { METRICS, type MonitoredRule, type Monitoring } from '../core/index.ts';
 
 /** Options of {@link readMonitoring}. */
 export interface ReadMonitoringOptions {
-  /** Where Prometheus is: `http://prometheus:9090`. */
+  /** Where Prometheus is: `http://prometheus:9090`, with user and password where it asks for them. */
   readonly prometheus?: string | undefined;
   /** Dashboards of Grafana: as they are exported, or as its API answers. */
   readonly dashboards?: readonly unknown[] | undefined;
@@ -45,9 +45,29 @@ async function answerOf(
   { timeout = 5_000, signal, fetch: ask = fetch }: ReadMonitoringOptions,
 ): Promise<unknown> {
   const late = AbortSignal.timeout(timeout);
-  const answer = await ask(url, { signal: signal === undefined ? late : AbortSignal.any([signal, late]) });
-  if (!answer.ok) throw new Error(`Prometheus answers ${answer.status} at ${url.origin}${url.pathname}.`);
-  return answer.json();
+  // Without who signs in: `fetch` takes no such URL, and errors say it.
+  const place = `${url.origin}${url.pathname}`;
+  const how = { headers: signInOf(url), signal: signal === undefined ? late : AbortSignal.any([signal, late]) };
+  const answer = await ask(`${place}${url.search}`, how).catch((error: unknown) => {
+    throw new Error(`Prometheus does not answer at ${place}: ${reasonOf(error)}.`, { cause: error });
+  });
+  if (!answer.ok) throw new Error(`Prometheus answers ${answer.status} at ${place}.`);
+  return answer.json().catch((error: unknown) => {
+    throw new Error(`What answers at ${place} is no Prometheus: it does not speak JSON.`, { cause: error });
+  });
+}
+
+/** User and password of a URL, as HTTP takes them. */
+function signInOf({ username, password }: URL): Record<string, string> {
+  if (username === '' && password === '') return {};
+  const pair = [username, password].map((part) => decodeURIComponent(part)).join(':');
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+}
+
+/** `fetch` says "fetch failed", and why in the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 /** A member of what may be an object. */

@@ -109,3 +109,19 @@ test('Prometheus is asked below the path where it is', async () => {
     '/behind/a/proxy/api/v1/query',
   ]);
 });
+
+test('Prometheus is told who asks, and what goes wrong does not say it', async () => {
+  const told: (string | null)[] = [];
+  const html = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    told.push(new Request(input, init).headers.get('authorization'));
+    return new Response('<html>sign in</html>');
+  };
+  const prometheus = 'http://ann:p%40ss@p:9090/x';
+  await expect(readMonitoring({ prometheus, fetch: html })).rejects.toThrow(
+    'What answers at http://p:9090/x/api/v1/rules is no Prometheus: it does not speak JSON.',
+  );
+  expect(new Set(told)).toEqual(new Set([`Basic ${btoa('ann:p@ss')}`]));
+  await expect(readMonitoring({ prometheus: 'http://ann:p%40ss@127.0.0.1:1' })).rejects.toThrow(
+    /^Prometheus does not answer at http:\/\/127\.0\.0\.1:1\/api\/v1\/\w+: (?!fetch failed)[^@]+$/u,
+  );
+});
