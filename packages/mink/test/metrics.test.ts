@@ -22,6 +22,7 @@ import {
   recommendedPipeline,
   type Observer,
 } from '../src/index.ts';
+import { typed } from '../src/core/index.ts';
 import { createMemoryStore } from '../src/memory/index.ts';
 import { meterMetrics } from '../src/otel/index.ts';
 import { prometheusText, registerWith } from '../src/prometheus/index.ts';
@@ -299,6 +300,33 @@ describe('metrics', () => {
     const family = families.find(({ definition }) => definition === METRICS.commands);
     strictEqual(family?.samples.length, 501);
     strictEqual(family.samples.find(({ labels }) => labels[0] === 'other')?.value, 1_500);
+  });
+
+  test('tell how what is beyond ended, and count types that nobody handles as one', async () => {
+    const metrics = createMetrics();
+    const store = createMemoryStore({ categories: { Cart: cartEvents } });
+    const bus = createCommandBus(store, {
+      handlers: [deciderHandlers(commands, cart, { id: ({ data }) => data.id })],
+      middleware: recommendedPipeline({ metrics: metrics.message }),
+    });
+    for (let n = 0; n < 600; n += 1)
+      await bus
+        .dispatch(typed<ReturnType<typeof commands.Add>>({ type: `made-up-${n}`, data: null }))
+        .catch(() => undefined);
+    await bus.dispatch(commands.Add({ id: '1', sku: 'a' }));
+    const text = await prometheusText(metrics);
+    match(text, /^mink_commands_total\{type="other",status="failed"\} 600$/mu);
+    match(text, /^mink_commands_total\{type="Add",status="succeeded"\} 1$/mu);
+    const measured = {
+      kind: 'command',
+      errorCode: 'X',
+      seconds: 1,
+      handlerSeconds: undefined,
+      keyUse: undefined,
+    } as const;
+    for (let n = 0; n < 600; n += 1) metrics.message({ ...measured, type: `many-${n}`, status: 'refused' });
+    metrics.message({ ...measured, type: 'one-too-many', status: 'failed' });
+    match(await prometheusText(metrics), /^mink_commands_total\{type="other",status="failed"\} 601$/mu);
   });
 
   test('escape what labels hold', async () => {

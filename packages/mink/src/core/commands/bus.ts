@@ -137,6 +137,7 @@ function sender(
       expectedVersion,
       schema: handler?.schema,
       [pipeline]: {
+        isHandled: handler !== undefined,
         sent: message.data,
         results,
         replay,

@@ -41,6 +41,8 @@ export interface Stopwatch {
 export type KeyUse = 'first' | 'repeated' | 'reused';
 
 export interface PipelineParts {
+  /** Whether the bus has a handler for the type: others are names from outside. */
+  readonly isHandled: boolean;
   /** The message's data as it was sent: what a schema fills in may differ from one time to the next. */
   readonly sent: unknown;
   readonly results: CommandResults;

@@ -35,7 +35,8 @@ export interface MetricFamily {
 
 /** Series of one metric, at most: types of messages may come from outside. */
 const MOST_SERIES = 500;
-const OTHER = 'other';
+/** What stands for a name that is one too many. */
+export const OTHER = 'other';
 /** No label value holds it: they are names. */
 const SEPARATOR = '\u{1F}';
 
@@ -80,10 +81,8 @@ export class MetricRegistry implements Instruments {
     const known = all.get(key);
     if (known !== undefined) return known;
     if (all.size >= MOST_SERIES && labels[0] !== OTHER)
-      return this.#seriesOf(
-        metric,
-        labels.map(() => OTHER),
-      );
+      // How it ended is still told: alerts ask for it.
+      return this.#seriesOf(metric, [OTHER, ...labels.slice(1)]);
     const made = { labels, counts: (metric.buckets ?? []).map(() => 0), sum: 0, count: 0 };
     all.set(key, made);
     return made;

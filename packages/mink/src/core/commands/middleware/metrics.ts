@@ -1,4 +1,5 @@
 import { named } from '../layer-names.ts';
+import { OTHER } from '../../metrics/metric-registry.ts';
 import { quietly } from '../../observe/quietly.ts';
 import { pipeline, type KeyUse, type MessageContext, type Middleware } from '../message-context.ts';
 import { errorCodeOf, statusOf, type MessageStatus } from './outcome.ts';
@@ -6,6 +7,7 @@ import { errorCodeOf, statusOf, type MessageStatus } from './outcome.ts';
 /** One message, measured. */
 export interface MessageMeasurement {
   readonly kind: MessageContext['kind'];
+  /** `other` for all types that the bus has no handler for: whoever sends them may make up as many as he likes. */
   readonly type: string;
   readonly status: MessageStatus;
   /** The stable code of the error it ended with. */
@@ -37,9 +39,9 @@ export interface MessageHook {
 export function metrics(record: MessageHook, options: { readonly now?: (() => number) | undefined } = {}): Middleware {
   const { now = () => performance.now() } = options;
   return named('metrics', async (context, next) => {
-    const { stopwatch, told } = context[pipeline];
+    const { stopwatch, told, isHandled } = context[pipeline];
     const { kind, message } = context;
-    const { type } = message;
+    const type = isHandled ? message.type : OTHER;
     quietly(() => record.begins?.({ kind, type }));
     stopwatch.now = now;
     const begin = now();
