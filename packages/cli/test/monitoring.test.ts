@@ -184,6 +184,17 @@ describe('alert rules', () => {
     expect(wrong.stderr).toContain('Give a number above 0');
   });
 
+  test.each([
+    ['--lag-events', '10000'],
+    ['--error-rate', '1'],
+    ['--append-latency', '10'],
+    ['--command-latency', '10'],
+  ])('do not take %s %s, which is never exceeded', async (option, value) => {
+    const { stdout, stderr, exitCode } = await runMink(['monitoring', 'alerts', option, value]);
+    expect([stdout, exitCode === 0]).toEqual(['', false]);
+    expect(stderr).toContain(`${value} is never exceeded: give a number below ${value}`);
+  });
+
   test('each name a runbook that there is', async () => {
     const { rules } = await alerts();
     const files = rules.groups.flatMap((group) =>

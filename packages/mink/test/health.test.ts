@@ -185,6 +185,11 @@ describe('health', () => {
     });
   });
 
+  test('refuses what could never be, or not be told in time', () => {
+    expect(() => healthOf({}, { degradedAboveLag: 10_001 })).toThrow('counted to');
+    expect(() => healthOf({}, { timeout: 2 ** 31 })).toThrow('timer');
+  });
+
   test('names who holds the log for too long', async () => {
     strictEqual((await healthOf({ feed: { heldBy: [holder(60_000)] } }).details()).body.status, 'healthy');
     const { body } = await healthOf({ feed: { heldBy: [holder(60_001)] } }).details();

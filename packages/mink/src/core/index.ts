@@ -189,7 +189,7 @@ export { ProjectedModels } from './projections/projected-models.ts';
 export { parseToken } from './projections/token.ts';
 export type { WaitOptions, WriteToSee } from './projections/wait-for.ts';
 export type { StoreProjections } from './projections/store-projections.ts';
-export type { ProjectionCondition, ProjectionStatus } from './projections/projection-status.ts';
+export { MAX_LAG, type ProjectionCondition, type ProjectionStatus } from './projections/projection-status.ts';
 export type { AppliedDifference, Verification, VerifyOptions, VerifyProgress } from './projections/verify-applied.ts';
 export type { ActivateInlineOptions } from './projections/activate-inline.ts';
 export { InlineRows } from './projections/inline-rows.ts';

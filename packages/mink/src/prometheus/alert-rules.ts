@@ -1,10 +1,10 @@
-import { InvalidArgumentError, METRICS } from '../core/index.ts';
+import { InvalidArgumentError, MAX_LAG, METRICS } from '../core/index.ts';
 
 /** From where on an alert goes off. */
 export interface AlertThresholds {
   /**
-   * Events that a projection may be behind.
-   * @defaultValue 5_000: lags are counted to 10,000
+   * Events that a projection may be behind, below 10,000: lags are not counted further.
+   * @defaultValue 5_000
    */
   readonly lagEvents?: number | undefined;
   /**
@@ -13,17 +13,17 @@ export interface AlertThresholds {
    */
   readonly lagSeconds?: number | undefined;
   /**
-   * Share of commands, or of appends, that may fail: between 0 and 1. What is refused by a rule does not count.
+   * Share of commands, or of appends, that may fail: below 1. What is refused by a rule does not count.
    * @defaultValue 0.01
    */
   readonly errorRate?: number | undefined;
   /**
-   * Seconds that 99 of 100 appends may take at most.
+   * Seconds that 99 of 100 appends may take at most, below 10: the highest bound of what is measured.
    * @defaultValue 0.5
    */
   readonly appendLatency?: number | undefined;
   /**
-   * Seconds that 99 of 100 commands of a type may take at most.
+   * Seconds that 99 of 100 commands of a type may take at most, below 10.
    * @defaultValue 1
    */
   readonly commandLatency?: number | undefined;
@@ -82,6 +82,14 @@ const DEFAULTS = {
   eventLoopDelay: 0.2,
 } as const satisfies Required<AlertThresholds>;
 
+/** What is measured does not go beyond: an alert from there on would never go off. */
+const HIGHEST: Readonly<Partial<Record<string, number>>> = {
+  lagEvents: MAX_LAG,
+  errorRate: 1,
+  appendLatency: METRICS.appendDuration.buckets?.at(-1),
+  commandLatency: METRICS.commandDuration.buckets?.at(-1),
+};
+
 interface Alert {
   readonly name: string;
   readonly expr: string;
@@ -116,8 +124,11 @@ function checked(options: AlertThresholds): Required<{ readonly [K in keyof Aler
   };
   for (const name of Object.keys(DEFAULTS)) {
     const value: unknown = Object.entries(all).find(([key]) => key === name)?.[1];
-    if (typeof value !== 'number' || !(value > 0))
+    if (typeof value !== 'number' || !(value > 0) || value === Infinity)
       throw new InvalidArgumentError(name, `${String(value)} is no number above 0`);
+    const highest = HIGHEST[name] ?? Infinity;
+    if (value >= highest)
+      throw new InvalidArgumentError(name, `${value} is never exceeded: give a number below ${highest}`);
   }
   return all;
 }

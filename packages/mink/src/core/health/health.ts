@@ -5,6 +5,7 @@ import { settingsOf, type Setting } from '../operations/setting.ts';
 import type { ProjectionEngine } from '../projections/projection-engine.ts';
 import type { ProjectionCondition, ProjectionStatus } from '../projections/projection-status.ts';
 import { redactSecrets } from '../observe/redact.ts';
+import { MAX_LAG } from '../projections/projection-status.ts';
 import { shared } from '../projections/shared-looks.ts';
 import { isOpenStore } from '../store/open-store.ts';
 import { checkTimer, checkWhole } from '../store/read-options.ts';
@@ -36,8 +37,8 @@ export interface HealthOptions {
   /** Whose projections count. */
   readonly engine?: Pick<ProjectionEngine, 'status'> | undefined;
   /**
-   * Events that a projection may be behind.
-   * @defaultValue 10_000: what is further behind is not counted, so that more makes no difference
+   * Events that a projection may be behind, 10,000 at most: lags are not counted further.
+   * @defaultValue 10_000
    */
   readonly degradedAboveLag?: number | undefined;
   /**
@@ -117,7 +118,7 @@ export class Health {
     this.#options = {
       store: options.store,
       engine: options.engine,
-      degradedAboveLag: checkWhole('degradedAboveLag', options.degradedAboveLag ?? 10_000, 1),
+      degradedAboveLag: checkLag(options.degradedAboveLag ?? MAX_LAG),
       degradedAboveHold: checkWhole('degradedAboveHold', options.degradedAboveHold ?? 60_000, 0),
       degradedAboveSkew: checkWhole('degradedAboveSkew', options.degradedAboveSkew ?? 5_000, 0),
       now: options.now ?? Date.now,
@@ -268,6 +269,12 @@ export class Health {
       clearTimeout(timer);
     }
   }
+}
+
+/** Above it, nothing would ever be too far behind. */
+function checkLag(lag: number): number {
+  if (checkWhole('degradedAboveLag', lag, 1) <= MAX_LAG) return lag;
+  throw new InvalidArgumentError('degradedAboveLag', `${lag} is more than lags are counted to (${MAX_LAG})`);
 }
 
 function checkCode(code: 200 | 503): 200 | 503 {
