@@ -9,7 +9,7 @@ import {
   type ReadableSpan,
   type Sampler,
 } from '@opentelemetry/sdk-trace-base';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   causedBy,
   createCommandBus,
@@ -28,6 +28,8 @@ import {
 } from '../src/index.ts';
 import { createMemoryStore } from '../src/memory/index.ts';
 import { traceWith } from '../src/otel/index.ts';
+import { createPostgresStore } from '../src/postgres/index.ts';
+import { describePostgres, lastServer } from './support/databases.ts';
 
 const cartEvents = defineEvents({ ItemAdded: payload<{ sku: string }>() });
 const mailEvents = defineEvents({ MailSent: payload<{ to: string }>() });
@@ -86,17 +88,22 @@ function linksOf(span: ReadableSpan): readonly string[] {
   return span.links.map(({ context: { traceId, spanId } }) => `00-${traceId}-${spanId}-01`);
 }
 
-function shop(tracer: StoreTracer | undefined) {
-  const store = createMemoryStore({ categories: { Cart: cartEvents, Mail: mailEvents }, tracer });
-  const handlers = [deciderHandlers(commands, cart, { id: ({ data }) => data.id })];
-  const bus = createCommandBus(store, { handlers, middleware: recommendedPipeline({ tracer }) });
-  return { store, bus };
-}
+const categories = { Cart: cartEvents, Mail: mailEvents };
+const inMemory = (tracer: StoreTracer | undefined) => createMemoryStore({ categories, tracer });
 
-describe('traces', () => {
+/** The same on every storage. */
+function define(open: (tracer: StoreTracer | undefined) => Promise<ReturnType<typeof inMemory>>): void {
+  async function shop(tracer: StoreTracer | undefined) {
+    const store = await open(tracer);
+    onTestFinished(() => store.close());
+    const handlers = [deciderHandlers(commands, cart, { id: ({ data }) => data.id })];
+    const bus = createCommandBus(store, { handlers, middleware: recommendedPipeline({ tracer }) });
+    return { store, bus };
+  }
+
   test('go from the command to its append, and are linked from the batch of the projection', async () => {
     const { tracer, only, named } = recording();
-    const { store, bus } = shop(tracer);
+    const { store, bus } = await shop(tracer);
     await bus.dispatch(commands.Add({ id: '1', sku: 'a' }));
     await bus.dispatch(commands.Add({ id: '2', sku: 'b' }));
     const [first, second] = named('append');
@@ -135,7 +142,7 @@ describe('traces', () => {
 
   test('link a batch to 32 spans at most, each once', async () => {
     const { tracer, only, named } = recording();
-    const { store } = shop(tracer);
+    const { store } = await shop(tracer);
     const two = [cartEvents.ItemAdded({ sku: 'a' }), cartEvents.ItemAdded({ sku: 'b' })];
     for (let n = 1; n <= 40; n += 1) await store.append(`Cart-${n}`, two);
     const engine = createProjectionEngine(store, [skus]);
@@ -147,7 +154,7 @@ describe('traces', () => {
 
   test('go on from an event to the command that a subscription sends', async () => {
     const { tracer, only } = recording();
-    const { store, bus } = shop(tracer);
+    const { store, bus } = await shop(tracer);
     await store.append('Mail-1', [mailEvents.MailSent({ to: 'ann' })]);
     const cause = only('append');
     const reaction = defineSubscription({
@@ -174,7 +181,7 @@ describe('traces', () => {
 
   test('go on from the ambient traceparent where no span is active', async () => {
     const { tracer, only } = recording();
-    const { bus } = shop(tracer);
+    const { bus } = await shop(tracer);
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await withMetadata({ traceparent }, () => bus.dispatch(commands.Add({ id: '1', sku: 'a' })));
     expect(parentOf(only('command Add'))).toBe('b7ad6b7169203331');
@@ -182,14 +189,14 @@ describe('traces', () => {
 
   test('begin anew after a traceparent that is none', async () => {
     const { tracer, only } = recording();
-    const { bus } = shop(tracer);
+    const { bus } = await shop(tracer);
     await withMetadata({ traceparent: 'nonsense' }, () => bus.dispatch(commands.Add({ id: '1', sku: 'a' })));
     expect(only('command Add').parentSpanContext).toBeUndefined();
   });
 
   test('keep a traceparent that was given with the append', async () => {
     const { tracer } = recording();
-    const { store } = shop(tracer);
+    const { store } = await shop(tracer);
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const { events } = await store.append('Cart-1', [cartEvents.ItemAdded({ sku: 'a' })], {
       metadata: { traceparent },
@@ -199,7 +206,7 @@ describe('traces', () => {
 
   test('record what went wrong; what was refused is no error', async () => {
     const { tracer, named } = recording();
-    const { store } = shop(tracer);
+    const { store } = await shop(tracer);
     await store.append('Cart-1', [cartEvents.ItemAdded({ sku: 'bad' })]);
     const again = store.append('Cart-1', [cartEvents.ItemAdded({ sku: 'b' })], { expectedVersion: 'no_stream' });
     await expect(again).rejects.toThrow('Cart-1');
@@ -222,7 +229,7 @@ describe('traces', () => {
 
   test('make nothing and store nothing where nothing is sampled', async () => {
     const { tracer, exporter } = recording(new ParentBasedSampler({ root: new AlwaysOffSampler() }));
-    const { store, bus } = shop(tracer);
+    const { store, bus } = await shop(tracer);
     await bus.dispatch(commands.Add({ id: '1', sku: 'a' }));
     await store.append('Cart-2', [cartEvents.ItemAdded({ sku: 'b' })]);
     const engine = createProjectionEngine(store, [skus]);
@@ -236,7 +243,7 @@ describe('traces', () => {
 
   test('store nothing without a tracer, in whatever span', async () => {
     const { otel } = recording();
-    const { store } = shop(undefined);
+    const { store } = await shop(undefined);
     await otel.startActiveSpan('request', () => store.append('Cart-1', [cartEvents.ItemAdded({ sku: 'a' })]));
     const [event] = await store.readAll().toArray();
     expect(event?.metadata).toEqual({});
@@ -244,7 +251,7 @@ describe('traces', () => {
 
   test('of commands that are appended together, each event names its own; the append is linked to all', async () => {
     const { tracer, only, named, otel } = recording();
-    const { store } = shop(tracer);
+    const { store } = await shop(tracer);
     await Promise.all(
       ['a', 'b'].map((sku) =>
         otel.startActiveSpan(`request ${sku}`, async (span) => {
@@ -276,7 +283,7 @@ describe('traces', () => {
         throw new Error('broken tracer');
       },
     };
-    const { store, bus } = shop(broken);
+    const { store, bus } = await shop(broken);
     await bus.dispatch(commands.Add({ id: '1', sku: 'a' }));
     await expect(
       store.append('Cart-1', [cartEvents.ItemAdded({ sku: 'b' })], { expectedVersion: 'no_stream' }),
@@ -298,11 +305,40 @@ describe('traces', () => {
         return begin();
       },
     };
-    const { store } = shop(odd);
+    const { store } = await shop(odd);
     await store.append('Cart-twice', [cartEvents.ItemAdded({ sku: 'a' })]);
     await store.append('Cart-late', [cartEvents.ItemAdded({ sku: 'a' })]);
     for (const begin of late) begin();
     await store.append('Cart-last', [cartEvents.ItemAdded({ sku: 'a' })]);
     expect(await store.readAll().toArray()).toHaveLength(3);
   });
-});
+
+  test('of commands at once keep apart', async () => {
+    const { tracer, otel, named } = recording();
+    const { store, bus } = await shop(tracer);
+    const ids = Array.from({ length: 50 }, (_, n) => String(n));
+    await Promise.all(
+      ids.map((id) =>
+        otel.startActiveSpan(`request ${id}`, async (span) => {
+          await bus.dispatch(commands.Add({ id, sku: 'a' }));
+          span.end();
+        }),
+      ),
+    );
+    for (const id of ids) {
+      const [request] = named(`request ${id}`);
+      const append = named('append').find(({ attributes }) => attributes['mink.stream.name'] === `Cart-${id}`);
+      if (request === undefined || append === undefined) throw new Error(`a span of ${id} is missing`);
+      expect(append.spanContext().traceId).toBe(request.spanContext().traceId);
+      const [event] = await store.readStream(`Cart-${id}`).toArray();
+      expect(event?.metadata.traceparent).toBe(traceparentOf(append));
+    }
+  });
+}
+
+describe('traces', () => define(async (tracer) => inMemory(tracer)));
+describePostgres(
+  'traces',
+  (databases) => define(async (tracer) => createPostgresStore({ url: await databases.create(), categories, tracer })),
+  lastServer(),
+);
