@@ -25,7 +25,7 @@ import {
 import { typed } from '../src/core/index.ts';
 import { createMemoryStore } from '../src/memory/index.ts';
 import { meterMetrics } from '../src/otel/index.ts';
-import { prometheusText, registerWith } from '../src/prometheus/index.ts';
+import { openMetricsText, prometheusText, registerWith } from '../src/prometheus/index.ts';
 
 const cartEvents = defineEvents({ ItemAdded: payload<{ sku: string }>() });
 const commands = defineCommands({ Add: payload<{ id: string; sku: string }>() });
@@ -101,6 +101,24 @@ describe('metrics', () => {
       expect(text.split('\n')).toContain(line);
     }
     match(text, /^# HELP mink_events_appended_total Events stored\.\n# TYPE mink_events_appended_total counter$/mu);
+    await engine.close();
+  });
+
+  test('are the same series in the text of OpenMetrics, with units and an end', async () => {
+    const metrics = createMetrics();
+    const { store, engine } = await lived(metrics.observer, metrics.message);
+    metrics.watch({ store, engine });
+    const lines = (await openMetricsText(metrics)).split('\n');
+    const seriesOf = (all: readonly string[]) => all.filter((line) => line !== '' && !line.startsWith('#'));
+    expect(seriesOf(lines)).toEqual(seriesOf((await prometheusText(metrics)).split('\n')));
+    expect(lines.slice(0, 4)).toEqual([
+      '# TYPE mink_events_appended counter',
+      '# HELP mink_events_appended Events stored.',
+      'mink_events_appended_total 4',
+      '# TYPE mink_appends counter',
+    ]);
+    expect(lines).toContain('# UNIT mink_append_duration_seconds seconds');
+    expect(lines.slice(-2)).toEqual(['# EOF', '']);
     await engine.close();
   });
 

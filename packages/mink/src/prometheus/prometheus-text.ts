@@ -2,27 +2,58 @@ import type { HistogramSample, LabelValues, MetricDefinition, MetricFamily, Metr
 
 /** What `prometheusText` is to be sent as. */
 export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+/** What `openMetricsText` is to be sent as, to whoever accepts it. */
+export const OPENMETRICS_CONTENT_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
 /**
- * All metrics in the text format of Prometheus 0.0.4, which OpenMetrics scrapers read, too.
+ * All metrics in the text format of Prometheus 0.0.4, which every scraper reads.
  *
  * @example
  * app.get('/metrics', async (c) => c.body(await prometheusText(metrics), 200, { 'content-type': PROMETHEUS_CONTENT_TYPE }));
  */
 export async function prometheusText(metrics: Pick<Metrics, 'collect'>): Promise<string> {
   const families = await metrics.collect();
-  return families.map(familyText).join('');
+  return families
+    .map((family) => {
+      const { name, kind, help } = family.definition;
+      return textOf([`# HELP ${name} ${escapedHelp(help)}`, `# TYPE ${name} ${kind}`, ...seriesLines(family)]);
+    })
+    .join('');
 }
 
-function familyText({ definition, samples, histograms }: MetricFamily): string {
-  const { name, kind, help } = definition;
-  const lines = [
-    `# HELP ${name} ${help.replaceAll('\\', String.raw`\\`).replaceAll('\n', String.raw`\n`)}`,
-    `# TYPE ${name} ${kind}`,
-    ...samples.map(({ labels, value }) => `${name}${labelText(definition, labels)} ${numberText(value)}`),
+/**
+ * All metrics in the text of OpenMetrics 1.0: the same series, with their units, and an end, so that a text that was cut off is seen.
+ *
+ * @example
+ * app.get('/metrics', async (c) => c.body(await openMetricsText(metrics), 200, { 'content-type': OPENMETRICS_CONTENT_TYPE }));
+ */
+export async function openMetricsText(metrics: Pick<Metrics, 'collect'>): Promise<string> {
+  const families = await metrics.collect();
+  return `${families.map(openMetricsFamily).join('')}# EOF\n`;
+}
+
+function openMetricsFamily(family: MetricFamily): string {
+  const { name, kind, help } = family.definition;
+  // Of a counter, only the series has the suffix.
+  const base = kind === 'counter' ? name.replace(/_total$/u, '') : name;
+  const unit = /_(?<unit>seconds|bytes)$/u.exec(base)?.groups?.['unit'];
+  return textOf([
+    `# TYPE ${base} ${kind}`,
+    ...(unit === undefined ? [] : [`# UNIT ${base} ${unit}`]),
+    `# HELP ${base} ${escaped(help)}`,
+    ...seriesLines(family),
+  ]);
+}
+
+function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function seriesLines({ definition, samples, histograms }: MetricFamily): readonly string[] {
+  return [
+    ...samples.map(({ labels, value }) => `${definition.name}${labelText(definition, labels)} ${numberText(value)}`),
     ...histograms.flatMap((histogram) => histogramLines(definition, histogram)),
   ];
-  return `${lines.join('\n')}\n`;
 }
 
 function histogramLines(definition: MetricDefinition, { labels, counts, sum, count }: HistogramSample): string[] {
@@ -43,11 +74,12 @@ function labelText({ labels }: MetricDefinition, values: LabelValues, more?: str
   return all.length === 0 ? '' : `{${all.join(',')}}`;
 }
 
+function escapedHelp(help: string): string {
+  return help.replaceAll('\\', String.raw`\\`).replaceAll('\n', String.raw`\n`);
+}
+
 function escaped(value: string): string {
-  return value
-    .replaceAll('\\', String.raw`\\`)
-    .replaceAll('"', String.raw`\"`)
-    .replaceAll('\n', String.raw`\n`);
+  return escapedHelp(value).replaceAll('"', String.raw`\"`);
 }
 
 function numberText(value: number): string {
