@@ -4,6 +4,7 @@ import type { LastAsked } from '../operations/process-report.ts';
 import { settingsOf, type Setting } from '../operations/setting.ts';
 import type { ProjectionEngine } from '../projections/projection-engine.ts';
 import type { ProjectionCondition, ProjectionStatus } from '../projections/projection-status.ts';
+import { oneAtATime } from '../observe/one-at-a-time.ts';
 import { redactSecrets } from '../observe/redact.ts';
 import { MAX_LAG } from '../projections/projection-status.ts';
 import { shared } from '../projections/shared-looks.ts';
@@ -125,8 +126,9 @@ export class Health {
       degradedCode: checkCode(options.degradedCode ?? 200),
       timeout: checkTimer('timeout', options.timeout ?? 2_000, 1),
     };
-    this.#look = shared(async () => this.#withinTime(() => this.#examine()));
-    this.#lookAtDatabase = shared(async () => this.#withinTime(() => this.#examineDatabase()));
+    const { timeout } = this.#options;
+    this.#look = answering(oneAtATime(() => this.#examine(), { timeout }));
+    this.#lookAtDatabase = answering(oneAtATime(() => this.#examineDatabase(), { timeout }));
   }
 
   /** Whether this process answers: nothing else is asked, so that trouble elsewhere restarts nobody. */
@@ -253,22 +255,17 @@ export class Health {
     if (status === 'healthy') return { code: 200, body };
     return { code: status === 'unhealthy' ? 503 : this.#options.degradedCode, body };
   }
+}
 
-  async #withinTime(look: () => Promise<HealthAnswer>): Promise<HealthAnswer> {
-    const { timeout } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<HealthAnswer>((resolve) => {
-      const reason = `the database has not answered within ${timeout} ms`;
-      timer = setTimeout(() => resolve(unhealthy(reason)), timeout);
-    });
+/** Once for all who ask at the same time; what cannot be seen is unhealthy. */
+function answering(look: () => Promise<HealthAnswer>): () => Promise<HealthAnswer> {
+  return shared(async () => {
     try {
-      return await Promise.race([look(), late]);
+      return await look();
     } catch (error) {
       return unhealthy(redactSecrets(error instanceof Error ? error.message : String(error)));
-    } finally {
-      clearTimeout(timer);
     }
-  }
+  });
 }
 
 /** Above it, nothing would ever be too far behind. */

@@ -1,5 +1,6 @@
 import type { MessageHook } from '../commands/middleware/metrics.ts';
 import type { Observer } from '../observe/observer.ts';
+import { oneAtATime } from '../observe/one-at-a-time.ts';
 import { quietly } from '../observe/quietly.ts';
 import { settingsOf, type Setting } from '../operations/setting.ts';
 import { checkTimer, checkWhole } from '../store/read-options.ts';
@@ -8,7 +9,6 @@ import { gaugeLooks, type GaugeLook, type MetricSources } from './gauges.ts';
 import { measuringMessages, measuringObserver } from './measure.ts';
 import { METRICS } from './metric-definitions.ts';
 import { MetricRegistry, type MetricFamily, type Sample } from './metric-registry.ts';
-import { oneAtATime } from './one-at-a-time.ts';
 
 /** Options of {@link createMetrics}. */
 export interface MetricsOptions {
@@ -65,7 +65,7 @@ export class Metrics {
   watch(sources: MetricSources): () => void {
     this.#looks.set(
       sources,
-      gaugeLooks(sources).map((look) => oneAtATime(look, this.#gaugeTimeout)),
+      gaugeLooks(sources).map((look) => oneAtATime(look, { timeout: this.#gaugeTimeout })),
     );
     this.#gauges = undefined;
     return () => {
