@@ -26,11 +26,15 @@ async function scriptOf(shell: string): Promise<string> {
 }
 
 /** What bash would offer for these words, the last of which is being typed. */
-async function completed(file: string, words: readonly string[]): Promise<readonly string[]> {
+async function completed(
+  file: string,
+  words: readonly string[],
+  files: Readonly<Record<string, string>> = { 'a-file': '' },
+): Promise<readonly string[]> {
   const script =
     'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mink; printf "%s\\n" "${COMPREPLY[@]}"';
   const { stdout } = await run('bash', ['--norc', '-c', script, 'bash', file, ...words], {
-    cwd: project({ 'a-file': '' }),
+    cwd: project(files),
   });
   return stdout.split('\n').filter((line) => line !== '');
 }
@@ -46,6 +50,15 @@ describe('completion in bash', () => {
       expect(below.length).toBeGreaterThan(0);
       expect((await completed(file, ['mink', group, ''])).toSorted()).toEqual(below.toSorted());
     }
+  });
+
+  test('offers names of files as they are, whatever is in them', async () => {
+    const file = await scriptOf('bash');
+    const names = ['$(touch gone)', '*', 'a b', `q"u'o`];
+    const files = Object.fromEntries(names.map((name) => [name, '']));
+    const offered = await completed(file, ['mink', 'doctor', '--dashboard', ''], files);
+    expect(offered).toEqual(expect.arrayContaining(names));
+    expect(offered).toEqual([...new Set(offered)]);
   });
 
   test.each([

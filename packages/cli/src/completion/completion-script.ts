@@ -68,7 +68,8 @@ ${followWords(tree)}
   case "$at $previous" in
 ${valuesOf(tree, (choices) =>
   choices.length === 0
-    ? `COMPREPLY=($(compgen -f -- "$current")); return`
+    ? // Names of files may hold spaces and stars, which an array of what a command says would come apart at.
+      `while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$current"); return`
     : `COMPREPLY=($(compgen -W ${quoted(choices.join(' '))} -- "$current")); return`,
 )}
   esac
