@@ -144,6 +144,19 @@ describePostgres('a doctor', (databases) => {
       seen: expect.stringContaining('superuser'),
     });
     await runSql(url, `grant select, insert, update, delete on all tables in schema mink to ${role}`);
+    await expect(reader.append('Cart-1', [added('a')])).rejects.toMatchObject({ sqlState: '42501' });
+    expect(await find(reader, 'rights')).toMatchObject({
+      ...failed,
+      seen: expect.stringMatching(/usage on global_position, .*create on schema mink_read/u),
+    });
+    await runSql(
+      url,
+      `grant usage on all sequences in schema mink to ${role}; grant usage, create on schema mink_read to ${role};
+       revoke insert on mink.dead_letters from ${role}`,
+    );
+    await reader.append('Cart-1', [added('a')]);
+    expect(await find(reader, 'rights')).toMatchObject({ ...failed, seen: expect.stringContaining('dead_letters') });
+    await runSql(url, `grant insert on mink.dead_letters to ${role}`);
     expect(await find(reader, 'rights')).toMatchObject(ok);
     await Promise.all([reader.close(), owner.close()]);
     await runSql(url, `drop owned by ${role}; drop role ${role}`);

@@ -9,6 +9,12 @@ const NEEDED = [
   ['event_shapes', 'select, insert, update'],
   ['projections', 'select, insert, update, delete'],
   ['projection_partitions', 'select, insert, update, delete'],
+  ['projection_workers', 'select, insert, update, delete'],
+  ['projection_digests', 'select, insert, update, delete'],
+  ['read_models', 'select, insert, update, delete'],
+  ['parked_keys', 'select, insert, update, delete'],
+  ['dead_letters', 'select, insert, update, delete'],
+  ['discarded_letters', 'select, insert, update, delete'],
   ['checkpoint_history', 'select, insert, update, delete'],
   ['processes', 'select, insert, update, delete'],
   ['audit_log', 'select, insert'],
@@ -51,9 +57,19 @@ export function rightsQuery(schema: SchemaName): Statement {
     select
       pg_catalog.pg_has_role(c.relowner, 'usage'),
       (
-        select pg_catalog.json_agg(n.privilege || ' on ' || n.relation)
-        from (values ${needed.join(', ')}) n (relation, privilege)
-        where not pg_catalog.has_table_privilege(pg_catalog.format('%I.%I', $1::text, n.relation), n.privilege)
+        select pg_catalog.json_agg(m.lacking)
+        from (
+          select n.privilege || ' on ' || n.relation
+          from (values ${needed.join(', ')}) n (relation, privilege)
+          where not pg_catalog.has_table_privilege(pg_catalog.format('%I.%I', $1::text, n.relation), n.privilege)
+          union all
+          select 'usage on global_position'
+          where not pg_catalog.has_sequence_privilege(':schema.global_position', 'usage')
+          union all
+          select p.privilege || ' on schema ' || r.nspname
+          from pg_catalog.pg_namespace r, (values ('usage'), ('create')) p (privilege)
+          where r.nspname = $1::text || '_read' and not pg_catalog.has_schema_privilege(r.oid, p.privilege)
+        ) m (lacking)
       )
     from pg_catalog.pg_class c
     where c.oid = ':schema.events'::pg_catalog.regclass`;
