@@ -264,6 +264,17 @@ describe('signing in', () => {
     expect(sessions.find(ids[0] ?? '')).toBeUndefined();
     expect(sessions.find(ids[1] ?? '')).toBeDefined();
   });
+
+  test('makes room for one more, where all others are due for another id', () => {
+    let now = 0;
+    const sessions = new Sessions(() => now);
+    const user: User = { name: 'Ada', role: 'admin', payloads: 'full' };
+    const ids = Array.from({ length: 1_000 }, () => sessions.begin(user).id);
+    now += 59 * 60_000;
+    expect(sessions.find(sessions.begin(user).id)).toBeDefined();
+    now += 60_000;
+    expect(sessions.find(ids[500] ?? ''), 'to make room is no use of it').toBeUndefined();
+  });
 });
 
 describe('anonymous access', () => {

@@ -51,14 +51,12 @@ export class Sessions {
     const kept = this.#kept.get(id);
     const now = this.#now();
     if (kept === undefined) return undefined;
-    if (now >= kept.endsAt || now >= kept.usedAt + IDLE) {
+    if (hasEnded(kept, now)) {
       this.#kept.delete(id);
       return undefined;
     }
     const { user, family } = kept;
-    if (kept.replacedBy !== undefined) {
-      return now < kept.rotatesAt + GRACE ? { user, family, newId: kept.replacedBy } : undefined;
-    }
+    if (kept.replacedBy !== undefined) return { user, family, newId: kept.replacedBy };
     kept.usedAt = now;
     if (now < kept.rotatesAt) return { user, family, newId: undefined };
     kept.rotatesAt = now;
@@ -81,10 +79,16 @@ export class Sessions {
 
   /** Those that have ended go, then the oldest. */
   #makeRoom(): void {
-    for (const id of this.#kept.keys()) this.find(id);
+    const now = this.#now();
+    for (const [id, kept] of this.#kept) if (hasEnded(kept, now)) this.#kept.delete(id);
     const [oldest] = this.#kept.keys();
     if (this.#kept.size >= MOST && oldest !== undefined) this.#kept.delete(oldest);
   }
+}
+
+function hasEnded({ endsAt, usedAt, rotatesAt, replacedBy }: Kept, now: number): boolean {
+  if (now >= endsAt || now >= usedAt + IDLE) return true;
+  return replacedBy !== undefined && now >= rotatesAt + GRACE;
 }
 
 function randomId(): string {
