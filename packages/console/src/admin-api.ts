@@ -64,10 +64,7 @@ export function createAdminApi({
     c.set('user', user);
     c.set('body', body);
     c.set('access', user.payloads === 'none' ? 'none' : 'masked');
-    c.set('isStillAllowed', async () => {
-      const now = await authenticator.identify(c.req.raw, connection);
-      return now?.user.name === user.name && now.user.role === user.role && now.user.payloads === user.payloads;
-    });
+    c.set('isStillAllowed', () => authenticator.isStill(identity, c.req.raw, connection));
     await within(timeout, next());
     if (cookie !== undefined) c.header('set-cookie', cookie);
   };

@@ -5,7 +5,7 @@ import { createConsole, type Console, type ConsoleOptions, type User } from '../
 import { Live } from '../src/live/live.ts';
 import type { Look } from '../src/live/look.ts';
 import { memoryAudit } from './support/audit.ts';
-import { HERE, ORIGIN } from './support/client.ts';
+import { createClient, HERE, ORIGIN } from './support/client.ts';
 
 const consoles: Console[] = [];
 
@@ -110,6 +110,34 @@ describe('the live overview', () => {
     expect(await tail.next()).toBeUndefined();
   });
 
+  test('keeps whoever watches signed in, under the id that their browser knows', async () => {
+    let now = 0;
+    const token = 'a-token-of-ada-01';
+    const { admin } = open({
+      access: { tokens: [{ token, name: 'Ada', role: 'viewer' }] },
+      heartbeat: 5,
+      now: () => now,
+    });
+    const reply = await createClient(admin).post('/api/session', { token });
+    const headers = { cookie: reply.headers.get('set-cookie')?.split(';')[0] ?? '' };
+    const { body } = await admin.fetch(new Request(`${ORIGIN}/api/live`, { headers }), HERE);
+    const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+    const beats = async (count: number): Promise<void> => {
+      for (let seen = 0; seen < count;) {
+        const { done = true, value = '' } = (await reader?.read()) ?? {};
+        expect(done, 'the live view has ended').toBe(false);
+        seen += value.split(': here').length - 1;
+      }
+    };
+    for (let minutes = 0; minutes < 7 * 60; minutes += 30) {
+      now = minutes * 60_000;
+      await beats(3);
+    }
+    expect((await createClient(admin).send('/api/overview', { headers })).status).toBe(200);
+    now = 8 * 60 * 60_000;
+    await expect(beats(3)).rejects.toThrow('has ended');
+  });
+
   test('looks seldom while nobody watches, and not at all an hour after the last one', async () => {
     let now = 0;
     const seen: Look[] = [];
@@ -182,6 +210,14 @@ describe('the live tail', () => {
     const { admin } = open({ access: { authenticate: () => user }, heartbeat: 20 });
     const tail = await follow(admin, '/api/events/tail');
     user = undefined;
+    expect(await tail.next()).toBeUndefined();
+  });
+
+  test('ends where nobody says any more who may see it', async () => {
+    let answer: () => Promise<User> = async () => ({ name: 'Ada', role: 'viewer', payloads: 'none' });
+    const { admin } = open({ access: { authenticate: () => answer() }, heartbeat: 20 });
+    const tail = await follow(admin, '/api/events/tail');
+    answer = () => new Promise(() => undefined);
     expect(await tail.next()).toBeUndefined();
   });
 });

@@ -81,6 +81,13 @@ export class Authenticator {
     return { ...this.#identity(user, `session ${family}`), family, cookie };
   }
 
+  /** Whether who has sent a request, which is being answered for long, still may. */
+  async isStill({ user, family }: Identity, request: Request, connection: Connection): Promise<boolean> {
+    if (family !== undefined) return this.#sessions.isOpen(family);
+    const now = (await this.identify(request, connection))?.user;
+    return now?.name === user.name && now.role === user.role && now.payloads === user.payloads;
+  }
+
   /** Begins a session for whoever has the token; undefined where it is none. */
   signIn(token: string): Identity | undefined {
     const user = this.#findToken?.(token);

@@ -64,6 +64,17 @@ export class Sessions {
     return { user, family, newId: kept.replacedBy };
   }
 
+  /** Whether a session goes on. Counts as use of it, and leaves its id: for answers that have begun, and can set no cookie. */
+  isOpen(family: string): boolean {
+    const now = this.#now();
+    for (const kept of this.#kept.values()) {
+      if (kept.family !== family || kept.replacedBy !== undefined || hasEnded(kept, now)) continue;
+      kept.usedAt = now;
+      return true;
+    }
+    return false;
+  }
+
   /** Ends a session, whatever ids it has had. */
   end(family: string): void {
     for (const [id, kept] of this.#kept) if (kept.family === family) this.#kept.delete(id);
