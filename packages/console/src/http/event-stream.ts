@@ -38,6 +38,7 @@ class Source implements EventStream {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stop: (() => void) | undefined;
+  #isAsking = false;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
@@ -86,7 +87,12 @@ class Source implements EventStream {
   }
 
   async #beat(): Promise<void> {
-    if (await this.#options.mayGoOn()) this.#write(': here\n\n');
+    // Nobody has said since the last one: whoever may perhaps not go on, may not.
+    if (this.#isAsking) return this.close();
+    this.#isAsking = true;
+    const mayGoOn = await this.#options.mayGoOn();
+    this.#isAsking = false;
+    if (mayGoOn) this.#write(': here\n\n');
     else this.close();
   }
 }
