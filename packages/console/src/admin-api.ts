@@ -43,7 +43,8 @@ export function createAdminApi({
   timeout,
 }: AdminApiOptions): Hono<Environment> {
   const app = new Hono<Environment>().basePath(`${basePath}/api`);
-  app.use(async (c, next) => {
+  app.use((c, next) => within(timeout, admit(c, next)));
+  const admit = async (c: Context<Environment>, next: Next): Promise<Response | undefined> => {
     const { request, connection, address } = requestOf(c);
     checkSameSite(request, origins);
     const identity = await identify(context, authenticator, { request, connection, address });
@@ -54,7 +55,7 @@ export function createAdminApi({
     if (isSession) return answerSession(context, authenticator, { request, identity, body, address });
     if (identity !== undefined) await answer(c, next, { identity, body, connection });
     return undefined;
-  });
+  };
   const answer = async (
     c: Context<Environment>,
     next: Next,
@@ -65,7 +66,7 @@ export function createAdminApi({
     c.set('body', body);
     c.set('access', user.payloads === 'none' ? 'none' : 'masked');
     c.set('isStillAllowed', () => authenticator.isStill(identity, c.req.raw, connection));
-    await within(timeout, next());
+    await next();
     if (cookie !== undefined) c.header('set-cookie', cookie);
   };
   app.route('/', overviewRoutes(context));
@@ -139,14 +140,14 @@ async function admitChange(
   return readBody(request);
 }
 
-async function within(timeout: number, work: Promise<void>): Promise<void> {
+async function within<T>(timeout: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     const message = `It took longer than ${timeout / 1_000} seconds. What was begun may still be done.`;
     timer = setTimeout(() => reject(new Refusal(503, 'TIMEOUT', message)), timeout);
   });
   try {
-    await Promise.race([work, late]);
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -337,6 +337,19 @@ describe('the access of the application', () => {
     const odd = open({ authenticate: () => ({ name: 'x', role: 'root', payloads: 'full' }) as never });
     expect((await createClient(odd.admin).get('/api/overview')).status).toBe(500);
   });
+
+  test('may look into bodies, say null for nobody, and take its time, but not for ever', async () => {
+    const user: User = { name: 'Otto', role: 'admin', payloads: 'masked' };
+    const signing = open(
+      { authenticate: async (request) => ((await request.text()).includes('x') ? null : user) },
+      { isReadOnly: false },
+    );
+    const client = createClient(signing.admin);
+    expect((await client.post('/api/schema/check', {})).status).toBe(202);
+    expect((await client.post('/api/schema/check', { x: 1 })).status).toBe(401);
+    const hung = open({ authenticate: () => new Promise(() => undefined) }, { requestTimeout: 10 });
+    expect((await createClient(hung.admin).get('/api/overview')).status).toBe(503);
+  });
 });
 
 describe('what every answer says', () => {

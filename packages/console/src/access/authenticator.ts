@@ -61,8 +61,9 @@ export class Authenticator {
   async identify(request: Request, connection: Connection): Promise<Identity | undefined> {
     const access = this.#access;
     if ('authenticate' in access) {
-      const user = await access.authenticate(request);
-      return user === undefined ? undefined : this.#identity(userSchema.parse(user), 'application');
+      // Its body is read later: whoever looks into it looks into another one.
+      const user = await access.authenticate(request.method === 'GET' ? request : request.clone());
+      return user === undefined || user === null ? undefined : this.#identity(userSchema.parse(user), 'application');
     }
     if ('anonymous' in access) {
       const user = { name: ANONYMOUS, ...access.anonymous };

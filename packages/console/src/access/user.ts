@@ -19,14 +19,19 @@ export interface AccessToken {
   readonly payloads?: PayloadAccess | undefined;
 }
 
+type MaybeUser = User | null | undefined;
+
 /**
  * Who may use the console: whom the application around it knows, who has a token, or whoever sits at this machine. Exactly one of
  * them.
  */
 export type Access =
   | {
-      /** Says who sends a request, or undefined for nobody: the session, the single sign-on or the proxy of your application. */
-      readonly authenticate: (request: Request) => User | undefined | Promise<User | undefined>;
+      /**
+       * Says who sends a request, or undefined or null for nobody: the session, the single sign-on or the proxy of your application. What
+       * it throws lets nobody in.
+       */
+      readonly authenticate: (request: Request) => MaybeUser | Promise<MaybeUser>;
     }
   | { readonly tokens: readonly AccessToken[] }
   | {
