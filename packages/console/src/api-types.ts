@@ -150,7 +150,7 @@ export interface ProjectionSummary {
   readonly wantedPartitions: number;
 }
 
-/** `GET /api/projections/:name/:version` */
+/** `GET /api/projections/:name/:version`. With `?payloads=full` its errors are in full, which is audited. */
 export interface ProjectionDetail extends ProjectionSummary {
   readonly slots: readonly ProjectionPartition[];
   readonly versions: readonly ProjectionSummary[];

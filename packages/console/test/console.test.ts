@@ -363,6 +363,34 @@ describeStorages('the console', (open) => {
     expect((await as('Vera').get('/api/doctor')).body.at).toBe(body.at);
   });
 
+  test('shows an error in full to those who ask for it and may, and writes down that they saw it', async () => {
+    let error = `cannot bear "${SECRET}" (${SECRET})`;
+    storage = withFault(storage, () => error);
+    store = openCarts(storage);
+    await admin.close();
+    start();
+    const ada = as('Ada');
+    const detail = '/api/projections/cart-summary/1';
+    const paths = ['/api/overview', '/api/projections', detail, '/api/health', '/api/doctor', '/api/dead-letters'];
+    const views = () => store.operations.audit.list({ kinds: ['view'] });
+    for (const path of paths) {
+      const { text } = await ada.get(path);
+      expect(text, path).not.toContain(SECRET);
+      expect(text, path).toMatch(path.endsWith('dead-letters') ? /•••/u : /cannot bear|Faulted/u);
+    }
+    // The doctor gives what it has found for a while, whatever is wrong by then.
+    error = 'something else';
+    expect((await ada.get('/api/doctor')).text).not.toContain(SECRET);
+    error = `cannot bear "${SECRET}"`;
+    expect(await views()).toEqual([]);
+    const asked = await ada.get(`${detail}?payloads=full`);
+    expect(asked.body).toMatchObject({ error, slots: [{ error }] });
+    expect(await views()).toMatchObject([{ userId: 'Ada', details: { projection: 'cart-summary', version: 1 } }]);
+    for (const name of ['Vera', 'Otto']) {
+      expect((await as(name).get(`${detail}?payloads=full`)).text).not.toContain(SECRET);
+    }
+  });
+
   test('shows events that the code of now cannot read', async () => {
     await createEventStore(storage).append('Cart-1', [{ type: 'Unheard', data: { of: 1 } }]);
     await createEventStore(storage).append('Gone-1', [{ type: 'Gone', data: null }]);
@@ -374,3 +402,26 @@ describeStorages('the console', (open) => {
     expect((await ada.get('/api/streams/Gone-1/states')).body.code).toBe('FOLD_NOT_FOUND');
   });
 });
+
+/** A storage whose first projection is faulted by an error, as far as it is asked. */
+function withFault(storage: EventStorage, error: () => string): EventStorage {
+  const { readModels } = storage;
+  if (readModels === undefined) throw new Error('This storage keeps no read models.');
+  const bound = (target: object, name: string | symbol): unknown => {
+    const value: unknown = Reflect.get(target, name, target);
+    return typeof value === 'function' ? value.bind(target) : value;
+  };
+  const fault = () => ({ error: error(), state: 'faulted' as const });
+  const faulted = new Proxy(readModels, {
+    get: (target, name) =>
+      name !== 'listProjections'
+        ? bound(target, name)
+        : async () =>
+            (await target.listProjections()).map((it) => ({
+              ...it,
+              ...fault(),
+              partitions: it.partitions.map((part) => ({ ...part, ...fault() })),
+            })),
+  });
+  return new Proxy(storage, { get: (target, name) => (name === 'readModels' ? faulted : bound(target, name)) });
+}

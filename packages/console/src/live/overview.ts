@@ -1,6 +1,15 @@
 import type { ProcessReport } from 'mink';
 import { isAtLeast } from '../access/actions.ts';
-import type { Feed, Overview, ProcessDetail, ProcessSummary, ProjectionSummary, User } from '../api-types.ts';
+import { payloadAccess } from '../access/user.ts';
+import type {
+  Feed,
+  Overview,
+  PayloadAccess,
+  ProcessDetail,
+  ProcessSummary,
+  ProjectionSummary,
+  User,
+} from '../api-types.ts';
 import { showText } from '../http/problem.ts';
 import { toJob, type KeptJob } from '../jobs/jobs.ts';
 import type { Look } from './look.ts';
@@ -8,32 +17,33 @@ import { summaryOf, type SeenProjection } from './projections.ts';
 
 /** A look as a user may see it: errors may hold values, and statements are for those who can end them. */
 export function toOverview(look: Look, user: User, jobs: readonly KeptJob[]): Overview {
+  const access = payloadAccess(user);
   const { at, rates, seen, deadLetters, vitals, health, processes } = look;
   const running = jobs.filter(({ state }) => state === 'running');
   return {
     at,
     feed: toFeed(look, user),
     rates,
-    projections: seen.map((it) => toProjection(it, user)),
+    projections: seen.map((it) => toProjection(it, access)),
     deadLetters,
     ...(vitals === undefined ? {} : { storageBytes: vitals.bytes }),
     ...(vitals?.connections === undefined ? {} : { pool: vitals.connections }),
-    health: { ...health, reasons: health.reasons.map((reason) => toReason(reason, user)) },
+    health: { ...health, reasons: health.reasons.map((reason) => toReason(reason, access)) },
     processes: processes.map(toProcess),
     jobs: running.map((job) => toJob(job, undefined, undefined)),
   };
 }
 
 /** What the rules of health say stays; the error of a projection behind it is masked. */
-export function toReason(reason: string, { payloads }: User): string {
+export function toReason(reason: string, access: PayloadAccess): string {
   const [said = '', ...error] = reason.split(': ');
-  return error.length === 0 ? said : `${said}: ${showText(error.join(': '), payloads)}`;
+  return error.length === 0 ? said : `${said}: ${showText(error.join(': '), access)}`;
 }
 
-/** A projection, its error as far as a user may see it. */
-export function toProjection(seen: SeenProjection, { payloads }: User): ProjectionSummary {
+/** A projection, its error as far as somebody may see it. */
+export function toProjection(seen: SeenProjection, access: PayloadAccess): ProjectionSummary {
   const { error, ...rest } = summaryOf(seen);
-  return error === undefined ? rest : { ...rest, error: showText(error, payloads) };
+  return error === undefined ? rest : { ...rest, error: showText(error, access) };
 }
 
 function toFeed({ feed }: Look, user: User): Feed {

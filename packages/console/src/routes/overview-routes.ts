@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { payloadAccess } from '../access/user.ts';
 import type { DoctorReport, Health, Overview, ProcessDetail, Sample } from '../api-types.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import type { ApiEnvironment } from '../http/api.ts';
@@ -31,7 +32,7 @@ export function overviewRoutes(context: ConsoleContext): Hono<ApiEnvironment> {
         };
         const unwatch = live.watch({
           seen: (look) => send('overview', () => toOverview(look, user, jobs.list())),
-          failed: (error) => send('problem', () => toFailure(error, user.payloads).problem),
+          failed: (error) => send('problem', () => toFailure(error, payloadAccess(user)).problem),
         });
         return () => {
           unwatch();
@@ -48,7 +49,7 @@ export function overviewRoutes(context: ConsoleContext): Hono<ApiEnvironment> {
   app.get('/health', async (c) => {
     readQuery(c.req.raw, {});
     const { status, reasons } = (await live.latest()).health;
-    const health: Health = { status, reasons: reasons.map((reason) => toReason(reason, c.var.user)) };
+    const health: Health = { status, reasons: reasons.map((reason) => toReason(reason, c.var.access)) };
     return c.json(health);
   });
   app.get('/processes', async (c) => {
@@ -58,9 +59,7 @@ export function overviewRoutes(context: ConsoleContext): Hono<ApiEnvironment> {
   });
   app.get('/doctor', async (c) => {
     readQuery(c.req.raw, {});
-    const { seen } = await live.latest();
-    const errors = seen.flatMap(({ error }) => error ?? []);
-    const report: DoctorReport = await context.examinations.report(c.var.user, errors);
+    const report: DoctorReport = await context.examinations.report(c.var.access);
     return c.json(report);
   });
   return app;

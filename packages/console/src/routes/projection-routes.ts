@@ -2,12 +2,19 @@ import { Hono } from 'hono';
 import type { ProjectionId } from 'mink';
 import { z } from 'zod';
 import { whyNot } from '../access/actions.ts';
-import type { ProjectionAction, ProjectionDetail, ProjectionPartition, ProjectionSummary, User } from '../api-types.ts';
+import type {
+  PayloadAccess,
+  ProjectionAction,
+  ProjectionDetail,
+  ProjectionPartition,
+  ProjectionSummary,
+  User,
+} from '../api-types.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { startProjectionJob, type JobAction } from '../jobs/projection-jobs.ts';
 import { showJob } from '../jobs/show-job.ts';
-import { grantAccess, type ApiContext, type ApiEnvironment } from '../http/api.ts';
-import { checkBody, key, name, readPath, readQuery, version } from '../http/parameters.ts';
+import { grantAccess, withPayloads, type ApiContext, type ApiEnvironment } from '../http/api.ts';
+import { checkBody, key, name, payloads, readPath, readQuery, version } from '../http/parameters.ts';
 import { Refusal, showText } from '../http/problem.ts';
 import type { Look } from '../live/look.ts';
 import { toProjection } from '../live/overview.ts';
@@ -35,13 +42,14 @@ export function projectionRoutes(context: ConsoleContext): Hono<ApiEnvironment> 
   app.get('/', async (c) => {
     readQuery(c.req.raw, {});
     const { seen } = await live.latest();
-    const all: readonly ProjectionSummary[] = seen.map((it) => toProjection(it, c.var.user));
+    const all: readonly ProjectionSummary[] = seen.map((it) => toProjection(it, c.var.access));
     return c.json(all);
   });
   app.get('/:name/:version', async (c) => {
-    readQuery(c.req.raw, {});
+    const access = grantAccess(c, readQuery(c.req.raw, { payloads }).payloads);
     const id = readPath(c.req.param(), { name: key, version });
-    return c.json(await detailOf(context, await live.latest(), { id, user: c.var.user }));
+    const body = await detailOf(context, await live.latest(), { id, user: c.var.user, access });
+    return withPayloads(c, context.auditor, { body, of: { projection: id.name, version: id.version } });
   });
   for (const action of DIRECT) app.post(`/:name/:version/${action}`, (c) => actDirectly(context, c, action));
   for (const action of JOBS) {
@@ -59,22 +67,22 @@ export function projectionRoutes(context: ConsoleContext): Hono<ApiEnvironment> 
 async function detailOf(
   context: ConsoleContext,
   look: Look,
-  { id, user }: { readonly id: ProjectionId; readonly user: User },
+  { id, user, access }: { readonly id: ProjectionId; readonly user: User; readonly access: PayloadAccess },
 ): Promise<ProjectionDetail> {
   const seen = findProjection(look.seen, id);
   const versions = look.seen.filter((it) => it.name === id.name);
   return {
-    ...toProjection(seen, user),
+    ...toProjection(seen, access),
     slots: (seen.stored?.partitions ?? []).map((it): ProjectionPartition => {
       const { from, to, position, events, state, owner, error, attempts, movedAt } = it;
       const shown = { from, to, position, events, state, attempts, movedAt };
       return {
         ...shown,
         ...(owner === undefined ? {} : { owner }),
-        ...(error === undefined ? {} : { error: showText(error, user.payloads) }),
+        ...(error === undefined ? {} : { error: showText(error, access) }),
       };
     }),
-    versions: versions.map((it) => toProjection(it, user)),
+    versions: versions.map((it) => toProjection(it, access)),
     history: await context.store.projections.checkpointHistory(id, { since: new Date(context.now() - WEEK) }),
     ...actionsOf(context, { seen, versions, user }),
   };
@@ -145,7 +153,7 @@ async function actDirectly(context: ConsoleContext, c: ApiContext, action: Direc
     findProjection((await context.live.latest()).seen, id);
     await perform(context, { action, id, body });
   });
-  return c.json(toProjection(findProjection((await context.live.fresh()).seen, id), user));
+  return c.json(toProjection(findProjection((await context.live.fresh()).seen, id), c.var.access));
 }
 
 async function perform(

@@ -1,5 +1,6 @@
 import { useMemo } from 'preact/hooks';
 import type { ProjectionDetail, ProjectionSummary } from '../../../../src/api-types.ts';
+import { withQuery } from '../../api/client.ts';
 import { useJobs } from '../../api/use-jobs.ts';
 import { useResource } from '../../api/use-resource.ts';
 import { StateBadge, Tag } from '../../components/badge.tsx';
@@ -8,6 +9,7 @@ import { JobCard } from '../../components/job-card.tsx';
 import { EmptyNotice, ResourceView } from '../../components/notices.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { Facts, Panel } from '../../components/panel.tsx';
+import { useReveal } from '../../components/payload.tsx';
 import { TimeAgo } from '../../components/time-ago.tsx';
 import { count, counted, rate, shortCount } from '../../format/numbers.ts';
 import { duration } from '../../format/times.ts';
@@ -64,7 +66,7 @@ export function ProjectionDetailView({
       <ResourceView resource={resource} rows={12}>
         {(detail) => (
           <>
-            {detail.error !== undefined && <FaultNotice detail={detail} />}
+            {detail.error !== undefined && <FaultNotice detail={detail} path={path} />}
             <ActionBar detail={detail} onDone={reload} />
             {jobs.length > 0 && (
               <Panel title="Jobs">
@@ -86,10 +88,15 @@ export function ProjectionDetailView({
   );
 }
 
-function FaultNotice({ detail }: { readonly detail: ProjectionDetail }) {
+/** In full only when asked to, and read once then: the page reads itself again all the time, and each look would be audited. */
+function FaultNotice({ detail, path }: { readonly detail: ProjectionDetail; readonly path: string | undefined }) {
+  const { payloads, button } = useReveal();
+  const isFull = payloads === 'full' && path !== undefined;
+  const { data } = useResource<ProjectionDetail>(isFull ? withQuery(path, { payloads }) : undefined);
   return (
     <div class="notice notice-error" role="alert">
-      <p class="notice-title">{detail.error}</p>
+      <p class="notice-title">{(isFull ? data?.error : undefined) ?? detail.error}</p>
+      {button}
       <p class="notice-text">{counted(detail.attempts, 'attempt')} so far.</p>
     </div>
   );
