@@ -113,11 +113,24 @@ describeStorages('the console', (open) => {
     const states = await ada.get('/api/streams/Cart-1/states?payloads=full&from=2&limit=2');
     expect(states.body).toMatchObject({
       steps: [
-        { state: { lines: { a: 1, b: 2 } }, changes: expect.arrayContaining([{ path: 'lines.b', after: 2 }]) },
-        { state: { lines: {} } },
+        {
+          state: { lines: Object.entries({ a: 1, b: 2 }) },
+          changes: expect.arrayContaining([{ path: 'lines.b', after: 2 }]),
+        },
+        { state: { lines: [] } },
       ],
       next: 4,
     });
+    const masked = await ada.get('/api/streams/Cart-1/states?from=2&limit=1');
+    expect(masked.body.steps, 'keys of maps are values').toMatchObject([
+      {
+        state: { lines: [['‹string›', '‹number›'], {}] },
+        changes: [
+          { path: 'lines[1]', after: ['‹string›', '‹number›'] },
+          { path: 'touched', before: '‹number›' },
+        ],
+      },
+    ]);
     const log = await ada.get('/api/events?limit=3');
     expect(log.body.events).toMatchObject([{ streamName: 'Cart-3' }, { streamName: 'Cart-2' }, { type: 'Cursed' }]);
     const why = await ada.get(`/api/events/${log.body.events[2].globalPosition}/why`);

@@ -12,10 +12,9 @@ import {
   uint8Array,
   type Arbitrary,
 } from 'fast-check';
-import { differences, type JsonValue } from 'mink';
+import { differences, readableJson, type JsonValue } from 'mink';
 import { describe, expect, test } from 'vitest';
 import { mask, maskText } from '../src/payloads/mask.ts';
-import { toPlain } from '../src/payloads/plain.ts';
 import { show, showChange } from '../src/payloads/show.ts';
 
 const SECRET = 'swordfish-42';
@@ -34,6 +33,10 @@ const secretly: Arbitrary<unknown> = anything({
       [SECRET],
       new Date(0),
       new Set([SECRET]),
+      new Map<unknown, unknown>([
+        [SECRET, 1],
+        [{ of: SECRET }, SECRET],
+      ]),
       4_711_4711n,
     ),
   ],
@@ -71,8 +74,10 @@ describe('masking', () => {
   });
 
   test('lets nothing through by the path of a change', () => {
-    const [before, after] = [new Set(['a']), new Set(['a', SECRET])];
-    const changes = differences(toPlain({ notes: before }), toPlain({ notes: after }));
+    const [set, map] = [new Set(['a']), new Map([['a', 1]])];
+    const after = { set: new Set(set).add(SECRET), map: new Map(map).set(SECRET, 2) };
+    const changes = differences(readableJson({ set, map }), readableJson(after));
+    expect(changes).toHaveLength(2);
     expect(JSON.stringify(changes.map((change) => showChange(change, 'masked')))).not.toContain(SECRET);
   });
 
@@ -100,23 +105,29 @@ describe('a state as JSON', () => {
       set(string()),
       uint8Array(),
     );
-    check(property(all, (value) => void JSON.stringify(toPlain(value))));
+    check(property(all, (value) => void JSON.stringify(readableJson(value))));
+  });
+
+  test('has bytes, and dates that are none, as what they are', () => {
+    expect(
+      readableJson([new Uint8Array(3), Buffer.from('ab'), new Date(NaN), Symbol('a'), { symbol: Symbol('a') }]),
+    ).toEqual(['3 bytes', '2 bytes', 'Invalid Date', null, {}]);
   });
 
   test('ends where it is nested in itself, or too deep', () => {
     const circle: { self?: unknown; other: number } = { other: 1 };
     circle.self = circle;
-    expect(toPlain(circle)).toEqual({ self: '…', other: 1 });
+    expect(readableJson(circle)).toEqual({ self: '…', other: 1 });
     let deep: unknown = SECRET;
     for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
-    expect(JSON.stringify(toPlain(deep))).toContain('…');
+    expect(JSON.stringify(readableJson(deep))).toContain('…');
     expect(JSON.stringify(show(deep, 'masked'))).not.toContain(SECRET);
   });
 
   test('keeps a property named like a prototype as what it is', () => {
     const value: unknown = JSON.parse('{"__proto__":{"a":1}}');
-    expect(JSON.stringify(toPlain(value))).toBe('{"__proto__":{"a":1}}');
-    expect(JSON.stringify(mask(toPlain(value) ?? null))).toBe('{"__proto__":{"a":"‹number›"}}');
+    expect(JSON.stringify(readableJson(value))).toBe('{"__proto__":{"a":1}}');
+    expect(JSON.stringify(mask(readableJson(value) ?? null))).toBe('{"__proto__":{"a":"‹number›"}}');
   });
 });
 

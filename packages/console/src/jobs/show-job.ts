@@ -1,13 +1,13 @@
+import { readableJson } from 'mink';
 import type { Job, PayloadAccess } from '../api-types.ts';
 import { showText, toFailure } from '../http/problem.ts';
 import { mask } from '../payloads/mask.ts';
-import { toPlain } from '../payloads/plain.ts';
 import { toJob, type KeptJob } from './jobs.ts';
 
 /** A job as somebody may see it: rows, keys' errors and values in what came of it are masked like payloads. */
 export function showJob(job: KeptJob, access: PayloadAccess): Job {
   const problem = job.error === undefined ? undefined : toFailure(job.error, access).problem;
-  return toJob(job, job.result === undefined ? undefined : showResult(toPlain(job.result), access), problem);
+  return toJob(job, job.result === undefined ? undefined : showResult(readableJson(job.result), access), problem);
 }
 
 /** Members of results that hold what is in rows. */
@@ -21,8 +21,7 @@ function showResult(value: unknown, access: PayloadAccess, name = ''): unknown {
   return Object.fromEntries(
     Object.entries(value).flatMap(([own, item]: readonly [string, unknown]) => {
       if (!PAYLOADS.has(own)) return [[own, showResult(item, access, own)]];
-      const plain = toPlain(item);
-      return access === 'none' || plain === undefined ? [] : [[own, mask(plain)]];
+      return access === 'none' ? [] : [[own, mask(readableJson(item))]];
     }),
   );
 }

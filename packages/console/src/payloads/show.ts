@@ -1,13 +1,12 @@
-import type { Difference, JsonValue, RecordedEvent, StoredEvent } from 'mink';
+import { readableJson, type Difference, type JsonValue, type RecordedEvent, type StoredEvent } from 'mink';
 import type { Change, EventRecord, PayloadAccess } from '../api-types.ts';
 import { mask } from './mask.ts';
-import { toPlain } from './plain.ts';
 
 /** A payload, metadata, or a state, as far as somebody may see it: the only way by which any of them leaves the console. */
 export function show(value: unknown, access: PayloadAccess): JsonValue | undefined {
-  if (access === 'none') return undefined;
-  const plain = toPlain(value);
-  return plain === undefined || access === 'full' ? plain : mask(plain);
+  if (access === 'none' || value === undefined) return undefined;
+  const json = readableJson(value);
+  return access === 'full' ? json : mask(json);
 }
 
 /** What has changed, as far as somebody may see it. The path consists of names, which stay. */

@@ -1,4 +1,4 @@
-import { differences, parseStreamName, type Difference } from 'mink';
+import { differences, parseStreamName, readableJson, type Difference } from 'mink';
 import type { PayloadAccess, StatePage, StateStep } from '../api-types.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { grantAccess, withPayloads, type ApiContext } from '../http/api.ts';
@@ -7,7 +7,6 @@ import { Refusal } from '../http/problem.ts';
 import type { NamedFold } from '../options.ts';
 import { fitting } from '../payloads/fitting.ts';
 import type { KnownState } from '../payloads/known-states.ts';
-import { toPlain } from '../payloads/plain.ts';
 import { show, showChange, showEvent } from '../payloads/show.ts';
 
 const MOST = 200;
@@ -99,7 +98,7 @@ async function readSteps(
   return { steps, states: states.slice(1) };
 }
 
-/** Of states as JSON: the paths of their differences hold names only, while those of a set hold its values. */
+/** Of states as JSON: the paths of their differences hold names only, while those of a set or a map hold its values or keys. */
 function plainDifferences(before: unknown, after: unknown): readonly Difference[] {
-  return differences(toPlain(before), toPlain(after));
+  return differences(readableJson(before), readableJson(after));
 }
