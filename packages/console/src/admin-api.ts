@@ -5,6 +5,7 @@ import type { ApiEnvironment } from './http/api.ts';
 import { checkSameSite, type Connection } from './http/own-request.ts';
 import { Refusal, toFailure } from './http/problem.ts';
 import { readBody } from './http/read-body.ts';
+import { Turns } from './http/turns.ts';
 import { auditRoutes } from './routes/audit-routes.ts';
 import { deadLetterRoutes } from './routes/dead-letter-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
@@ -32,6 +33,8 @@ export interface AdminApiOptions {
 }
 
 const CSRF_HEADER = 'x-mink-csrf';
+/** Answers that are being made, of each kind: less than half the connections that a store has, unless told otherwise. */
+const MOST_AT_ONCE = 4;
 const UNKNOWN_ADDRESS = 'unknown';
 
 /** The admin API, by paths below `/api`: who asks is known, and may, before an endpoint hears of it. */
@@ -43,8 +46,10 @@ export function createAdminApi({
   timeout,
 }: AdminApiOptions): Hono<Environment> {
   const app = new Hono<Environment>().basePath(`${basePath}/api`);
-  app.use((c, next) => within(timeout, admit(c, next)));
-  const admit = async (c: Context<Environment>, next: Next): Promise<Response | undefined> => {
+  // What changes something does not wait for those who look, nor the other way round.
+  const turns = { read: new Turns(MOST_AT_ONCE), change: new Turns(MOST_AT_ONCE) };
+  app.use((c, next) => within(timeout, (late) => admit(c, next, late)));
+  const admit = async (c: Context<Environment>, next: Next, late: AbortSignal): Promise<Response | undefined> => {
     const { request, connection, address } = requestOf(c);
     checkSameSite(request, origins);
     const identity = await identify(context, authenticator, { request, connection, address });
@@ -53,7 +58,10 @@ export function createAdminApi({
     if (identity === undefined && !isSession) throw notSignedIn(authenticator);
     const body = await admitChange(context, authenticator, { request, identity });
     if (isSession) return answerSession(context, authenticator, { request, identity, body, address });
-    if (identity !== undefined) await answer(c, next, { identity, body, connection });
+    if (identity === undefined) return undefined;
+    const unwanted = AbortSignal.any([request.signal, late]);
+    const turn = request.method === 'GET' ? turns.read : turns.change;
+    await turn.take(unwanted, () => answer(c, next, { identity, body, connection }));
     return undefined;
   };
   const answer = async (
@@ -140,14 +148,16 @@ async function admitChange(
   return readBody(request);
 }
 
-async function within<T>(timeout: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const message = `It took longer than ${timeout / 1_000} seconds. What was begun may still be done.`;
-    timer = setTimeout(() => reject(new Refusal(503, 'TIMEOUT', message)), timeout);
+/** What is late is told so by the signal; what it has begun ends by itself. */
+async function within<T>(timeout: number, work: (late: AbortSignal) => Promise<T>): Promise<T> {
+  const message = `It took longer than ${timeout / 1_000} seconds. What was begun may still be done.`;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Refusal(503, 'TIMEOUT', message)), timeout);
+  const aborted = new Promise<never>((_resolve, reject) => {
+    late.signal.addEventListener('abort', () => reject(late.signal.reason));
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work(late.signal), aborted]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,7 +1,14 @@
 import { Hono } from 'hono';
 import type { JsonObject, ParkedKey as StoredKey, ProjectionEngine, RecordedEvent } from 'mink';
 import { z } from 'zod';
-import type { DeadLetterPage, ParkedEvents, ParkedKey, PayloadAccess, RetryOutcome } from '../api-types.ts';
+import type {
+  DeadLetterPage,
+  EventRecord,
+  ParkedEvents,
+  ParkedKey,
+  PayloadAccess,
+  RetryOutcome,
+} from '../api-types.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { grantAccess, withPayloads, type ApiContext, type ApiEnvironment } from '../http/api.ts';
 import { fromCursor, toCursor } from '../http/cursors.ts';
@@ -95,8 +102,12 @@ async function showKey(context: ConsoleContext, c: ApiContext): Promise<Response
   const { storage } = context;
   const of = { name: id.projection, version: id.version };
   const positions = await storage.readModels?.listDeadLetters(of, id.key, { after: 0, limit: MOST_EVENTS });
-  const events = await Promise.all((positions ?? []).map((position) => eventAt(context, position)));
-  const shown = events.flatMap((event) => (event === undefined ? [] : [showEvent(event, access)]));
+  const shown: EventRecord[] = [];
+  // One after another: all at once would take every connection of the store.
+  for (const position of positions ?? []) {
+    const event = await eventAt(context, position);
+    if (event !== undefined) shown.push(showEvent(event, access));
+  }
   const body: ParkedEvents = { key: toKey(context, parked, access), events: fitting(shown) };
   return withPayloads(c, context.auditor, { body, of: { ...id } });
 }
