@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { InvalidArgumentError } from 'mink';
 import { Authenticator } from './access/authenticator.ts';
 import { createAdminApi } from './admin-api.ts';
@@ -25,6 +26,8 @@ export class Console implements AsyncDisposable {
   constructor(options: ConsoleOptions) {
     const { access, origins = [], requestTimeout: timeout = REQUEST_TIMEOUT, now = Date.now } = options;
     checkAccess(options);
+    // Every live view listens to it: more than ten are no leak.
+    setMaxListeners(0, this.#closing.signal);
     this.#basePath = checkBasePath(options.basePath ?? '');
     const isSecure = origins.some((origin) => origin.startsWith('https://'));
     const authenticator = new Authenticator(access, { path: `${this.#basePath}/`, isSecure, now });

@@ -100,6 +100,18 @@ describe('the live overview', () => {
     expect(seen?.name).toBe('overview');
   });
 
+  test('is no leak where many watch', async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', hear);
+    const { admin } = open({ limits: { streams: 50 } });
+    const watchers = await Promise.all(Array.from({ length: 20 }, () => follow(admin, '/api/live')));
+    // Warnings come a turn later.
+    await Promise.all(watchers.map((watcher) => watcher.next()));
+    process.off('warning', hear);
+    expect(warnings).toEqual([]);
+  });
+
   test('ends with the console', async () => {
     const { admin } = open();
     const watcher = await follow(admin, '/api/live');
