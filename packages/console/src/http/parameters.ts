@@ -4,8 +4,10 @@ import { Refusal } from './problem.ts';
 const MOST_LISTED = 50;
 const LONGEST_NAME = 512;
 const LONGEST_KEY = 1_000;
-/** Control characters and halves of surrogate pairs: no database keeps them, so nothing there is called so. */
-const UNCLEAN = /[\p{Cc}\p{Cs}]/u;
+/** Base64 of the JSON of two keys, every character of which takes three bytes. */
+const LONGEST_CURSOR = 9_000;
+/** Control characters of ASCII, and halves of surrogate pairs: mink stores none, so nothing there is called so. */
+const UNCLEAN = /(?![\u0080-\u009f])[\p{Cc}\p{Cs}]/u;
 
 const text = (longest: number): z.ZodString =>
   z
@@ -31,7 +33,7 @@ export const name = text(LONGEST_NAME);
 /** A key of a read model. */
 export const key = text(LONGEST_KEY);
 /** What a page begins after: a name, with a version in it. */
-export const cursor = text(LONGEST_KEY * 2);
+export const cursor = text(LONGEST_CURSOR);
 export const position = whole(0, Number.MAX_SAFE_INTEGER);
 /** Of a projection; of a schema. */
 export const version = whole(1, 2 ** 31 - 1);
