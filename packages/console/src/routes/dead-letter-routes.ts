@@ -190,7 +190,10 @@ async function discard(context: ConsoleContext, c: ApiContext): Promise<Response
     const { confirm, reason: why } = checkBody(body, DISCARD);
     const engine = engineFor(context, id);
     checkCount(confirm, (await findKey(context, id)).events, 'events');
-    return engine.deadLetters.discard(deadLettersOf(id), { reason: why });
+    const gone = await engine.deadLetters.discard(deadLettersOf(id), { reason: why, events: confirm });
+    // Others came, or somebody else was faster.
+    if (gone === 0) checkCount(confirm, (await findKey(context, id)).events, 'events');
+    return gone;
   });
   void context.live.fresh().catch(() => undefined);
   const outcome: RetryOutcome = { applied: 0, left: 0, discarded };

@@ -177,7 +177,7 @@ export type {
   TableDefinition,
   TableSpec,
 } from './projections/read-model.ts';
-export type { DeadLetters, DeadLettersOf, DryRun, RetriedKey } from './projections/dead-letters.ts';
+export type { DeadLetters, DeadLettersOf, DiscardOptions, DryRun, RetriedKey } from './projections/dead-letters.ts';
 export type { AfterWrite, ReadModelReader, FoundPage, FoundModel } from './projections/read-model-reader.ts';
 export type { Classification } from './projections/projection-applier.ts';
 export { createProjectionEngine, ProjectionEngine } from './projections/projection-engine.ts';

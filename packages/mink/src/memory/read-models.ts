@@ -20,6 +20,7 @@ import {
   type ListParkedQuery,
   type NewDeadLetter,
   type ParkedKey,
+  type DiscardedKey,
   type ParkedStep,
   type Partitioning,
   type ProjectionCommit,
@@ -290,9 +291,10 @@ export class ReadModels extends Versions implements ProjectionStorage {
     return 'claimed';
   }
 
-  async discardParked(id: ProjectionId, { key }: { readonly key: string; readonly reason: string }): Promise<number> {
+  async discardParked(id: ProjectionId, { key, events }: DiscardedKey): Promise<number> {
     const kept = this.find(id);
     const positions = kept?.parked.get(key)?.positions ?? [];
+    if (events !== undefined && events !== positions.length) return 0;
     kept?.discarded.push(...positions.map((position) => ({ key, position })));
     kept?.parked.delete(key);
     return positions.length;

@@ -23,6 +23,7 @@ import {
   type ProjectionKind,
   type OpenTransaction,
   type ParkedKey,
+  type DiscardedKey,
   type ParkedStep,
   type Partitioning,
   type ProjectionCommit,
@@ -364,10 +365,7 @@ export class ReadModels implements ProjectionStorage {
     return row?.[1] === 't' ? 'busy' : 'none';
   }
 
-  async discardParked(
-    projection: ProjectionId,
-    of: { readonly key: string; readonly reason: string },
-  ): Promise<number> {
+  async discardParked(projection: ProjectionId, of: DiscardedKey): Promise<number> {
     const schema = this.#schema;
     return this.#settings.inTransaction(async (run) => {
       await run(holdParkedQuery(schema, projection, of.key));

@@ -40,7 +40,10 @@ async function untilWaiting(url: string): Promise<void> {
 describePostgres('dead letters', (databases) => {
   const open = (url: string) => createPostgresStore({ url, categories: { Cart: events } });
 
-  test('that come while their key is given up are given up with it: nothing is lost between the two', async () => {
+  test.each([
+    ['are given up with it: nothing is lost between the two', undefined, [1, 2, 3]],
+    ['keep it from being given up, where somebody has agreed to fewer', 2, []],
+  ] as const)('that come while their key is given up %s', async (_rule, agreed, positions) => {
     const url = await databases.create();
     await using store = open(url);
     await using engine = createProjectionEngine(store, [fragile], { tries: 1 });
@@ -54,19 +57,21 @@ describePostgres('dead letters', (databases) => {
     // A worker, in the middle of adding one: it holds the key in share.
     const worker = await begin(url);
     await worker.query('select 1 from mink.parked_keys for share');
-    const discarding = engine.deadLetters.discard(cart1, { reason: 'never existed' });
+    const discarding = engine.deadLetters.discard(cart1, { reason: 'never existed', events: agreed });
     await untilWaiting(url);
     await worker.query(
       `insert into mink.dead_letters (name, version, key, position) values ('fragile', 1, 'Cart-1', ${globalPosition})`,
     );
     await worker.query('commit');
     await worker.end();
-    expect(await discarding).toBe(3);
+    expect(await discarding).toBe(positions.length);
     const kept = await runSql(url, 'select position::int as position from mink.discarded_letters order by position');
     deepStrictEqual(
       kept.map(({ position }) => position),
-      [1, 2, 3],
+      positions,
     );
+    const [parked] = await engine.deadLetters.list().toArray();
+    expect(parked?.events).toBe(agreed === undefined ? undefined : 3);
   });
 
   test('are retried beside a reset: one of the two waits for the other', async () => {

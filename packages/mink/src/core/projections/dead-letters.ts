@@ -4,7 +4,7 @@ import type { JsonObject } from '../json.ts';
 import type { RecordedEvent } from '../storage/event-storage.ts';
 import { differences, type Difference } from '../store/differences.ts';
 import { EventSequence } from '../store/event-sequence.ts';
-import { checkText } from '../store/read-options.ts';
+import { checkText, checkWhole } from '../store/read-options.ts';
 import { retryDeliveries } from '../subscriptions/retry-deliveries.ts';
 import type { Projection } from './define-projection.ts';
 import type { AnyProjection, SqlProjection } from './define-sql-projection.ts';
@@ -36,6 +36,16 @@ export interface DryRun extends RetriedKey {
   readonly changes: readonly Difference[];
 }
 
+/** How events are given up. */
+export interface DiscardOptions {
+  readonly reason: string;
+  /**
+   * How many events somebody has agreed to give up: where more or fewer wait by then, nothing is done.
+   * @defaultValue all that wait
+   */
+  readonly events?: number | undefined;
+}
+
 /** Keys that are parked, and what can be done about them. */
 export interface DeadLetters {
   /** Parked keys, by projection, version and key. */
@@ -55,9 +65,9 @@ export interface DeadLetters {
   retry(of: DeadLettersOf, options?: { readonly signal?: AbortSignal | undefined }): Promise<RetriedKey>;
   /**
    * Gives the events of a key up, for good. The key follows the log again, and its model stays stale: it lacks them. Gives back how
-   * many.
+   * many: 0 where it is not parked, or others wait than the number that was given.
    */
-  discard(of: DeadLettersOf, options: { readonly reason: string }): Promise<number>;
+  discard(of: DeadLettersOf, options: DiscardOptions): Promise<number>;
 }
 
 /** What can be applied as often as one likes, because nothing of it is seen before it is stored. */
@@ -117,10 +127,11 @@ export function deadLettersOf(context: WorkerContext, projections: readonly AnyP
         ? retryDeliveries(context, { subscription: definition, key }, signal)
         : retry(context, { definition, key }, signal);
     },
-    discard: async (of, { reason }) => {
+    discard: async (of, { reason, events }) => {
       const { definition, key } = check(of);
       checkText('reason', reason);
-      return readModels.discardParked(definition, { key, reason });
+      if (events !== undefined) checkWhole('events', events, 0);
+      return readModels.discardParked(definition, { key, reason, events });
     },
   };
 }

@@ -319,8 +319,11 @@ export interface ProjectionStorage extends VersionStorage {
     projection: ProjectionId,
     of: { readonly key: string; readonly owner: string; readonly duration: number },
   ): Promise<'claimed' | 'busy' | 'none'>;
-  /** Gives up the events of a parked key, and keeps that it did, and why. Gives back how many. */
-  discardParked(projection: ProjectionId, of: { readonly key: string; readonly reason: string }): Promise<number>;
+  /**
+   * Gives up the events of a parked key, and keeps that it did, and why. Gives back how many: none where another number of them waits
+   * than `events`.
+   */
+  discardParked(projection: ProjectionId, of: DiscardedKey): Promise<number>;
   /** Tells what keeps a projection from going on, under a lease. */
   reportProjection(
     lease: Lease,
@@ -394,4 +397,12 @@ export interface Lag {
   readonly events: number;
   /** Milliseconds since 1970; undefined where there are none. */
   readonly oldest: number | undefined;
+}
+
+/** A key whose events are given up. */
+export interface DiscardedKey {
+  readonly key: string;
+  readonly reason: string;
+  /** How many there have to be; undefined for any number. */
+  readonly events?: number | undefined;
 }

@@ -1,4 +1,5 @@
 import type {
+  DiscardedKey,
   JsonObject,
   ListParkedQuery,
   ParkedKey,
@@ -236,21 +237,31 @@ function addDigest(
 }
 
 /**
- * Gives up the events of a parked key, and keeps that it did. Its row stays stale: it lacks them. The key must be held
+ * Gives up the events of a parked key, as many as there have to be, and keeps that it did. Its row stays stale: it lacks them. The key must be held
  * already, by a statement before this one, which then sees every event that a worker has added to it.
  */
 export function discardParkedQuery(
   schema: SchemaName,
   { name, version }: ProjectionId,
-  { key, reason }: { readonly key: string; readonly reason: string },
+  { key, reason, events }: DiscardedKey,
 ): Statement {
   const sql = `
-    with kept as (
+    with parked as (
+      select k.name, k.version, k.key, k.error
+      from :schema.parked_keys k
+      where k.name = $1 and k.version = $2 and k.key = $3
+        and (
+          $5::bigint is null
+          or $5::bigint = (
+            select count(*) from :schema.dead_letters l where l.name = $1 and l.version = $2 and l.key = $3
+          )
+        )
+    ),
+    kept as (
       insert into :schema.discarded_letters (name, version, key, position, error, reason, discarded_at)
       select k.name, k.version, k.key, l.position, k.error, $4, pg_catalog.clock_timestamp()
-      from :schema.parked_keys k
+      from parked k
         join :schema.dead_letters l on l.name = k.name and l.version = k.version and l.key = k.key
-      where k.name = $1 and k.version = $2 and k.key = $3
       -- Given up once more, after a reset.
       on conflict (name, version, key, position) do update
       set
@@ -263,8 +274,9 @@ export function discardParkedQuery(
     ),
     gone as (
       delete from :schema.parked_keys k
-      where k.name = $1 and k.version = $2 and k.key = $3
+      using parked p
+      where k.name = p.name and k.version = p.version and k.key = p.key
     )
     select count(*) from kept`;
-  return { ...inSchema(schema, 'discard_parked', sql), values: [name, version, key, reason] };
+  return { ...inSchema(schema, 'discard_parked', sql), values: [name, version, key, reason, events ?? null] };
 }
