@@ -46,6 +46,24 @@ test('filters are in the address, and survive reloading, Back and Forward', asyn
   expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('bal');
 });
 
+test('Back takes back what was chosen, one by one; what was typed goes with the page', async () => {
+  const { page } = await visits.visit('viewer', 'projections');
+  await page.getByRole('link', { name: 'Streams' }).click();
+  await page.getByRole('button', { name: /^Order/u }).click();
+  await expect.poll(() => page.url()).toContain('category=Order');
+  await page.getByRole('button', { name: /^Account/u }).click();
+  await expect.poll(() => page.url()).toContain('category=Account');
+  await page.getByLabel('Name', { exact: true }).fill('Account-b');
+  await expect.poll(() => page.url()).toContain('search=Account-b');
+  await page.goBack();
+  await expect.poll(() => page.url()).toMatch(/streams\?category=Order$/u);
+  await expect.poll(() => row(page, /./u).allInnerTexts()).toHaveLength(1);
+  await page.goBack();
+  await expect.poll(() => page.url()).toMatch(/streams$/u);
+  await page.goBack();
+  await expect.poll(() => page.url()).toMatch(/projections$/u);
+});
+
 test('streams are found by how they begin, by category, and by length', async () => {
   const { page } = await visits.visit('viewer', 'streams?order=longest');
   await expect.poll(() => row(page, /./u).first().innerText()).toContain(LONG_STREAM);

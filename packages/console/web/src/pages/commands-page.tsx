@@ -9,7 +9,7 @@ import { PageHeader } from '../components/page-header.tsx';
 import { TimeAgo } from '../components/time-ago.tsx';
 import { count } from '../format/numbers.ts';
 import { isStreamName } from '../format/stream-names.ts';
-import { Link, pathOf, useFilters } from '../routing/location.tsx';
+import { IN_PLACE, Link, pathOf, useFilters } from '../routing/location.tsx';
 
 const KINDS = [
   { value: '', label: 'all' },
@@ -40,7 +40,7 @@ export function CommandsPage() {
     cursor: 'before',
   });
   const search = (label: string, name: string) => (
-    <SearchField label={label} value={value(name)} onChange={(text) => change({ [name]: text.trim() })} />
+    <SearchField label={label} value={value(name)} onChange={(text) => change({ [name]: text.trim() }, IN_PLACE)} />
   );
   return (
     <>

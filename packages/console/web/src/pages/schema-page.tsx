@@ -13,7 +13,7 @@ import { Panel } from '../components/panel.tsx';
 import { TimeAgo } from '../components/time-ago.tsx';
 import { announce } from '../components/toasts.tsx';
 import { count, counted } from '../format/numbers.ts';
-import { useFilters } from '../routing/location.tsx';
+import { IN_PLACE, useFilters } from '../routing/location.tsx';
 
 /** What events look like: by type and version, as they were first recorded. */
 export function SchemaPage() {
@@ -34,7 +34,7 @@ export function SchemaPage() {
   return (
     <>
       <PageHeader title="Schema">
-        <SearchField label="Type" value={search} onChange={(value) => change({ search: value })} />
+        <SearchField label="Type" value={search} onChange={(value) => change({ search: value }, IN_PLACE)} />
         <Button tone="primary" refusal={refusal} isBusy={job?.state === 'running'} onClick={() => void check()}>
           Check recorded shapes
         </Button>

@@ -8,7 +8,7 @@ import { PageHeader } from '../components/page-header.tsx';
 import { TimeAgo } from '../components/time-ago.tsx';
 import { bytes, count } from '../format/numbers.ts';
 import { isStreamName } from '../format/stream-names.ts';
-import { Link, pathOf, useFilters } from '../routing/location.tsx';
+import { IN_PLACE, Link, pathOf, useFilters } from '../routing/location.tsx';
 
 /** States that are kept, so that loading is short. */
 export function SnapshotsPage() {
@@ -22,8 +22,12 @@ export function SnapshotsPage() {
   return (
     <>
       <PageHeader title="Snapshots">
-        <SearchField label="Stream" value={stream} onChange={(value) => change({ stream: value.trim() })} />
-        <SearchField label="Category" value={category} onChange={(value) => change({ category: value.trim() })} />
+        <SearchField label="Stream" value={stream} onChange={(value) => change({ stream: value.trim() }, IN_PLACE)} />
+        <SearchField
+          label="Category"
+          value={category}
+          onChange={(value) => change({ category: value.trim() }, IN_PLACE)}
+        />
       </PageHeader>
       <ResourceView resource={pages}>
         {(read) => (

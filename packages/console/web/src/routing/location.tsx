@@ -33,21 +33,24 @@ export function go(to: string, { replace = false }: { readonly replace?: boolean
 
 export type Filters = Readonly<Record<string, string | undefined>>;
 
-/**
- * What the URL says after `?`, and how to change some of it. Undefined and empty values are left out. Changes while typing
- * replace the entry in the history, so that Back leaves the page.
- */
-export function useFilters(): readonly [URLSearchParams, (changes: Filters) => void] {
+/** Changes what the URL says after `?`. Undefined and empty values are left out. */
+export type ChangeFilters = (changes: Filters, options?: { readonly replace?: boolean }) => void;
+
+/** Of what is typed or dragged: no step of its own. */
+export const IN_PLACE = { replace: true };
+
+/** What the URL says after `?`, and how to change some of it: what is chosen is a step of its own, which Back takes back. */
+export function useFilters(): readonly [URLSearchParams, ChangeFilters] {
   const search = useSearch();
   const filters = useMemo(() => new URLSearchParams(search), [search]);
-  const change = useCallback((changes: Filters) => {
+  const change = useCallback<ChangeFilters>((changes, { replace = false } = {}) => {
     const next = new URLSearchParams(location.search);
     for (const [name, value] of Object.entries(changes)) {
       if (value === undefined || value === '') next.delete(name);
       else next.set(name, value);
     }
     const text = next.toString();
-    navigate(location.pathname + (text === '' ? '' : `?${text}`), { replace: true });
+    navigate(location.pathname + (text === '' ? '' : `?${text}`), { replace });
   }, []);
   return [filters, change];
 }

@@ -12,7 +12,7 @@ import { PageHeader } from '../../components/page-header.tsx';
 import { useReveal } from '../../components/payload.tsx';
 import { count, counted } from '../../format/numbers.ts';
 import { isStreamName } from '../../format/stream-names.ts';
-import { useFilters } from '../../routing/location.tsx';
+import { IN_PLACE, useFilters } from '../../routing/location.tsx';
 
 const LIMIT = 50;
 
@@ -117,13 +117,13 @@ function LogFilters({ filters, onChange }: LogFiltersProps) {
         label="Types"
         placeholder="ItemAdded, …"
         value={filters.get('types') ?? ''}
-        onChange={(value) => onChange({ types: value.replaceAll(' ', ''), before: undefined })}
+        onChange={(value) => onChange({ types: value.replaceAll(' ', ''), before: undefined }, IN_PLACE)}
       />
       <SearchField
         label="Stream"
         placeholder="Cart-1"
         value={filters.get('stream') ?? ''}
-        onChange={(value) => onChange({ stream: value.trim(), before: undefined })}
+        onChange={(value) => onChange({ stream: value.trim(), before: undefined }, IN_PLACE)}
       />
     </>
   );

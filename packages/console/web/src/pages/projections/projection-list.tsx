@@ -8,7 +8,7 @@ import { EmptyNotice, ResourceView } from '../../components/notices.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { count, rate } from '../../format/numbers.ts';
 import { duration } from '../../format/times.ts';
-import { Link, pathOf, useFilters } from '../../routing/location.tsx';
+import { IN_PLACE, Link, pathOf, useFilters } from '../../routing/location.tsx';
 import { lagText } from './lag-text.ts';
 
 const STATES = [
@@ -37,7 +37,7 @@ export function ProjectionList() {
   return (
     <>
       <PageHeader title="Projections">
-        <SearchField label="Name" value={search} onChange={(value) => change({ search: value })} />
+        <SearchField label="Name" value={search} onChange={(value) => change({ search: value }, IN_PLACE)} />
         <SelectField
           label="State"
           value={state}

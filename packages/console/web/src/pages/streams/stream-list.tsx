@@ -9,7 +9,7 @@ import { EmptyNotice, ResourceView } from '../../components/notices.tsx';
 import { PageHeader } from '../../components/page-header.tsx';
 import { TimeAgo } from '../../components/time-ago.tsx';
 import { count, shortCount } from '../../format/numbers.ts';
-import { Link, pathOf, useFilters } from '../../routing/location.tsx';
+import { IN_PLACE, Link, pathOf, useFilters } from '../../routing/location.tsx';
 
 const ORDERS = [
   { value: 'recent', label: 'last written first' },
@@ -36,7 +36,7 @@ export function StreamList() {
           label="Name"
           placeholder="begins with…"
           value={search}
-          onChange={(value) => change({ search: value })}
+          onChange={(value) => change({ search: value }, IN_PLACE)}
         />
         <SelectField
           label="Order"

@@ -7,7 +7,7 @@ import { useReveal } from '../../components/payload.tsx';
 import { TimeAgo } from '../../components/time-ago.tsx';
 import { VirtualList } from '../../components/virtual-list.tsx';
 import { count } from '../../format/numbers.ts';
-import { useFilters } from '../../routing/location.tsx';
+import { IN_PLACE, useFilters } from '../../routing/location.tsx';
 import { PlayControls } from './play-controls.tsx';
 import { StepView } from './step-view.tsx';
 
@@ -115,7 +115,7 @@ function useVersionOfUrl(last: number): readonly [number, (version: number) => v
   const isChosen = filters.has('at') || at !== last;
   useEffect(() => {
     if (!isChosen) return undefined;
-    const timer = setTimeout(() => change({ at: String(at) }), URL_PAUSE);
+    const timer = setTimeout(() => change({ at: String(at) }, IN_PLACE), URL_PAUSE);
     return () => clearTimeout(timer);
   }, [at, isChosen, change]);
   return [Math.min(Math.max(1, Number.isInteger(at) ? at : last), Math.max(last, 1)), setAt];
