@@ -2,6 +2,7 @@ import { createEventStore, type EventStorage } from 'mink';
 import { createMemoryStorage } from 'mink/memory';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createConsole, type Console, type ConsoleOptions, type User } from '../src/index.ts';
+import { toFailure } from '../src/http/problem.ts';
 import { Live } from '../src/live/live.ts';
 import type { Look } from '../src/live/look.ts';
 import { memoryAudit } from './support/audit.ts';
@@ -148,6 +149,25 @@ describe('the live overview', () => {
     expect((await createClient(admin).send('/api/overview', { headers })).status).toBe(200);
     now = 8 * 60 * 60_000;
     await expect(beats(3)).rejects.toThrow('has ended');
+  });
+
+  test('does not wait for a look that has no end', async () => {
+    const told: string[] = [];
+    let looks = 0;
+    const live = new Live({
+      now: () => 0,
+      interval: 5,
+      timeout: 20,
+      look: async () => {
+        looks += 1;
+        if (looks < 3) await new Promise(() => undefined);
+        return { at: 0, feed: { head: 0, position: 0 }, seen: [], deadLetters: { events: 0 }, rates: {} } as never;
+      },
+    });
+    const failed = (error: unknown): void => void told.push(toFailure(error, 'none').problem.code);
+    live.watch({ seen: () => told.push('seen'), failed });
+    await expect.poll(() => told.slice(0, 3)).toEqual(['DATABASE_UNAVAILABLE', 'DATABASE_UNAVAILABLE', 'seen']);
+    await live.close();
   });
 
   test('looks seldom while nobody watches, and not at all an hour after the last one', async () => {

@@ -1,4 +1,5 @@
 import type { Sample } from '../api-types.ts';
+import { Refusal } from '../http/problem.ts';
 import { sampleOf, type Look } from './look.ts';
 
 /** Told of each look, or of one that has failed. */
@@ -12,8 +13,15 @@ export interface LiveOptions {
   readonly look: (earlier: Look | undefined) => Promise<Look>;
   /** Milliseconds between looks while somebody watches. */
   readonly interval: number;
+  /**
+   * Milliseconds that a look may take: a database that went without a word would be waited for until the network notices.
+   * @defaultValue 30_000
+   */
+  readonly timeout?: number | undefined;
   readonly now: () => number;
 }
+
+const TIMEOUT = 30_000;
 
 const HOUR = 60 * 60_000;
 /** Milliseconds between looks while nobody watches, for the charts. */
@@ -110,11 +118,25 @@ export class Live {
   }
 
   async #lookAnew(): Promise<Look> {
-    const look = await this.#options.look(this.#last);
+    const { look: work, timeout = TIMEOUT } = this.#options;
+    const look = await within(timeout, work(this.#last));
     this.#last = look;
     this.#samples.push(sampleOf(look));
     while ((this.#samples[0]?.at ?? look.at) < look.at - HOUR) this.#samples.shift();
     for (const watcher of this.#watchers) watcher.seen(look);
     return look;
+  }
+}
+
+async function within<T>(timeout: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const message = 'The database does not answer. Try again; "mink doctor" says more.';
+    timer = setTimeout(() => reject(new Refusal(503, 'DATABASE_UNAVAILABLE', message)), timeout);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
