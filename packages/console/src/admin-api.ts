@@ -3,7 +3,7 @@ import { bearerOf, type Authenticator, type Identity } from './access/authentica
 import type { ConsoleContext } from './console-context.ts';
 import type { ApiEnvironment } from './http/api.ts';
 import { checkSameSite, type Connection } from './http/own-request.ts';
-import { Refusal, toFailure } from './http/problem.ts';
+import { Refusal, toFailure, type Failure } from './http/problem.ts';
 import { readBody } from './http/read-body.ts';
 import { Turns } from './http/turns.ts';
 import { auditRoutes } from './routes/audit-routes.ts';
@@ -89,12 +89,27 @@ export function createAdminApi({
   app.notFound(() => {
     throw new Refusal(404, 'NOT_FOUND', 'There is no such endpoint.');
   });
-  app.onError((error, c) => {
-    const { status, problem, headers, isUnexpected } = toFailure(error, c.get('access') ?? 'none');
+  app.onError(async (error, c) => {
+    const { status, problem, headers, isUnexpected } = await failureOf(context, c, error);
     if (isUnexpected) context.onError(error, `${c.req.method} ${c.req.path} has failed`);
     return Response.json(problem, { status, headers: { ...headers, 'cache-control': 'no-store' } });
   });
   return app;
+}
+
+/** The text of an error may hold values, too: in full, it is audited like an answer. */
+async function failureOf({ auditor }: ConsoleContext, c: Context<Environment>, error: unknown): Promise<Failure> {
+  const access = c.get('access') ?? 'none';
+  const masked = toFailure(error, access === 'full' ? 'masked' : access);
+  const full = toFailure(error, access);
+  const { code, message } = full.problem;
+  if (message === masked.problem.message) return masked;
+  try {
+    await auditor.viewed(c.get('user'), 'payloads', { code, endpoint: c.req.path });
+    return full;
+  } catch {
+    return masked;
+  }
 }
 
 interface Asked {

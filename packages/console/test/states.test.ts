@@ -2,6 +2,7 @@ import { defineDecider, defineEvents, payload } from 'mink';
 import { createMemoryStore } from 'mink/memory';
 import { expect, test } from 'vitest';
 import { createConsole } from '../src/index.ts';
+import { memoryAudit } from './support/audit.ts';
 import { createClient } from './support/client.ts';
 
 const TOKEN = 'a-token-of-ada-01';
@@ -63,4 +64,41 @@ test('a page ends where its answer would be too long, and the next one begins be
   }
   expect((await client.get('/api/streams/Counter-1/states?from=61')).body).toEqual({ steps: [] });
   expect((await client.get('/api/streams/Counter-1/states?from=9999999')).body).toEqual({ steps: [] });
+});
+
+test('what led to an event that the code fails at is shown, and its error as far as somebody may see it', async () => {
+  const events = defineEvents({ Added: payload<{ text: string }>() });
+  const fragile = defineDecider({
+    category: 'Counter',
+    events,
+    initialState: () => ({ count: 0 }),
+    evolve: ({ count }, { data }) => {
+      if (data.text !== '') throw new Error(`cannot count "${data.text}"`);
+      return { count: count + 1 };
+    },
+    decide: () => [],
+  });
+  const store = createMemoryStore({ categories: { Counter: events } });
+  await store.append(
+    'Counter-1',
+    ['', '', '', 'swordfish'].map((text) => events.Added({ text })),
+  );
+  const audit = memoryAudit();
+  const admin = createConsole({
+    store,
+    deciders: [fragile],
+    audit: audit.log,
+    access: { tokens: [{ token: TOKEN, name: 'Ada', role: 'viewer', payloads: 'full' }] },
+  });
+  const client = createClient(admin, TOKEN);
+  const states = '/api/streams/Counter-1/states';
+  expect((await client.get(states)).body).toMatchObject({ steps: [{}, {}, { event: { streamVersion: 3 } }], next: 4 });
+  const masked = await client.get(`${states}?from=4`);
+  expect(masked).toMatchObject({ status: 422, body: { code: 'EVOLVE_FAILED' } });
+  expect(masked.text).not.toContain('swordfish');
+  expect(audit.entries).toEqual([]);
+  expect((await client.get(`${states}?from=4&payloads=full`)).text).toContain('swordfish');
+  expect(audit.entries).toMatchObject([{ kind: 'view', userId: 'Ada', details: { code: 'EVOLVE_FAILED' } }]);
+  audit.state.isFailing = true;
+  expect((await client.get(`${states}?from=4&payloads=full`)).text).not.toContain('swordfish');
 });

@@ -26,9 +26,9 @@ export async function readStates(context: ConsoleContext, c: ApiContext, streamN
   const to = Math.min(from + query.limit, end);
   const of = { named, streamName };
   const before = await stateBefore(context, { ...of, from: Math.min(from, end) });
-  const { steps, states } = await readSteps(context, { ...of, before, to: to - 1, access });
+  const { steps, states, end: last } = await readSteps(context, { ...of, before, to: to - 1, access });
   const shown = fitting(steps);
-  const next = shown.length === steps.length ? to : (shown.at(-1)?.event.streamVersion ?? to) + 1;
+  const next = shown.length === steps.length ? last + 1 : (shown.at(-1)?.event.streamVersion ?? to) + 1;
   const state = states[shown.length - 1];
   if (state !== undefined) context.knownStates.keep([streamName, named.name], { streamVersion: next - 1, state });
   const body: StatePage = next < end ? { steps: shown, next } : { steps: shown };
@@ -75,8 +75,11 @@ interface Steps {
   readonly steps: readonly StateStep[];
   /** After each of them, as it is. */
   readonly states: readonly unknown[];
+  /** The last version that they hold, or left out because nobody knows its type. */
+  readonly end: number;
 }
 
+/** Up to a version, or to one that the code fails at: what led there is what somebody wants to see then. */
 async function readSteps(
   { stored }: ConsoleContext,
   of: Wanted & { readonly before: KnownState; readonly to: number; readonly access: PayloadAccess },
@@ -86,16 +89,22 @@ async function readSteps(
   const steps: StateStep[] = [];
   const states: unknown[] = [before.state];
   const history = stored.history(named.fold, id, { after: before, until: { version: to }, unknownEvents: 'skip' });
-  for await (const { event, state, changes } of history) {
-    const shown = access === 'full' ? changes : plainDifferences(states.at(-1), state);
-    steps.push({
-      event: showEvent(event, access),
-      state: show(state, access),
-      changes: shown.map((change) => showChange(change, access)),
-    });
-    states.push(state);
+  try {
+    for await (const { event, state, changes } of history) {
+      const shown = access === 'full' ? changes : plainDifferences(states.at(-1), state);
+      steps.push({
+        event: showEvent(event, access),
+        state: show(state, access),
+        changes: shown.map((change) => showChange(change, access)),
+      });
+      states.push(state);
+    }
+  } catch (error) {
+    const last = steps.at(-1);
+    if (last === undefined) throw error;
+    return { steps, states: states.slice(1), end: last.event.streamVersion };
   }
-  return { steps, states: states.slice(1) };
+  return { steps, states: states.slice(1), end: to };
 }
 
 /** Of states as JSON: the paths of their differences hold names only, while those of a set or a map hold its values or keys. */

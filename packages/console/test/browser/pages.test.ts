@@ -109,6 +109,15 @@ test('travels through ten thousand events: by slider, arrows, list and address',
   expect(problems).toEqual([]);
 });
 
+test('travels up to the event that the code fails at, and says so there', async () => {
+  const { page, problems } = await visits.visit('operator', 'streams/Account-odd?view=states');
+  await showing(page.getByRole('alert'), /evolve of .* failed on event .* a deposit takes nothing away/u);
+  await page.getByRole('slider', { name: 'Version' }).press('Home');
+  await showing(page.getByLabel('State', { exact: true }), /entries: \S*number/u);
+  expect(await page.getByRole('alert').count()).toBe(0);
+  expect(problems).toEqual([]);
+});
+
 test('plays events one after another, and stops at the end', async () => {
   const { page } = await visits.visit('operator', 'streams/Order-first?view=states&at=2');
   const slider = page.getByRole('slider', { name: 'Version' });

@@ -26,6 +26,7 @@ export const account = defineDecider({
       case 'AccountOpened':
         return { ...state, ...event.data, entries };
       case 'Deposited':
+        if (event.data.cents < 0) throw new RangeError('a deposit takes nothing away');
         return { ...state, entries, cents: state.cents + event.data.cents, last: { kind: 'deposit', ...event.data } };
       case 'Withdrawn':
         return {

@@ -129,6 +129,8 @@ async function play(store: StageStore): Promise<number> {
     await store.append(LONG_STREAM, [...first, ...entries.slice(from, from + 1_000)]);
   }
   await store.append('Account-hostile', [AccountOpened({ owner: HOSTILE, note: HOSTILE }), Deposited({ cents: 1 })]);
+  // What the decider fails at.
+  await store.append('Account-odd', [AccountOpened({ owner: 'Eve', note: '' }), Deposited({ cents: -1 })]);
   for (const [id, followers] of [
     ['broken-1', 3],
     ['broken-2', 1],

@@ -7,8 +7,8 @@ export interface WindowsOptions<Item> {
   readonly key: string;
   /** Items that are read at once. */
   readonly size: number;
-  /** Reads some items, from a number on: they are numbered from 1. */
-  readonly load: (from: number, limit: number, signal: AbortSignal) => Promise<readonly Item[]>;
+  /** Reads some items, from a number on: they are numbered from 1. What it gives before it fails is kept. */
+  readonly load: (from: number, limit: number, signal: AbortSignal) => AsyncIterable<readonly Item[]>;
   readonly numberOf: (item: Item) => number;
 }
 
@@ -48,11 +48,14 @@ export function useWindows<Item>({ key, size, load, numberOf }: WindowsOptions<I
     running.current = abort;
     try {
       for (let next = wanted.current[0]; next !== undefined; next = wanted.current[0]) {
-        const items = await loader.current(next * size + 1, size, abort.signal);
-        if (abort.signal.aborted) return;
-        for (const item of items) known.current.set(numberOf(item), item);
+        let found = 0;
+        for await (const items of loader.current(next * size + 1, size, abort.signal)) {
+          if (abort.signal.aborted) return;
+          for (const item of items) known.current.set(numberOf(item), item);
+          found += items.length;
+        }
         // A window that is not full yet may grow.
-        if (items.length === size) read.current.add(next);
+        if (found === size) read.current.add(next);
         wanted.current = wanted.current.filter((window) => window !== next);
         setError(undefined);
         redraw((before) => before + 1);

@@ -28,7 +28,7 @@ export interface HistoryOptions<State> extends LoadOptions {
   readonly after?: Pick<Loaded<State>, 'streamVersion' | 'state'> | undefined;
 }
 
-/** The events of an entity in pages, each with the state that it led to. */
+/** The events of an entity in pages, each with the state that it led to. Those before one that fails are given before it throws. */
 export async function* historyPages<State>(
   context: LoadContext,
   fold: AnyFold<State>,
@@ -50,13 +50,18 @@ export async function* historyPages<State>(
     tx,
   })) {
     const steps: HistoryStep<State>[] = [];
-    for (const recorded of page) {
-      for (const decoded of registry.decode(recorded, policy)) {
-        const event = toStoredEvent(recorded, decoded);
-        const before = state;
-        state = deepFreeze(evolveOnce(fold, state, event));
-        steps.push({ event, state, changes: differences(before, state) });
+    try {
+      for (const recorded of page) {
+        for (const decoded of registry.decode(recorded, policy)) {
+          const event = toStoredEvent(recorded, decoded);
+          const before = state;
+          state = deepFreeze(evolveOnce(fold, state, event));
+          steps.push({ event, state, changes: differences(before, state) });
+        }
       }
+    } catch (error) {
+      yield steps;
+      throw error;
     }
     yield steps;
   }

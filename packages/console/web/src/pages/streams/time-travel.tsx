@@ -32,24 +32,23 @@ export function TimeTravel({ stream, fold }: TimeTravelProps) {
   const steps = useWindows<StateStep>({
     key: `${path} ${fold} ${payloads}`,
     size: STATES,
-    load: async (from, limit, signal) => {
-      const steps: StateStep[] = [];
-      // Large states come a few at a time.
+    load: async function* (from, limit, signal) {
+      // Large states come a few at a time, and those before an event that the code fails at without it.
       for (let next: number | undefined = from; next !== undefined && next < from + limit;) {
         const query = { fold, from: next, limit: from + limit - next, payloads };
         const page: StatePage = await getJson(withQuery(`${path}/states`, query), signal);
-        steps.push(...page.steps);
+        yield page.steps;
         next = page.next;
       }
-      return steps;
     },
     numberOf: ({ event }) => event.streamVersion,
   });
   const events = useWindows<EventRecord>({
     key: path,
     size: EVENTS,
-    load: async (from, limit, signal) =>
-      (await getJson<EventPage>(withQuery(`${path}/events`, { from, limit, payloads: 'none' }), signal)).events,
+    load: async function* (from, limit, signal) {
+      yield (await getJson<EventPage>(withQuery(`${path}/events`, { from, limit, payloads: 'none' }), signal)).events;
+    },
     numberOf: ({ streamVersion }) => streamVersion,
   });
   const { want: wantStep } = steps;
@@ -57,6 +56,7 @@ export function TimeTravel({ stream, fold }: TimeTravelProps) {
   useEffect(() => wantStep(at, at), [at, wantStep, stream.version, fold, payloads]);
   const onSight = useCallback((first: number, last: number) => wantEvents(first + 1, last + 1), [wantEvents]);
   const step = steps.get(at);
+  const error = (step === undefined ? steps.error : undefined) ?? events.error;
 
   if (stream.version === 0) return <EmptyNotice title="There is no event to go back to." />;
   return (
@@ -76,13 +76,8 @@ export function TimeTravel({ stream, fold }: TimeTravelProps) {
         <PlayControls at={at} last={stream.version} type={step?.event.type} isReady={step !== undefined} onMove={setAt}>
           {button}
         </PlayControls>
-        {(steps.error ?? events.error) !== undefined && (
-          <ErrorNotice
-            problem={steps.error ?? events.error ?? { code: '', message: '' }}
-            retry={() => wantStep(at, at)}
-          />
-        )}
-        <StepView step={step} version={at} />
+        {error !== undefined && <ErrorNotice problem={error} retry={() => wantStep(at, at)} />}
+        {(step !== undefined || error === undefined) && <StepView step={step} version={at} />}
       </div>
     </div>
   );
