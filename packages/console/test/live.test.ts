@@ -123,6 +123,31 @@ describe('the live overview', () => {
     expect(await tail.next()).toBeUndefined();
   });
 
+  test('shows statements without what may be values in them, to those who can end them', async () => {
+    const storage = createMemoryStorage();
+    const query = "update carts set owner = 'swordfish' where id = 4711";
+    const holder = { floor: 1, pid: 7, age: 1_000, state: 'active', applicationName: 'psql', query };
+    const held: EventStorage = new Proxy(storage, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name === 'feedStatus') return async () => ({ ...(await target.feedStatus()), heldBy: [holder] });
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    for (const [role, shown] of [
+      ['operator', 'update carts set owner = ••• where id = •••'],
+      ['viewer', undefined],
+    ] as const) {
+      const { admin } = open({ access: { anonymous: { role, payloads: 'full' } } }, held);
+      const watcher = await follow(admin, '/api/live');
+      const { query: _query, ...rest } = holder;
+      expect((await watcher.next())?.data.feed.heldBy).toEqual([
+        shown === undefined ? rest : { ...rest, query: shown },
+      ]);
+      await watcher.cancel();
+    }
+  });
+
   test('keeps whoever watches signed in, under the id that their browser knows', async () => {
     let now = 0;
     const token = 'a-token-of-ada-01';

@@ -15,7 +15,7 @@ import { toJob, type KeptJob } from '../jobs/jobs.ts';
 import type { Look } from './look.ts';
 import { summaryOf, type SeenProjection } from './projections.ts';
 
-/** A look as a user may see it: errors may hold values, and statements are for those who can end them. */
+/** A look as a user may see it: errors and statements may hold values, and statements are for those who can end them. */
 export function toOverview(look: Look, user: User, jobs: readonly KeptJob[]): Overview {
   const access = payloadAccess(user);
   const { at, rates, seen, deadLetters, vitals, health, processes } = look;
@@ -49,7 +49,10 @@ export function toProjection(seen: SeenProjection, access: PayloadAccess): Proje
 function toFeed({ feed }: Look, user: User): Feed {
   const { position, head, wakeUp, heldBy } = feed;
   const seesQueries = isAtLeast(user.role, 'operator');
-  const shown = heldBy.map(({ query, ...holder }) => ({ ...holder, query: seesQueries ? query : undefined }));
+  const shown = heldBy.map(({ query, ...holder }) => ({
+    ...holder,
+    query: seesQueries && query !== undefined ? showText(query, payloadAccess(user)) : undefined,
+  }));
   return { position, head, wakeUp, heldBy: shown.map((holder) => defined(holder)) };
 }
 
