@@ -1,7 +1,6 @@
 import type { ComponentType, FunctionComponent } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Problem } from '../../../src/api-types.ts';
-import { asProblem } from '../api/client.ts';
 import { ErrorNotice, Skeleton } from '../components/notices.tsx';
 
 /** What every page is given. */
@@ -9,6 +8,13 @@ export interface PageProps {
   /** The names in the path after that of the page. */
   readonly names: readonly string[];
 }
+
+/** Browsers tell no more than that. */
+const NOT_LOADED: Problem = {
+  code: 'PAGE_NOT_LOADED',
+  message:
+    'This page could not be loaded: the console was updated meanwhile, or is away. Try again, which loads all of it anew.',
+};
 
 /** A page whose code is loaded when it is first opened. */
 export function lazyPage(load: () => Promise<ComponentType<PageProps>>): FunctionComponent<PageProps> {
@@ -22,8 +28,8 @@ export function lazyPage(load: () => Promise<ComponentType<PageProps>>): Functio
         try {
           loaded = await load();
           setPage(() => loaded);
-        } catch (error) {
-          setProblem(asProblem(error));
+        } catch {
+          setProblem(NOT_LOADED);
         }
       };
       void open();
