@@ -13,6 +13,7 @@ import {
   type User,
 } from '../src/index.ts';
 import { Sessions } from '../src/access/sessions.ts';
+import { createPage } from '../src/http/page.ts';
 import { memoryAudit } from './support/audit.ts';
 import { createClient, HERE, ORIGIN } from './support/client.ts';
 
@@ -304,12 +305,21 @@ describe('anonymous access', () => {
     expect(await ask({ host: 'localhost' }, address)).toBe(401);
   });
 
-  test.each(['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-host'])(
-    'is not for what a proxy sends on, with %s',
-    async (name) => {
-      expect(await ask({ host: 'localhost', [name]: '127.0.0.1' }, '127.0.0.1')).toBe(401);
-    },
-  );
+  test.each([
+    'x-forwarded-for',
+    'forwarded',
+    'via',
+    'x-real-ip',
+    'x-forwarded-host',
+    'x-forwarded-proto',
+    'x-forwarded-port',
+    'x-client-ip',
+    'x-original-host',
+    'cf-connecting-ip',
+    'true-client-ip',
+  ])('is not for what a proxy sends on, with %s', async (name) => {
+    expect(await ask({ host: 'localhost', [name]: '127.0.0.1' }, '127.0.0.1')).toBe(401);
+  });
 });
 
 describe('the access of the application', () => {
@@ -353,6 +363,12 @@ describe('the access of the application', () => {
 });
 
 describe('what every answer says', () => {
+  test('how to build the page, where it is not built', async () => {
+    const response = createPage('', '/nowhere')('streams');
+    expect(response.status).toBe(404);
+    expect(await response.text()).toContain('npm run build');
+  });
+
   test('nobody may frame it, load from elsewhere, or sniff', async () => {
     const { admin } = open(ada);
     for (const path of ['/', '/streams/Cart-1', '/api/session', '/api/overview', '/assets/none.js', '/api/nothing']) {

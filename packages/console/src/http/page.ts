@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,16 +19,16 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** Beside what this was built from, and beside what it was built to. */
-const folder = fileURLToPath(new URL('../../dist/web/', import.meta.url));
+const FOLDER = fileURLToPath(new URL('../../dist/web/', import.meta.url));
 
 /** Answers with the files of the page: by their names alone, so that no path leads elsewhere. */
 export type Page = (path: string) => Response;
 
 /** The page, mounted under a path. It is read once, when it is first asked for. */
-export function createPage(basePath: string): Page {
+export function createPage(basePath: string, folder = FOLDER): Page {
   let files: ReadonlyMap<string, File> | undefined;
   return (path) => {
-    files ??= readFiles();
+    files ??= readFiles(folder);
     const file = files.get(path);
     if (file !== undefined && path !== 'index.html') {
       const cache = path.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache';
@@ -48,8 +48,9 @@ function notFound(isBuilt: boolean): Response {
   return new Response(text, { status: 404, headers: { 'content-type': 'text/plain; charset=utf-8' } });
 }
 
-function readFiles(): ReadonlyMap<string, File> {
+function readFiles(folder: string): ReadonlyMap<string, File> {
   const files = new Map<string, File>();
+  if (!existsSync(folder)) return files;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
