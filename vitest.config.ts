@@ -23,6 +23,10 @@ export default defineConfig({
       'bench/test/*.test.js',
     ],
     globalSetup: ['packages/mink/test/support/global-setup.ts'],
+    // To load the library anew for each file took longer than many of them.
+    isolate: false,
+    // Also where there are two processors: tests wait for other processes most of the time.
+    maxWorkers: 2,
     reporters: ['default', new ClosingLine()],
     expect: { poll: { timeout: 20_000 } },
     testTimeout: 60_000,

@@ -134,7 +134,7 @@ describePostgres('appends that wait', (databases) => {
     const waiting = held.map((name) => store.append(name, [event]));
     await Promise.all(names.filter((name) => !held.includes(name)).map((name) => store.append(name, [event])));
     const took = performance.now() - started;
-    ok(took < 3_000, `160 free appends took ${took} ms beside 40 held ones`);
+    ok(took < 20_000, `160 free appends took ${took} ms beside 40 held ones`);
     await release();
     await Promise.all(waiting);
   });

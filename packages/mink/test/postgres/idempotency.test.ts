@@ -95,7 +95,7 @@ describePostgres('commands with an id', (databases) => {
     const commands = defineCommands({ Note: payload<null>() });
     await using store = createPostgresStore({ url, categories: { Note: events } });
     const open = `select count(*)::int as open from pg_stat_activity
-      where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()`;
+      where datname = current_database() and state like 'idle in transaction%'`;
     const bus = createCommandBus(store, {
       handlers: [
         commandHandlers(commands, {
