@@ -258,7 +258,10 @@ describe('metrics', () => {
     ok(samples[0].value >= 3_600 && samples[0].value < 3_700);
   });
 
-  test('tell which inline projections are active, and which are not', async () => {
+  test.each([
+    ['skip', 'skipped'],
+    ['refuse', 'inactive'],
+  ] as const)('tell which inline projections are active; to %s those that are not is to be %s', async (how, state) => {
     const metrics = createMetrics({ gaugeInterval: 0 });
     const other = defineProjection({
       name: 'other',
@@ -266,13 +269,13 @@ describe('metrics', () => {
       readModel: documents<{ skus: number }>(),
     }).on({ ItemAdded: (row) => row });
     const inline = [skus, other];
-    const store = createMemoryStore({ categories: { Cart: cartEvents }, inline, whenInlineInactive: 'skip' });
+    const store = createMemoryStore({ categories: { Cart: cartEvents }, inline, whenInlineInactive: how });
     metrics.watch({ store });
     await store.projections.activateInline([skus]);
     expect((await prometheusText(metrics)).split('\n')).toEqual(
       expect.arrayContaining([
         'mink_inline_projections{projection="skus",version="1",state="active"} 1',
-        'mink_inline_projections{projection="other",version="1",state="inactive"} 1',
+        `mink_inline_projections{projection="other",version="1",state="${state}"} 1`,
       ]),
     );
   });

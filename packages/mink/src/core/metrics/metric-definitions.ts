@@ -93,7 +93,7 @@ export const METRICS = {
   ),
   inlineProjections: gauge(
     'mink_inline_projections',
-    '1 for what it is here: active; inactive, not active in the database; missing, active and not known here.',
+    '1 for what it is here: active; inactive or skipped, not active in the database; missing, active and not known here.',
     [...PROJECTION, 'state'],
   ),
   feedPosition: gauge('mink_feed_position', 'How far the log can be read.'),

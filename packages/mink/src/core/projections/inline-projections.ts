@@ -10,8 +10,11 @@ import type { ProjectionId } from './projection-storage.ts';
 
 /** Whether a projection is inline in the database, and known to this process. */
 export interface InlineState extends ProjectionId {
-  /** `inactive`: it is known here, and the database does not have it; `missing`: the other way round. */
-  readonly state: 'active' | 'inactive' | 'missing';
+  /**
+   * `inactive`: it is known here, and the database does not have it, so that appends are refused; `skipped`: they go on without it,
+   * as `whenInlineInactive` says; `missing`: the database has it, and it is not known here.
+   */
+  readonly state: 'active' | 'inactive' | 'skipped' | 'missing';
 }
 
 const NONE: readonly Projection[] = [];
@@ -67,14 +70,14 @@ export class InlineProjections {
 
   /** Which of them are active, by a look at the database. */
   async states(): Promise<readonly InlineState[]> {
-    const { projections, storage } = this.#context;
+    const { projections, storage, whenInactive } = this.#context;
     if (storage.inline === undefined) return [];
     const { projections: active } = await storage.inline.readInlineSet();
     const inactive = without(projections, active);
     const missing = without(active, projections);
     return [
       ...without(projections, inactive).map((it) => stateOf(it, 'active')),
-      ...inactive.map((it) => stateOf(it, 'inactive')),
+      ...inactive.map((it) => stateOf(it, whenInactive === 'skip' ? 'skipped' : 'inactive')),
       ...missing.map((it) => stateOf(it, 'missing')),
     ];
   }
