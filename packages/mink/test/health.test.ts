@@ -42,7 +42,7 @@ const LIVE: ProjectionStatus = {
   wantedPartitions: 1,
   partitions: [],
 };
-const holder = (age: number): FeedStatus['heldBy'][number] => {
+const holder = (age: number | undefined): FeedStatus['heldBy'][number] => {
   const unknown = { preparedTransaction: undefined, state: undefined, query: undefined };
   return { ...unknown, floor: 1, pid: 7, age, applicationName: undefined, userName: undefined };
 };
@@ -160,6 +160,15 @@ describe('health', () => {
     feed = FEED;
     now += 60_000;
     deepStrictEqual(await reasons(), []);
+  });
+
+  test('calls a feed degraded that stands, where the role may not see for how long somebody has held it', async () => {
+    let now = 0;
+    const feed = { ...FEED, position: 5, head: 9, heldBy: [holder(undefined)] };
+    const health = createHealth({ store: { feedStatus: async () => feed }, now: () => now });
+    strictEqual((await health.details()).body.status, 'healthy');
+    now += 60_001;
+    deepStrictEqual((await health.details()).body.reasons, ['the feed has stood at 5 of 9 for 60001 ms']);
   });
 
   test('lets the worst count, in whatever order it comes', async () => {

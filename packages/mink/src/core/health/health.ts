@@ -189,8 +189,8 @@ export class Health {
     const { degradedAboveHold: most } = this.#options;
     const { heldBy } = feed;
     const stands = this.#standsFor(feed);
-    // Whoever holds it is named; where nobody does, it is stalled.
-    if (heldBy.length === 0 && stands > most) {
+    // Whoever has held it for too long is named; where nobody does, or the role may not see for how long, it is stalled.
+    if (heldBy.every(({ age }) => age === undefined) && stands > most) {
       const { position, head } = feed;
       return [{ status: 'degraded', reason: `the feed has stood at ${position} of ${head} for ${stands} ms` }];
     }
