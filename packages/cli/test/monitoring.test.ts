@@ -45,8 +45,15 @@ async function promtool(context: TestContext, args: readonly string[], files: Re
   }
 }
 
+interface AlertCase {
+  readonly bad: readonly string[];
+  readonly good: readonly string[];
+  readonly alsoBad?: readonly (readonly string[])[];
+  readonly alsoGood?: readonly (readonly string[])[];
+}
+
 /** For each alert, series with which it goes off, and with which it does not; a minute between two values. */
-const CASES: Readonly<Record<string, { readonly bad: readonly string[]; readonly good: readonly string[] }>> = {
+const CASES: Readonly<Record<string, AlertCase>> = {
   MinkProjectionFaulted: {
     bad: ['mink_projection_state{projection="a",version="1",state="faulted"} 1x10'],
     good: ['mink_projection_state{projection="a",version="1",state="live"} 1x10'],
@@ -107,8 +114,28 @@ const CASES: Readonly<Record<string, { readonly bad: readonly string[]; readonly
     good: ['mink_projection_oldest_parked_seconds{projection="a",version="1"} 86400x20'],
   },
   MinkInlineMissing: {
-    bad: ['mink_inline_projections{projection="a",version="1",state="missing"} 1x20'],
+    bad: [
+      'mink_inline_projections{projection="a",version="1",state="missing"} 1x20',
+      'mink_appends_total{status="refused"} 1x20',
+    ],
     good: ['mink_inline_projections{projection="a",version="1",state="active"} 1x20'],
+    alsoBad: [
+      ['mink_inline_projections{projection="a",version="1",state="inactive"} 1x20'],
+      // It has others.
+      [
+        'mink_inline_projections{instance="1",projection="a",version="1",state="missing"} 1x20',
+        'mink_inline_projections{instance="1",projection="b",version="1",state="active"} 1x20',
+      ],
+    ],
+    alsoGood: [
+      // A process that only reads, beside one that appends.
+      [
+        'mink_inline_projections{instance="reader",projection="a",version="1",state="missing"} 1x20',
+        'mink_inline_projections{instance="writer",projection="a",version="1",state="active"} 1x20',
+        'mink_appends_total{instance="writer",status="stored"} 0+1x20',
+      ],
+      ['mink_inline_projections{projection="a",version="1",state="skipped"} 1x20'],
+    ],
   },
   MinkSnapshotsBroken: {
     bad: ['mink_snapshots_total{status="corrupt"} 0+1x20'],
@@ -122,7 +149,37 @@ const CASES: Readonly<Record<string, { readonly bad: readonly string[]; readonly
     bad: ['mink_event_loop_delay_seconds{quantile="0.99"} 0.3x20'],
     good: ['mink_event_loop_delay_seconds{quantile="1"} 9x20', 'mink_event_loop_delay_seconds{quantile="0.99"} 0.2x20'],
   },
+  MinkGaugesMissing: {
+    bad: [
+      'mink_pool_connections{instance="1",state="waiting"} 0x20',
+      'mink_pool_connections{instance="1",state="busy"} 9x20',
+      // Another process has its own.
+      'mink_pool_connections{instance="2",state="waiting"} 0x20',
+      'mink_feed_position{instance="2"} 9x20',
+    ],
+    good: [
+      'mink_pool_connections{instance="1",state="waiting"} 3x20',
+      'mink_feed_position{instance="1"} 0x20',
+      // It watches nothing.
+      'mink_event_loop_delay_seconds{instance="2",quantile="0.99"} 0.1x20',
+      'mink_appends_total{instance="2",status="stored"} 0+1x20',
+    ],
+  },
   MinkFeedHeld: { bad: ['mink_feed_held_seconds 61x10'], good: ['mink_feed_held_seconds 60x10'] },
+  MinkFeedStalled: {
+    bad: ['mink_feed_head 9x20', 'mink_feed_position 5x20', 'mink_feed_held_seconds 0x20'],
+    good: ['mink_feed_head 9x20', 'mink_feed_position 9x20'],
+    // Appends go on.
+    alsoBad: [['mink_feed_head 9+9x20', 'mink_feed_position 9x20']],
+    alsoGood: [
+      // The last ones are under way at each look.
+      ['mink_feed_head 9+9x20', 'mink_feed_position 5+9x20'],
+      // It is known who it is: MinkFeedHeld.
+      ['mink_feed_head 9x20', 'mink_feed_position 5x20', 'mink_feed_held_seconds 61x20'],
+      // The database was restored to a moment before.
+      ['mink_feed_head 900-9x20', 'mink_feed_position 900-9x20'],
+    ],
+  },
 };
 
 describe('alert rules', () => {
@@ -141,10 +198,10 @@ describe('alert rules', () => {
         series: line.slice(0, line.lastIndexOf(' ')),
         values: line.slice(line.lastIndexOf(' ') + 1),
       }));
-    const tests = Object.entries(CASES).flatMap(([alert, { bad, good }]) => [
-      {
+    const tests = Object.entries(CASES).flatMap(([alert, { bad, good, alsoBad = [], alsoGood = [] }]) => [
+      ...[bad, ...alsoBad].map((lines) => ({
         interval: '1m',
-        input_series: series(bad),
+        input_series: series(lines),
         promql_expr_test: [
           {
             expr: `count(ALERTS{alertname="${alert}",alertstate="firing"})`,
@@ -152,12 +209,12 @@ describe('alert rules', () => {
             exp_samples: [{ value: 1 }],
           },
         ],
-      },
-      {
+      })),
+      ...[good, ...alsoGood].map((lines) => ({
         interval: '1m',
-        input_series: series(good),
+        input_series: series(lines),
         promql_expr_test: [{ expr: `count(ALERTS{alertname="${alert}"})`, eval_time: '20m', exp_samples: [] }],
-      },
+      })),
     ]);
     // What is flat for ten minutes is looked at while it is there.
     const at = (text: string) => text.replaceAll('x10', 'x30').replaceAll('x20', 'x30');

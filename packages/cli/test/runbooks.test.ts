@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   createHealth,
+  createMetrics,
   createProjectionEngine,
   defineDecider,
   defineEvents,
@@ -11,7 +12,7 @@ import {
   payload,
 } from 'mink';
 import { createPostgresStore } from 'mink/postgres';
-import { Client } from 'pg';
+import { Client, Pool } from 'pg';
 import { describe, expect, test } from 'vitest';
 import { useDatabase } from './support/database.ts';
 import { project } from './support/project.ts';
@@ -112,11 +113,41 @@ async function scene() {
     await client.end();
   };
   const stateOf = async () => (await engine.status())[0]?.state;
+  const starved = starvedProcess(url, schema);
   const close = async (): Promise<void> => {
+    await starved.close();
     await engine.close();
     await store.close();
   };
-  return { url, past, store, engine, mink, sql, stateOf, close };
+  return { url, past, store, engine, mink, sql, stateOf, starved, gauges: starved.gauges, close };
+}
+
+/** A process of one connection, which it can lose to a transaction; and which of the two gauges that tell it has. */
+function starvedProcess(url: string, schema: string) {
+  const pool = new Pool({ connectionString: url, max: 1 });
+  pool.on('error', () => undefined);
+  const store = createPostgresStore({ pool, schema });
+  const metrics = createMetrics({ gaugeInterval: 0, gaugeTimeout: 200 });
+  metrics.watch({ store });
+  let pid = 0;
+  return {
+    holdConnection: async (): Promise<void> => {
+      const client = await pool.connect();
+      client.on('error', (error) => client.release(error));
+      await client.query('begin');
+      const { rows } = await client.query<{ readonly pid: number }>('select pg_backend_pid() as pid');
+      pid = rows[0]?.pid ?? 0;
+    },
+    pid: () => pid,
+    gauges: async (): Promise<readonly string[]> => {
+      const told = (await metrics.collect()).map(({ definition }) => definition.name);
+      return told.filter((name) => ['mink_feed_position', 'mink_pool_connections'].includes(name));
+    },
+    close: async (): Promise<void> => {
+      await store.close();
+      await pool.end();
+    },
+  };
 }
 
 type Scene = Awaited<ReturnType<typeof scene>>;
@@ -137,6 +168,26 @@ interface Case {
 const live = async ({ stateOf }: Scene): Promise<void> => {
   await expect.poll(stateOf, { timeout: 10_000 }).toBe('live');
 };
+
+/** A transaction that has appended and does not end. */
+async function holdFeed({ engine, store, url }: Scene): Promise<void> {
+  await engine.start();
+  await engine.waitFor(6);
+  const holder = new Client({ connectionString: url });
+  holder.on('error', () => undefined);
+  await holder.connect();
+  await holder.query('begin');
+  await store.append('Order-9', [item('a')], { tx: holder });
+  await store.append('Order-8', [item('a')]);
+}
+
+/** Ends it, where that is what the statement does. */
+async function endHolder({ store, sql }: Scene, statement: string): Promise<void> {
+  if (!statement.includes('pg_terminate_backend')) return;
+  const [holder] = (await store.feedStatus()).heldBy;
+  await sql(statement.replace('4711', String(holder?.pid)));
+  await expect.poll(async () => (await store.feedStatus()).heldBy.length).toBe(0);
+}
 
 const CASES: Readonly<Record<string, Case>> = {
   'projection-faulted': {
@@ -172,24 +223,19 @@ const CASES: Readonly<Record<string, Case>> = {
       expect(await store.projections.verify(orderList)).toMatchObject({ ok: true, discarded: 2 });
     },
   },
-  'feed-held': {
-    arrange: async ({ engine, store, url }) => {
+  'feed-held': { arrange: holdFeed, sql: endHolder, settled: live },
+  'feed-stalled': { arrange: holdFeed, sql: endHolder, settled: live },
+  'gauges-missing': {
+    arrange: async ({ engine, starved, gauges }) => {
       await engine.start();
-      await engine.waitFor(6);
-      const holder = new Client({ connectionString: url });
-      holder.on('error', () => undefined);
-      await holder.connect();
-      await holder.query('begin');
-      await store.append('Order-9', [item('a')], { tx: holder });
-      await store.append('Order-8', [item('a')]);
+      await starved.holdConnection();
+      expect(await gauges()).toEqual(['mink_pool_connections']);
     },
-    sql: async ({ store, sql }, statement) => {
-      if (!statement.includes('pg_terminate_backend')) return;
-      const [holder] = (await store.feedStatus()).heldBy;
-      await sql(statement.replace('4711', String(holder?.pid)));
-      await expect.poll(async () => (await store.feedStatus()).heldBy.length).toBe(0);
+    sql: async ({ starved, sql }, statement) => sql(statement.replace('4711', String(starved.pid()))),
+    settled: async (it) => {
+      await expect.poll(it.gauges, { timeout: 10_000 }).toEqual(['mink_feed_position', 'mink_pool_connections']);
+      await live(it);
     },
-    settled: live,
   },
   clocks: {
     arrange: async ({ engine, sql }) => {

@@ -28,7 +28,7 @@ export interface AlertThresholds {
    */
   readonly commandLatency?: number | undefined;
   /**
-   * Seconds that a transaction may hold readers back.
+   * Seconds that a transaction may hold readers back, or that an event may stay unread though none is seen to do so.
    * @defaultValue 60
    */
   readonly heldSeconds?: number | undefined;
@@ -240,11 +240,35 @@ function writeAlerts(of: {
   ];
 }
 
+/**
+ * Where appends are refused. Who only reads may know no inline projections: what is missing there counts where the process has others,
+ * or has appended.
+ */
+function inlineMissing(): string {
+  const { name } = METRICS.inlineProjections;
+  const missing = `${name}{state="missing"} and ignoring (projection, version, state`;
+  return [
+    `${name}{state="inactive"}`,
+    `${missing}) ${name}{state!="missing"}`,
+    `${missing}, status) ${METRICS.appends.name}`,
+  ].join(' or ');
+}
+
 function processAlerts(of: { readonly clockSkew: number; readonly eventLoopDelay: number }): readonly Alert[] {
   return [
     {
+      name: 'MinkGaugesMissing',
+      // The pool tells without a question to the database; a process that watches no store has none.
+      expr: `${METRICS.poolConnections.name}{state="waiting"} unless ignoring (state) ${METRICS.feedPosition.name}`,
+      lasting: '3m',
+      severity: 'page',
+      summary:
+        'Process {{ $labels.instance }} learns nothing of its database: it is away, or all connections are busy.',
+      runbook: 'gauges-missing',
+    },
+    {
       name: 'MinkInlineMissing',
-      expr: `max by (projection, version, state) (${METRICS.inlineProjections.name}{state=~"inactive|missing"}) > 0`,
+      expr: `max by (projection, version, state) (${inlineMissing()}) > 0`,
       lasting: '10m',
       severity: 'page',
       summary:
@@ -279,14 +303,25 @@ function processAlerts(of: { readonly clockSkew: number; readonly eventLoopDelay
 }
 
 function feedAlerts({ heldSeconds }: { readonly heldSeconds: number }): readonly Alert[] {
+  const [position, head, held] = [METRICS.feedPosition.name, METRICS.feedHead.name, METRICS.feedHeldSeconds.name];
+  const unread = `${head} - ${position}`;
   return [
     {
       name: 'MinkFeedHeld',
-      expr: `max(${METRICS.feedHeldSeconds.name}) > ${heldSeconds}`,
+      expr: `max(${held}) > ${heldSeconds}`,
       lasting: '1m',
       severity: 'page',
       summary: 'A transaction holds all readers of the log back.',
       runbook: 'feed-held',
+    },
+    {
+      name: 'MinkFeedStalled',
+      // What was handed out so long ago cannot be read yet. Where it is known who holds it, the other alert says so.
+      expr: `max(${unread} > 0 and ${position} < ${head} offset ${Math.ceil(heldSeconds)}s) unless max(${held}) > ${heldSeconds}`,
+      lasting: '1m',
+      severity: 'page',
+      summary: 'The log cannot be read to its end, and nobody is seen who holds readers back.',
+      runbook: 'feed-stalled',
     },
   ];
 }
