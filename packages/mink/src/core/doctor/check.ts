@@ -76,6 +76,11 @@ export function aliveOf({ processes }: Pick<Evidence, 'processes'>): readonly Pr
   return 'value' in processes ? processes.value.filter(({ isSilent }) => !isSilent) : [];
 }
 
+/** A setting that is in effect in a process. */
+export function valueOf({ configuration }: ProcessReport, wanted: string): unknown {
+  return configuration.find(({ name }) => name === wanted)?.value;
+}
+
 /** Names, the first of them. */
 export function listed(names: readonly string[], most = 5): string {
   const rest = names.length - most;

@@ -75,7 +75,7 @@ function reportOf(vitals: object): ProcessReport {
     startedAt: new Date(0),
     reportedAt: new Date(0),
     isSilent: false,
-    configuration: [],
+    configuration: [{ name: 'pool.maxConnections', value: 10, source: 'default' }],
     asked: {},
     categories: [],
     projections: [],
@@ -106,7 +106,13 @@ test('a process that waits for connections, or whose event loop is late, is name
     status: 'warning',
     seen: 'orders waits 20.0 ms for a connection, 0 wait now.',
   });
-  expect(judge('pool-wait', {}, [{ pool: { wait: 0, waiting: 3 } }]).status).toBe('warning');
+  expect(judge('pool-wait', {}, [{ pool: { wait: 0, waiting: 3, busy: 10 } }])).toMatchObject({
+    status: 'warning',
+    seen: 'orders waits 0.0 ms for a connection, 3 wait now.',
+  });
+  // It has only just asked, and others are free.
+  expect(judge('pool-wait', {}, [{ pool: { wait: 0, waiting: 1, busy: 0 } }]).status).toBe('ok');
+  expect(judge('pool-wait', {}, [{ pool: { wait: 0, waiting: 1, busy: 9 } }]).status).toBe('ok');
   expect(judge('event-loop', {}, [{ eventLoopDelay: 0.01 }]).status).toBe('ok');
   expect(judge('event-loop', {}, [{ eventLoopDelay: 0.2 }])).toMatchObject({ seen: 'orders is 200.0 ms late.' });
 });

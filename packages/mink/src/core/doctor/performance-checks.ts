@@ -1,4 +1,4 @@
-import { aliveOf, given, givenStore, listed, type Check } from './check.ts';
+import { aliveOf, given, givenStore, listed, valueOf, type Check } from './check.ts';
 import { FEED_CHECK } from './database-checks.ts';
 import { failed, ok, unknown, warning } from './finding.ts';
 
@@ -40,12 +40,16 @@ export const PERFORMANCE_CHECKS: readonly Check[] = [
     runbook: 'performance',
     examine: ({ processes }) =>
       given(processes, () => {
-        const known = aliveOf({ processes }).flatMap(({ name, vitals }) =>
-          vitals?.pool === undefined ? [] : [{ name, ...vitals.pool }],
-        );
+        const known = aliveOf({ processes }).flatMap((process) => {
+          const most = Number(valueOf(process, 'pool.maxConnections') ?? Infinity);
+          return process.vitals?.pool === undefined ? [] : [{ name: process.name, most, ...process.vitals.pool }];
+        });
         if (known.length === 0)
           return unknown('No process says how its pool does.', 'createProcessReport(store, { metrics, … })');
-        const slow = known.filter(({ wait, waiting }) => wait > SLOW_WAIT || waiting > 0);
+        // Whoever asks just now waits, too, until it is given one: that is no want while some are free.
+        const slow = known.filter(
+          ({ wait, waiting, busy = 0, most }) => wait > SLOW_WAIT || (waiting > 0 && busy >= most),
+        );
         return slow.length === 0
           ? ok(`${known.length} processes get their connections at once.`)
           : warning(

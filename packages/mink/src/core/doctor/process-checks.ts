@@ -1,5 +1,5 @@
 import type { ProcessReport } from '../operations/process-report.ts';
-import { aliveOf, given, givenStore, listed, spanText, type Check } from './check.ts';
+import { aliveOf, given, givenStore, listed, spanText, valueOf, type Check } from './check.ts';
 import type { Evidence } from './evidence.ts';
 import { failed, ok, unknown, warning, type Verdict } from './finding.ts';
 
@@ -11,10 +11,6 @@ function givenProcesses({ processes }: Evidence, judge: (alive: readonly Process
     const alive = aliveOf({ processes });
     return alive.length === 0 ? unknown('No process says what it is.', REPORT) : judge(alive);
   });
-}
-
-function valueOf({ configuration }: ProcessReport, wanted: string): unknown {
-  return configuration.find(({ name }) => name === wanted)?.value;
 }
 
 function namesOf(processes: readonly ProcessReport[]): string {
