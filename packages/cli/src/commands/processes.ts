@@ -72,7 +72,7 @@ function rowOf(report: ProcessReport): readonly string[] {
     startedAt.toISOString(),
     reportedAt.toISOString(),
     isSilent ? 'silent' : 'alive',
-    vitals?.appendsPerSecond.toFixed(1) ?? '',
+    vitals?.appendsPerSecond?.toFixed(1) ?? '',
     vitals?.appendP99 === undefined ? '' : `${(vitals.appendP99 * 1_000).toFixed(1)} ms`,
     vitals?.commandsPerSecond.toFixed(1) ?? '',
     vitals?.commandErrorsPerSecond.toFixed(1) ?? '',

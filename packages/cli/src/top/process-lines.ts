@@ -19,7 +19,7 @@ const number = (title: string, value: (vitals: NonNullable<ProcessReport['vitals
 
 const COLUMNS: readonly ProcessColumn[] = [
   { title: 'PROCESS', width: 12, align: 'left', text: ({ name, host, pid }) => `${name} ${pid}@${host}` },
-  number('PER S', ({ appendsPerSecond }) => shortNumber(appendsPerSecond)),
+  number('PER S', ({ appendsPerSecond }) => (appendsPerSecond === undefined ? '' : shortNumber(appendsPerSecond))),
   number('P50', ({ appendP50 }) => shortLatency(appendP50)),
   number('P99', ({ appendP99 }) => shortLatency(appendP99)),
   number('CMD/S', ({ commandsPerSecond }) => shortNumber(commandsPerSecond)),

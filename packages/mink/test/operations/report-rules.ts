@@ -17,6 +17,7 @@ import {
   payload,
   recommendedPipeline,
   type EventStorage,
+  type Observer,
   type ProcessReport,
 } from '../../src/index.ts';
 
@@ -136,6 +137,26 @@ export function reportRules(open: () => Promise<EventStorage>): void {
     expect(add?.errorsPerSecond).toBeGreaterThan(0);
     await report.close();
     await store.close();
+  });
+
+  test('says nothing of appends where the store tells them somebody else', async () => {
+    const metrics = createMetrics();
+    const { observer } = createMetrics();
+    const own: Observer = { appended: (it) => metrics.observer.appended?.(it) };
+    const storage = await open();
+    const reportOf = async (of: Observer): Promise<ProcessReport | undefined> => {
+      const store = createEventStore(storage, { categories: { Cart: cartEvents }, observer: of });
+      await store.append('Cart-1', [cartEvents.ItemAdded({ sku: 'a' })]);
+      await using report = createProcessReport(store, { name: 'carts', metrics });
+      await report.start();
+      return (await store.operations.processes())[0];
+    };
+    const other = await reportOf(observers(observer, logObserver(silent)));
+    expect(other?.vitals).toMatchObject({ commandsPerSecond: 0 });
+    expect(other?.vitals).not.toHaveProperty('appendsPerSecond');
+    expect(other?.vitals).not.toHaveProperty('eventsPerSecond');
+    // One that hands on what it hears is seen by what it does.
+    expect((await reportOf(own))?.vitals).toMatchObject({ appendsPerSecond: 0, eventsPerSecond: 0 });
   });
 
   test('a report that cannot be written changes nothing; the next one is', async () => {

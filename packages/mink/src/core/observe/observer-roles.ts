@@ -12,3 +12,17 @@ export function inRole(all: readonly string[], observer: Observer): Observer {
 export function rolesOf(observer: Observer): readonly string[] {
   return roles.get(observer) ?? ['own'];
 }
+
+/** Whom an observer of several tells. */
+const parts = new WeakMap<Observer, readonly Observer[]>();
+
+/** Remembers whom an observer of several tells. */
+export function inParts(all: readonly Observer[], observer: Observer): Observer {
+  parts.set(observer, all);
+  return observer;
+}
+
+/** Whether an observer tells another one, or is it. */
+export function tells(observer: Observer, other: Observer): boolean {
+  return observer === other || (parts.get(observer) ?? []).some((part) => tells(part, other));
+}

@@ -1,6 +1,6 @@
 import type { SnapshotFlaw } from '../snapshots/snapshot-codec.ts';
 import type { AppendedStream } from '../store/append.ts';
-import { inRole, rolesOf } from './observer-roles.ts';
+import { inParts, inRole, rolesOf } from './observer-roles.ts';
 import { quietly } from './quietly.ts';
 
 /** An append that has ended. */
@@ -105,7 +105,7 @@ export function observers(...all: readonly Observer[]): Observer {
     (observed: Observations[K]): void => {
       for (const observer of all) tellObserver(observer, name, observed);
     };
-  return inRole([...new Set(all.flatMap(rolesOf))], {
+  const each = inRole([...new Set(all.flatMap(rolesOf))], {
     appended: tell('appended'),
     batched: tell('batched'),
     loaded: tell('loaded'),
@@ -113,6 +113,7 @@ export function observers(...all: readonly Observer[]): Observer {
     snapshot: tell('snapshot'),
     projectionFailed: tell('projectionFailed'),
   });
+  return inParts(all, each);
 }
 
 /** Tells an observer something, if there is one. */

@@ -7,6 +7,8 @@ import { InvalidArgumentError } from '../errors.ts';
 import type { Health } from '../health/health.ts';
 import type { JsonObject } from '../json.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import { METRICS } from '../metrics/metric-definitions.ts';
+import { tells } from '../observe/observer-roles.ts';
 import { quietly } from '../observe/quietly.ts';
 import type { ProjectionEngine } from '../projections/projection-engine.ts';
 import type { AppendContext } from '../store/append.ts';
@@ -26,8 +28,11 @@ export interface ProcessReportOptions {
   /** The version of its code. */
   readonly release?: string | undefined;
   readonly engine?: Pick<ProjectionEngine, 'settings' | 'definitions'> | undefined;
-  /** For how it does; without them the report has no vitals. */
-  readonly metrics?: Pick<Metrics, 'settings' | 'measured' | 'collectedAt'> | undefined;
+  /**
+   * For how it does; without them the report has no vitals. Where the `observer` of the store is another one, as that of
+   * `meterMetrics`, nothing is said of appends.
+   */
+  readonly metrics?: Pick<Metrics, 'settings' | 'measured' | 'collectedAt' | 'observer'> | undefined;
   readonly health?: Pick<Health, 'settings' | 'asked'> | undefined;
   /** Its buses, whose layers are told. */
   readonly buses?: readonly { readonly layers: readonly string[] }[] | undefined;
@@ -164,11 +169,21 @@ export class ProcessReporter implements AsyncDisposable {
   }
 
   #count(): Counted {
+    const { metrics } = this.#options;
+    const families = metrics?.measured() ?? [];
     return {
       at: performance.now() / 1_000,
-      families: this.#options.metrics?.measured() ?? [],
+      families,
       connections: this.#operations.connections?.(),
+      hearsAppends: this.#hearsAppends || families.some(({ definition }) => definition === METRICS.appends),
     };
+  }
+
+  /** Whether the store tells the metrics; an observer of the user's own may hand on what it hears, which shows when there is some. */
+  get #hearsAppends(): boolean {
+    const { observer } = this.#context;
+    const { metrics } = this.#options;
+    return observer !== undefined && metrics !== undefined && tells(observer, metrics.observer);
   }
 
   #takeVitals(): ProcessVitals | undefined {

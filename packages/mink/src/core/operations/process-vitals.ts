@@ -6,8 +6,9 @@ import type { HistogramSample, MetricFamily } from '../metrics/metric-registry.t
 export interface ProcessVitals {
   /** How long the interval was. */
   readonly seconds: number;
-  readonly appendsPerSecond: number;
-  readonly eventsPerSecond: number;
+  /** Undefined, as what is timed of them is, where the store does not tell these metrics of appends. */
+  readonly appendsPerSecond?: number | undefined;
+  readonly eventsPerSecond?: number | undefined;
   readonly appendP50?: number | undefined;
   readonly appendP99?: number | undefined;
   readonly commandsPerSecond: number;
@@ -50,6 +51,8 @@ export interface Counted {
   readonly at: number;
   readonly families: readonly MetricFamily[];
   readonly connections: ConnectionUse | undefined;
+  /** Whether the families are told of appends: without, that there are none says nothing. */
+  readonly hearsAppends: boolean;
 }
 
 /** What has happened between two moments. */
@@ -72,8 +75,10 @@ export function vitalsBetween(before: Counted, now: Counted, eventLoopDelay: num
   });
   return {
     seconds,
-    appendsPerSecond: perSecond(new Difference(before, now, METRICS.appends).count('stored')),
-    eventsPerSecond: perSecond(new Difference(before, now, METRICS.eventsAppended).count()),
+    ...(now.hearsAppends && {
+      appendsPerSecond: perSecond(new Difference(before, now, METRICS.appends).count('stored')),
+      eventsPerSecond: perSecond(new Difference(before, now, METRICS.eventsAppended).count()),
+    }),
     appendP50: quantile(appends, 0.5),
     appendP99: quantile(appends, 0.99),
     commandsPerSecond: perSecond(commands.count()),
