@@ -220,9 +220,30 @@ describe('health', () => {
       strictEqual(code, 503);
       deepStrictEqual(body.reasons, ['The database has not answered within 20 ms.']);
     }
-    // Whoever asks again and again takes no more of the connections that others need.
+    // Whoever asks again and again takes no more than one more of the connections that others need.
+    for (let n = 0; n < 3; n += 1) strictEqual((await health.details()).code, 503);
+    strictEqual(asked, 2);
+  });
+
+  test('is ready as soon as the database answers again, though a look before hangs; what that says late is not heard', async () => {
+    const answers: ((feed: FeedStatus) => void)[] = [];
+    let now = 0;
+    const store = {
+      feedStatus: () =>
+        new Promise<FeedStatus>((resolve) => {
+          answers.push(resolve);
+          if (answers.length > 2) resolve({ ...FEED, position: 5 });
+        }),
+    };
+    const health = createHealth({ store, timeout: 20, now: () => now });
+    strictEqual((await health.ready()).code, 503);
     strictEqual((await health.details()).code, 503);
-    strictEqual(asked, 1);
+    strictEqual((await health.ready()).code, 200);
+    deepStrictEqual((await health.details()).body.reasons, []);
+    // Where the feed was then is no news.
+    for (const answer of answers.slice(0, 2)) answer({ ...FEED, position: 4 });
+    now += 60_001;
+    deepStrictEqual((await health.details()).body.reasons, ['the feed has stood at 5 of 9 for 60001 ms']);
   });
 
   test('of a database that is away is unhealthy, with the reason', async () => {

@@ -79,6 +79,13 @@ interface HealthSettings extends Pick<HealthOptions, 'store' | 'engine'> {
   readonly timeout: number;
 }
 
+/** What there is to judge. */
+interface Seen {
+  readonly feed: FeedStatus;
+  readonly clocks: ClockComparison | undefined;
+  readonly projections: readonly ProjectionStatus[];
+}
+
 interface Finding {
   readonly status: Exclude<HealthStatus, 'healthy'>;
   readonly reason: string;
@@ -127,7 +134,9 @@ export class Health {
       timeout: checkTimer('timeout', options.timeout ?? 2_000, 1),
     };
     const { timeout } = this.#options;
-    this.#look = answering(oneAtATime(() => this.#examine(), { timeout }));
+    const see = oneAtATime(() => this.#see(), { timeout });
+    // Judged by whoever asked: what comes too late must not count.
+    this.#look = answering(async () => this.#judge(await see()));
     this.#lookAtDatabase = answering(oneAtATime(() => this.#examineDatabase(), { timeout }));
   }
 
@@ -170,13 +179,17 @@ export class Health {
     return { code: 200, body: { status: 'healthy' } };
   }
 
-  async #examine(): Promise<HealthAnswer> {
+  async #see(): Promise<Seen> {
     const { store, engine, now } = this.#options;
     const [feed, clocks, projections = []] = await Promise.all([
       store.feedStatus(),
       isOpenStore(store) ? compareClocks(store[internals].storage, now) : undefined,
       engine?.status(),
     ]);
+    return { feed, clocks, projections };
+  }
+
+  #judge({ feed, clocks, projections }: Seen): HealthAnswer {
     const findings = [
       ...this.#feedFindings(feed),
       ...this.#clockFindings(clocks),

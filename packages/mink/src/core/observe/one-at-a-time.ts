@@ -1,11 +1,22 @@
 import { DatabaseUnavailableError } from '../errors.ts';
 
-/** Milliseconds after which a look that has not ended is lost, as on a connection whose server is gone without a word. */
+/** Looks that may be under way at once: one hangs, as on a connection whose server is gone without a word, and another finds out. */
+const AT_ONCE = 2;
+/** Milliseconds after which another may begin all the same: so long does none take that will ever end. */
 const LOST = 30_000;
 
+/** A look that has not ended. */
+interface Look<T> {
+  readonly answer: Promise<T>;
+  readonly since: number;
+  /** Somebody has waited for it for as long as it may take. */
+  isGivenUp: boolean;
+}
+
 /**
- * A look at the database that answers within some milliseconds, or rejects with `DatabaseUnavailableError`. One that has not ended is
- * waited for by all who ask later, for half a minute: whoever asks again and again must not queue for all connections.
+ * A look at the database that answers within some milliseconds, or rejects with `DatabaseUnavailableError`. All who ask meanwhile wait
+ * for the one that is under way. Where that has not ended in time, whoever asks next begins another one; while both hang, none more than
+ * one in half a minute: whoever asks again and again must not queue for all connections.
  *
  * @param now - milliseconds from any beginning
  */
@@ -13,27 +24,39 @@ export function oneAtATime<T>(
   look: () => Promise<T>,
   { timeout, now = () => performance.now() }: { readonly timeout: number; readonly now?: (() => number) | undefined },
 ): () => Promise<T> {
-  let running: { readonly answer: Promise<T>; readonly since: number } | undefined;
-  const begin = (): NonNullable<typeof running> => {
-    const begun = {
+  const underWay = new Set<Look<T>>();
+  let newest: Look<T> | undefined;
+  const begin = (): Look<T> => {
+    const begun: Look<T> = {
       since: now(),
+      isGivenUp: false,
       answer: look().finally(() => {
-        if (running === begun) running = undefined;
+        underWay.delete(begun);
+        if (newest === begun) newest = undefined;
       }),
     };
+    underWay.add(begun);
     return begun;
   };
-  return () => {
-    if (running === undefined || now() - running.since > LOST) running = begin();
-    return within(timeout, running.answer);
+  const mayBeginBeside = ({ isGivenUp, since }: Look<T>): boolean =>
+    underWay.size < AT_ONCE ? isGivenUp : now() - since > LOST;
+  return async () => {
+    if (newest === undefined || mayBeginBeside(newest)) newest = begin();
+    const asked = newest;
+    return within(timeout, asked.answer, () => {
+      asked.isGivenUp = true;
+    });
   };
 }
 
-async function within<T>(timeout: number, work: Promise<T>): Promise<T> {
+async function within<T>(timeout: number, work: Promise<T>, giveUp: () => void): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     const error = new DatabaseUnavailableError(`The database has not answered within ${timeout} ms.`);
-    timer = setTimeout(() => reject(error), timeout);
+    timer = setTimeout(() => {
+      giveUp();
+      reject(error);
+    }, timeout);
   });
   try {
     return await Promise.race([work, late]);
