@@ -1,12 +1,11 @@
-// What observers and tracers cost an append: the same appends with and without them, in one process, on one server.
-//   npm run bench:observability [-- --rounds 150 --milliseconds 100 --writers 32 --json]
-// Turns are short, and each stands between two plain ones: it is compared with their mean, so that what drifts on the machine moves
-// both. The overhead is the median of these ratios, with the 95 % interval of a bootstrap; `plain again`, a second store without
-// anything, shows what the method itself cannot tell. Of the client by the time of its processor; of the whole by appends a second.
+// What observers and tracers cost an append, twice:
+//   npm run bench:observability [-- --rounds 80 --milliseconds 400 --writers 32 --json]
+// On a server, with many writers, as it is used: each turn is compared with the plain one of its round, and every other round goes
+// backwards, so that what drifts meets all alike. In memory, where nothing else takes time: microseconds of the processor that an
+// append takes longer. Medians, with the 95 % interval of a bootstrap; `plain again`, a second store without anything, shows what the
+// method itself cannot tell.
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import * as api from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import {
@@ -17,6 +16,7 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import { createMetrics, defineEvents, logObserver, observers, payload } from 'mink';
 import { traceWith } from 'mink/otel';
+import { createMemoryStore } from 'mink/memory';
 import { createPostgresStore } from 'mink/postgres';
 import { makeEvents, timeOrderedId } from './lib/payload.js';
 import { startServer } from './lib/server.js';
@@ -24,8 +24,8 @@ import { bootstrapInterval, median, rotate } from './lib/statistics.js';
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '150' },
-    milliseconds: { type: 'string', default: '100' },
+    rounds: { type: 'string', default: '80' },
+    milliseconds: { type: 'string', default: '400' },
     writers: { type: 'string', default: '32' },
     json: { type: 'boolean', default: false },
   },
@@ -34,6 +34,8 @@ const ROUNDS = Number(values.rounds);
 const MILLISECONDS = Number(values.milliseconds);
 const WRITERS = Number(values.writers);
 const WARM_UP = 2_000;
+const MEMORY_ROUNDS = 150;
+const MEMORY_MILLISECONDS = 60;
 
 api.context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 
@@ -64,6 +66,39 @@ const VARIANTS = [
 
 const orderEvents = defineEvents({ ItemAdded: payload() });
 const categories = { Order: orderEvents };
+
+/** Microseconds of the processor for an append to a new store in memory, one after the other. */
+async function memoryTurn({ outer, options }) {
+  const store = createMemoryStore({ categories, ...options });
+  return await outer.startActiveSpan('request', async (span) => {
+    let count = 0;
+    const before = process.cpuUsage();
+    const begun = performance.now();
+    while (performance.now() - begun < MEMORY_MILLISECONDS) {
+      for (let step = 0; step < 20; step += 1) {
+        const id = timeOrderedId();
+        await store.append(`Order-${id}`, makeEvents(1, id), { expectedVersion: 'no_stream' });
+      }
+      count += 20;
+    }
+    const { user, system } = process.cpuUsage(before);
+    span.end();
+    return (user + system) / count;
+  });
+}
+
+/** Turn by turn, every other round backwards. */
+async function inTurns(subjects, rounds, take) {
+  for (let round = 0; round < rounds; round += 1) {
+    const order = rotate(subjects, Math.floor(round / 2));
+    for (const subject of round % 2 === 0 ? order : order.toReversed()) await take(subject);
+  }
+}
+
+const inMemory = VARIANTS.map((variant) => ({ ...variant, cpu: [] }));
+await inTurns(inMemory, 10, memoryTurn);
+await inTurns(inMemory, MEMORY_ROUNDS, async (subject) => subject.cpu.push(await memoryTurn(subject)));
+
 const server = await startServer();
 await server.createDatabase('bench_observability');
 const url = server.urlOf('bench_observability');
@@ -73,8 +108,7 @@ const subjects = VARIANTS.map((variant) => ({
   ...variant,
   store: createPostgresStore({ url, categories, ...variant.options }),
   cpu: [],
-  cpuRatios: [],
-  rateRatios: [],
+  rates: [],
 }));
 
 /** Microseconds of the processor for an append, and appends in a second. */
@@ -95,45 +129,28 @@ async function turn({ store, outer }, milliseconds) {
   return { cpu: (user + system) / count, rate: (count * 1_000) / (performance.now() - begun) };
 }
 
-/** Collects garbage between turns, so that nobody pays for what others have left. */
-v8.setFlagsFromString('--expose-gc');
-const collectGarbage = vm.runInNewContext('gc');
-
-async function measure(subject) {
-  collectGarbage();
-  return await turn(subject, MILLISECONDS);
-}
-
-const [plain, ...others] = subjects;
 for (const subject of subjects) await turn(subject, WARM_UP);
-let before = await measure(plain);
-for (let round = 0; round < ROUNDS; round += 1) {
-  for (const subject of rotate(others, round)) {
-    const own = await measure(subject);
-    const after = await measure(plain);
-    plain.cpu.push(after.cpu);
-    subject.cpu.push(own.cpu);
-    subject.cpuRatios.push((2 * own.cpu) / (before.cpu + after.cpu));
-    subject.rateRatios.push((2 * own.rate) / (before.rate + after.rate));
-    before = after;
-  }
-  if (round % 10 === 0) process.stderr.write('.');
-}
-process.stderr.write('\n');
+await inTurns(subjects, ROUNDS, async (subject) => {
+  const { cpu, rate } = await turn(subject, MILLISECONDS);
+  subject.cpu.push(cpu);
+  subject.rates.push(rate);
+});
 for (const { store } of subjects) await store.close();
 await server.stop();
 
-/** Percent that a median of ratios is above one, with its interval. */
-function percents(ratios) {
-  const { low, high } = bootstrapInterval(ratios, median);
-  return { percent: 100 * (median(ratios) - 1), low: 100 * (low - 1), high: 100 * (high - 1) };
+/** The median of what comes of each turn and the plain one of its round, with its interval. */
+function compared(own, ofPlain, compare) {
+  const all = own.map((value, round) => compare(value, ofPlain[round]));
+  return { median: median(all), ...bootstrapInterval(all, median) };
 }
 
-const rows = others.map(({ name, cpu, cpuRatios, rateRatios }) => ({
+const [plain, ...others] = subjects;
+const percent = (own, ofPlain) => 100 * (own / ofPlain - 1);
+const rows = others.map(({ name, cpu, rates }, index) => ({
   name,
-  microseconds: median(cpu),
-  client: percents(cpuRatios),
-  rate: percents(rateRatios),
+  added: compared(inMemory[index + 1].cpu, inMemory[0].cpu, (own, ofPlain) => own - ofPlain),
+  client: compared(cpu, plain.cpu, percent),
+  rate: compared(rates, plain.rates, percent),
 }));
 const machine = { cores: cpus().length, loadBefore, loadAfter: loadavg() };
 const plainMicroseconds = median(plain.cpu);
@@ -147,24 +164,25 @@ function print() {
   console.log(
     `${ROUNDS} rounds of ${MILLISECONDS} ms, ${WRITERS} writers, single events to new streams; ${cpus().length} cores,`,
   );
-  console.log(`load ${loadBefore.map(short).join(' ')} before, ${machine.loadAfter.map(short).join(' ')} after\n`);
-  columns('append with', 'µs of the client', 'client, 95 %', 'appends a second, 95 %');
-  columns('plain', plainMicroseconds.toFixed(1), '', '');
-  for (const { name, microseconds, client, rate } of rows) {
-    columns(name, microseconds.toFixed(1), shown(client), shown(rate));
+  console.log(`load ${loadBefore.map(short).join(' ')} before, ${machine.loadAfter.map(short).join(' ')} after;`);
+  console.log(`plain: ${plainMicroseconds.toFixed(1)} µs of the client, ${Math.round(median(plain.rates))} a second\n`);
+  columns('append with', 'µs more in memory', '% of the client', '% appends a second');
+  for (const { name, added, client, rate } of rows) {
+    columns(name, shown(added, 2), shown(client, 1), shown(rate, 1));
   }
 }
 
 function columns(...texts) {
-  console.log(texts.map((text, at) => (at === 0 ? text.padEnd(22) : text.padStart(26))).join(''));
+  console.log(texts.map((text, at) => (at === 0 ? text.padEnd(22) : text.padStart(24))).join(''));
 }
 
-function shown({ percent, low, high }) {
-  return `${signed(percent)} % (${signed(low)} … ${signed(high)})`;
+function shown({ median: middle, low, high }, digits) {
+  const [at, from, to] = [middle, low, high].map((number) => signed(number, digits));
+  return `${at} (${from} … ${to})`;
 }
 
-function signed(number) {
-  return `${number >= 0 ? '+' : ''}${number.toFixed(1)}`;
+function signed(number, digits) {
+  return `${number >= 0 ? '+' : ''}${number.toFixed(digits)}`;
 }
 
 function short(number) {

@@ -10,7 +10,7 @@ import {
 } from '../errors.ts';
 import { InlineSetChangedError } from '../projection-errors.ts';
 import type { InlineProjections } from '../projections/inline-projections.ts';
-import { observeAppend } from '../observe/observe-append.ts';
+import { AppendWatch } from '../observe/append-watch.ts';
 import type { Observer } from '../observe/observer.ts';
 import { describeAppended, traceAppend } from '../observe/trace-append.ts';
 import type { ShapeCatalogue } from '../schema/shape-catalogue.ts';
@@ -169,31 +169,30 @@ export function appendEntries(
 }
 
 /** Appends in one commit, or throws and has written nothing (`AppendOutcomeUnknownError` alone cannot tell). */
-export function sendAppend(
+export async function sendAppend(
   context: AppendContext,
   append: PreparedAppend,
   options: StorageCallOptions & KeyedOptions & LazySignalOptions,
 ): Promise<Appended> {
-  return observeAppend(context.observer, () => sendOnce(context, append, options));
-}
-
-async function sendOnce(
-  context: AppendContext,
-  append: PreparedAppend,
-  options: StorageCallOptions & KeyedOptions & LazySignalOptions,
-): Promise<Appended> {
-  const { tx, [keyed]: slot } = options;
-  const signal = signalIn(options);
-  signal?.throwIfAborted();
-  if (slot?.isStored === true)
-    throw new InvalidArgumentError('append', 'a command with a key appends once; put everything into one append');
-  const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
-  const recorded = context.shapes?.admit(command.entries, tx);
-  if (recorded !== undefined) await (signal === undefined ? recorded : untilAborted(recorded, signal));
-  const call = storageCall(context.storage, signal, tx);
-  const appended = toAppended(context, append, await sendWithInline(context, { ...append, command }, call));
-  if (slot !== undefined) slot.isStored = true;
-  return appended;
+  const watch = context.observer === undefined ? undefined : new AppendWatch(context.observer);
+  try {
+    const { tx, [keyed]: slot } = options;
+    const signal = signalIn(options);
+    signal?.throwIfAborted();
+    if (slot?.isStored === true)
+      throw new InvalidArgumentError('append', 'a command with a key appends once; put everything into one append');
+    const command = slot === undefined ? append.command : { ...append.command, key: slot.key };
+    const recorded = context.shapes?.admit(command.entries, tx);
+    if (recorded !== undefined) await (signal === undefined ? recorded : untilAborted(recorded, signal));
+    const call = storageCall(context.storage, signal, tx);
+    const appended = toAppended(context, append, await sendWithInline(context, { ...append, command }, call));
+    if (slot !== undefined) slot.isStored = true;
+    watch?.ended(appended);
+    return appended;
+  } catch (error) {
+    watch?.threw(error);
+    throw error;
+  }
 }
 
 /**
