@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/support/closing-line.ts';
 
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+const SIMULATION = 'packages/mink/test/simulation/**/*.test.ts';
 
 export default defineConfig({
   resolve: {
@@ -15,17 +17,28 @@ export default defineConfig({
     ],
   },
   test: {
-    include: [
-      'packages/*/{src,test}/**/*.test.ts',
-      'examples/*/{src,test}/**/*.test.ts',
-      'torture/test/**/*.test.ts',
-      'test/**/*.test.ts',
-      'bench/test/*.test.js',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: [
+            'packages/*/{src,test}/**/*.test.ts',
+            'examples/*/{src,test}/**/*.test.ts',
+            'torture/test/**/*.test.ts',
+            'test/**/*.test.ts',
+            'bench/test/*.test.js',
+          ],
+          exclude: [...configDefaults.exclude, SIMULATION],
+          globalSetup: ['packages/mink/test/support/global-setup.ts'],
+          // To load the library anew for each file took longer than many of them.
+          isolate: false,
+        },
+      },
+      // It loads the library with another clock, which nobody else must get.
+      { extends: true, test: { name: 'simulation', include: [SIMULATION] } },
     ],
-    globalSetup: ['packages/mink/test/support/global-setup.ts'],
-    // To load the library anew for each file took longer than many of them.
-    isolate: false,
-    // Also where there are two processors: tests wait for other processes most of the time.
+    // Also where there are two processors: many tests wait for other processes.
     maxWorkers: 2,
     reporters: ['default', new ClosingLine()],
     expect: { poll: { timeout: 20_000 } },

@@ -46,6 +46,8 @@ describePostgres('timeout', (databases) => {
   test('a storage that only knows signals gets one, and it is aborted', async () => {
     const storage = createPostgresStorage({ url: await databases.create() });
     const given: (AbortSignal | undefined)[] = [];
+    // To open it may take longer than the bus has patience.
+    await storage.streamInfo('Note-1');
     const { store, bus } = noting(
       storageWith(storage, {
         append: (_command, options) => {

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useId, useState } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 
 interface FieldProps {
   readonly label: string;
@@ -13,12 +13,15 @@ const PAUSE = 250;
 /** What is searched for. Told when typing pauses; `/` goes to the first one of a page. */
 export function SearchField({ label, value, onChange, ...rest }: FieldProps & { readonly placeholder?: string }) {
   const [text, setText] = useState(value);
+  // The page may be drawn anew while somebody types, with another function: that is no key.
+  const tell = useRef(onChange);
+  tell.current = onChange;
   useEffect(() => setText(value), [value]);
   useEffect(() => {
     if (text === value) return undefined;
-    const timer = setTimeout(() => onChange(text), PAUSE);
+    const timer = setTimeout(() => tell.current(text), PAUSE);
     return () => clearTimeout(timer);
-  }, [text, value, onChange]);
+  }, [text, value]);
   return (
     <label class="field">
       <span class="field-label">{label}</span>
