@@ -40,6 +40,8 @@ export default defineConfig({
     ],
     // Also where there are two processors: many tests wait for other processes.
     maxWorkers: 2,
+    // Each of those that run at once, the torture above all, starts servers and processes of its own.
+    maxConcurrency: 3,
     reporters: ['default', new ClosingLine()],
     expect: { poll: { timeout: 20_000 } },
     testTimeout: 60_000,
