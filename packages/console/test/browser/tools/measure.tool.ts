@@ -114,11 +114,11 @@ async function interactions(page: Page, url: string): Promise<readonly Measured[
       `search among ${STREAMS.toLocaleString('en')} streams (250 ms of them pause)`,
       async () => {
         await search.fill('Account-7777');
-        await row(page, 'Account-7777').waitFor();
+        await row(page, 'Account-7777').first().waitFor();
       },
       async () => {
         await search.fill('');
-        await row(page, 'Account-7777').waitFor({ state: 'detached' });
+        await row(page, 'Account-7777').first().waitFor({ state: 'detached' });
       },
     ),
   );
