@@ -199,7 +199,7 @@ async function check(history: readonly Deed[]): Promise<void> {
 
 test('whatever happens to partitions and processes, every event is applied once', { timeout: 300_000 }, async () => {
   const { seed } = seedOf('partitions');
-  const numRuns = Number(process.env['RUNS'] ?? 25);
+  const numRuns = Number(process.env['RUNS'] ?? 40);
   await fc.assert(fc.asyncProperty(fc.array(deeds, { minLength: 30, maxLength: 60 }), check), {
     seed,
     numRuns,

@@ -129,12 +129,17 @@ describePostgres('appends that wait', (databases) => {
     const names = Array.from({ length: 200 }, (_, n) => `Note-${n}`);
     await Promise.all(names.map((name) => store.append(name, [event])));
     const held = names.filter((_, n) => n % 5 === 3);
+    const appendFree = async (): Promise<number> => {
+      const started = performance.now();
+      await Promise.all(names.filter((name) => !held.includes(name)).map((name) => store.append(name, [event])));
+      return performance.now() - started;
+    };
+    const alone = await appendFree();
     const release = await hold(url, held);
-    const started = performance.now();
     const waiting = held.map((name) => store.append(name, [event]));
-    await Promise.all(names.filter((name) => !held.includes(name)).map((name) => store.append(name, [event])));
-    const took = performance.now() - started;
-    ok(took < 20_000, `160 free appends took ${took} ms beside 40 held ones`);
+    const beside = await appendFree();
+    // The moment is longer where the machine is busy with others.
+    ok(beside < Math.max(3_000, 20 * alone), `160 free appends took ${alone} ms, and ${beside} ms beside 40 held ones`);
     await release();
     await Promise.all(waiting);
   });
