@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { Account } from './account.ts';
@@ -41,6 +41,7 @@ const stillEnding = / F0001 /;
 /** Starts the server and waits until it answers and the database exists. Needs the lock. */
 export async function launch(launchOptions: LaunchOptions): Promise<Server> {
   const { options } = launchOptions;
+  await keepPreviousLog(options.dataDir);
   const deadline = Date.now() + options.startTimeoutMs;
   let port = await choosePort(options);
   for (let portsTaken = 0; ;) {
@@ -75,7 +76,8 @@ async function tryPort(
   { port, deadline }: { port: number; deadline: number },
 ): Promise<Attempt> {
   const { cluster, log } = layout(options.dataDir);
-  await keepPreviousLog(options.dataDir);
+  // What an attempt before this one said is read, and is not the reason of this one.
+  await writeFile(log, '');
   const server = await startClusterProcess('postgres', serverArguments(options, port), {
     binDir: binaries.binDir,
     account,

@@ -193,11 +193,15 @@ describe('a server', () => {
     await first.exited;
 
     const starting = start({ dataDir });
+    const log = join(dataDir, 'postgres.log');
     const refusal = /pre-existing shared memory block/;
-    await until('the start was refused', () => refusal.test(readFileSync(join(dataDir, 'postgres.log'), 'utf8')));
+    await until('the start was refused', () => existsSync(log) && refusal.test(readFileSync(log, 'utf8')));
     process.kill(rows[0].pid, 'SIGCONT');
     const second = await starting;
     expect(await query(second.url, 'select 1')).toEqual([[1]]);
+    const previousLog = readFileSync(join(dataDir, 'postgres.previous.log'), 'utf8');
+    expect(previousLog).toContain('ready to accept connections');
+    expect(previousLog).not.toMatch(refusal);
   });
 
   test('gives up fsync only when durability is waived', async () => {
