@@ -1,6 +1,7 @@
 /**
  * What the admin API speaks: the server answers with these, and the page is typed against them. All times are milliseconds since
- * 1970, durations milliseconds, rates per second, positions and versions as everywhere in mink.
+ * 1970, durations milliseconds, rates per second, positions and versions as everywhere in mink. Names in paths are encoded, and begin
+ * with one `~` more where they are `.` or `..`, or begin with `~`.
  */
 
 /** Who may do what; each includes the one before. A viewer looks, an operator mends, an admin does what cannot be taken back. */

@@ -199,9 +199,31 @@ describe('signing in', () => {
   test('gives a cookie that no script can read, and no other site sends', async () => {
     const { client, reply, cookie } = await signIn();
     expect(reply).toMatchObject({ status: 200, body: { user: { name: 'Ada' } } });
-    expect(reply.headers.get('set-cookie')).toMatch(/^mink-console=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/u);
+    expect(reply.headers.get('set-cookie')).toMatch(
+      /^mink-console-4466=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/u,
+    );
     expect((await client.send('/api/overview', { headers: { cookie } })).status).toBe(200);
     expect((await client.send('/api/overview')).status).toBe(401);
+  });
+
+  test('leaves somebody signed in to a console at another port of the host', async () => {
+    const [{ admin: first }, { admin: second }] = [open(ada), open(ada)];
+    const at = (admin: typeof first, port: number, init: RequestInit = {}, path = '/api/session') =>
+      admin.fetch(new Request(`http://localhost:${port}${path}`, init), HERE);
+    let jar = '';
+    for (const [admin, port] of [
+      [first, 4466],
+      [second, 4467],
+    ] as const) {
+      const { csrfToken } = (await (await at(admin, port)).json()) as { csrfToken: string };
+      const headers = { 'x-mink-csrf': csrfToken, cookie: jar, ...JSON_TYPE };
+      const signedIn = await at(admin, port, { method: 'POST', headers, body: JSON.stringify({ token: TOKEN }) });
+      jar = [jar, cookieOf(signedIn.headers)].filter(Boolean).join('; ');
+    }
+    const headers = { cookie: jar };
+    expect((await at(first, 4466, { headers }, '/api/overview')).status).toBe(200);
+    expect((await at(second, 4467, { headers }, '/api/overview')).status).toBe(200);
+    expect((await at(first, 4467, { headers }, '/api/overview')).status).toBe(401);
   });
 
   test('asks for the token of the session with everything that changes something', async () => {

@@ -1,5 +1,6 @@
-import { createEventStore, defineDecider } from 'mink';
+import { createEventStore, createProjectionEngine, defineDecider, defineProjection, documents } from 'mink';
 import { expect, test } from 'vitest';
+import { toSegment } from '../src/http/segments.ts';
 import { createConsole } from '../src/index.ts';
 import { cart, cartEvents, openCarts, projectCarts, summary } from './support/carts.ts';
 import { createClient } from './support/client.ts';
@@ -30,6 +31,9 @@ const IDS = [
   '漢'.repeat(507),
   '"'.repeat(507),
 ];
+
+/** Keys of a read model are free: these are no stream's. */
+const KEYS = ['.', '..', '~', '~.', '~~', '%2E', 'a/..'];
 
 /** A state that can be a snapshot. */
 const counted = defineDecider({
@@ -80,6 +84,41 @@ describeStorages('whatever a stream is called', (open) => {
     expect(await pages('/api/dead-letters', 'keys')).toBe(IDS.length);
     expect(await pages('/api/streams', 'streams')).toBe(IDS.length);
     expect(await pages('/api/snapshots', 'snapshots')).toBe(IDS.length);
+    await admin.close();
+    await store.close();
+  });
+});
+
+/** As {@link summary}, by what its events say. */
+const bySpell = defineProjection({
+  name: 'spells',
+  version: 1,
+  events: { Cart: cartEvents },
+  readModel: documents<object>(),
+  key: ({ data }) => (data !== null && 'spell' in data ? data.spell : null),
+}).on({
+  Cursed: () => {
+    throw new Error('cannot be borne');
+  },
+});
+
+describeStorages('whatever a key is called', (open) => {
+  test('its events are found and discarded, by the path that browsers and servers leave as it is', async () => {
+    const store = openCarts(await open());
+    for (const spell of KEYS) await store.append('Cart-1', [cartEvents.Cursed({ spell })]);
+    const engine = createProjectionEngine(store, [bySpell], { tries: 1, backoff: 1 });
+    await engine.catchUp();
+    await engine.close();
+    const access = { tokens: [{ token: TOKEN, name: 'Ada', role: 'admin', payloads: 'full' } as const] };
+    const admin = createConsole({ store, projections: [bySpell], isReadOnly: false, access });
+    const client = createClient(admin, TOKEN);
+    for (const key of KEYS) {
+      const path = `/api/dead-letters/spells/1/${toSegment(key)}`;
+      expect((await client.get(path)).body.key, path).toMatchObject({ key, events: 1 });
+      const { body } = await client.post(`${path}/discard`, { confirm: 1, reason: 'a test' });
+      expect(body, path).toMatchObject({ discarded: 1 });
+    }
+    expect((await client.get('/api/dead-letters')).body.keys).toEqual([]);
     await admin.close();
     await store.close();
   });

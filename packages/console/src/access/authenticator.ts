@@ -23,7 +23,6 @@ interface CookieOptions {
   readonly isSecure: boolean;
 }
 
-const COOKIE = 'mink-console';
 const NOBODY = 'nobody';
 const userSchema = z.object({
   name: z.string().min(1).max(256),
@@ -74,11 +73,12 @@ export class Authenticator {
       const user = this.#findToken?.(token);
       return user === undefined ? undefined : this.#identity(user, 'bearer');
     }
-    const id = cookieOf(request);
+    const cookieName = cookieNameFor(request);
+    const id = cookieOf(request, cookieName);
     const signedIn = id === undefined ? undefined : this.#sessions.find(id);
     if (signedIn === undefined) return undefined;
     const { user, family, newId } = signedIn;
-    const cookie = newId === undefined ? undefined : this.#cookie(newId);
+    const cookie = newId === undefined ? undefined : this.#cookie(cookieName, newId);
     return { ...this.#identity(user, `session ${family}`), family, cookie };
   }
 
@@ -90,17 +90,17 @@ export class Authenticator {
   }
 
   /** Begins a session for whoever has the token; undefined where it is none. */
-  signIn(token: string): Identity | undefined {
+  signIn(request: Request, token: string): Identity | undefined {
     const user = this.#findToken?.(token);
     if (user === undefined) return undefined;
     const { id, family } = this.#sessions.begin(user);
-    return { ...this.#identity(user, `session ${family}`), family, cookie: this.#cookie(id) };
+    return { ...this.#identity(user, `session ${family}`), family, cookie: this.#cookie(cookieNameFor(request), id) };
   }
 
   /** Ends a session; gives back the header that removes its cookie. */
-  signOut(family: string): string {
+  signOut(request: Request, family: string): string {
     this.#sessions.end(family);
-    return `${this.#cookie('')}; Max-Age=0`;
+    return `${this.#cookie(cookieNameFor(request), '')}; Max-Age=0`;
   }
 
   /** Compares in the same time, whatever is wrong with it. */
@@ -117,9 +117,9 @@ export class Authenticator {
     return createHmac('sha256', this.#key).update(`csrf ${of}`).digest('base64url');
   }
 
-  #cookie(value: string): string {
+  #cookie(name: string, value: string): string {
     const { path, isSecure } = this.#cookies;
-    return `${COOKIE}=${value}; Path=${path}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
+    return `${name}=${value}; Path=${path}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
   }
 }
 
@@ -130,8 +130,14 @@ export function bearerOf(request: Request): string | undefined {
   ];
 }
 
-function cookieOf(request: Request): string | undefined {
+/** With the port: to browsers, what is at two ports of a host is one, and would sign each other out. */
+function cookieNameFor(request: Request): string {
+  const { port } = new URL(request.url);
+  return port === '' ? 'mink-console' : `mink-console-${port}`;
+}
+
+function cookieOf(request: Request, name: string): string | undefined {
   const pairs = (request.headers.get('cookie') ?? '').split(';').map((pair) => pair.trim());
-  const value = pairs.find((pair) => pair.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
+  const value = pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
   return value !== undefined && /^[\w-]{43}$/u.test(value) ? value : undefined;
 }

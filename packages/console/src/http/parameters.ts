@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from './problem.ts';
+import { fromSegment } from './segments.ts';
 
 const MOST_LISTED = 50;
 const LONGEST_NAME = 512;
@@ -57,7 +58,8 @@ export function readQuery<Shape extends z.ZodRawShape>(request: Request, shape: 
 
 /** The parts of a path that stand for something. */
 export function readPath<Shape extends z.ZodRawShape>(given: Readonly<Record<string, string>>, shape: Shape) {
-  return check('BAD_PATH', z.strictObject(shape), { ...given });
+  const names = Object.entries(given).map(([part, segment]) => [part, fromSegment(segment)]);
+  return check('BAD_PATH', z.strictObject(shape), Object.fromEntries(names));
 }
 
 /** A body that is JSON, and holds what is known only. */

@@ -31,16 +31,16 @@ export async function answerSession(
       if (!authenticator.canSignIn)
         throw new Refusal(409, 'NO_SIGN_IN', 'Nobody signs in here: the application knows them.');
       await context.limits.signIn(address);
-      const signedIn = authenticator.signIn(checkBody(body, TOKEN).token);
+      const signedIn = authenticator.signIn(request, checkBody(body, TOKEN).token);
       if (signedIn === undefined) throw new Refusal(401, 'WRONG_TOKEN', 'This token is not known here.');
       // Whoever was signed in before is so no more: an id that somebody has planted is worth nothing.
-      if (identity?.family !== undefined) authenticator.signOut(identity.family);
+      if (identity?.family !== undefined) authenticator.signOut(request, identity.family);
       return answer(sessionOf(context, authenticator, signedIn), signedIn.cookie);
     }
     default: {
       const family = identity?.family;
       if (family === undefined) throw new Refusal(409, 'NOT_SIGNED_IN', 'Nobody is signed in here.');
-      return answer(sessionOf(context, authenticator, undefined), authenticator.signOut(family));
+      return answer(sessionOf(context, authenticator, undefined), authenticator.signOut(request, family));
     }
   }
 }

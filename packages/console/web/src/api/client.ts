@@ -1,4 +1,5 @@
 import type { Problem } from '../../../src/api-types.ts';
+import { toSegment } from '../../../src/http/segments.ts';
 
 /** What the console answered instead of what was asked for, or that it could not be reached. */
 class ProblemError extends Error {
@@ -27,6 +28,9 @@ export function setCsrfToken(token: string | undefined): void {
 export function onSignedOut(callback: () => void): void {
   state.onSignedOut = callback;
 }
+
+/** A path of the API, of names that may hold anything. */
+export const apiPath = (...names: readonly (string | number)[]): string => names.map(toSegment).join('/');
 
 /** The path of the API with its query, without what is undefined or empty. */
 export function withQuery(path: string, query: Query): string {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Job } from '../../../src/api-types.ts';
-import { getJson } from './client.ts';
+import { apiPath, getJson } from './client.ts';
 
 const LOOK = 500;
 
@@ -11,7 +11,7 @@ export function useJob(): readonly [Job | undefined, (job: Job) => void] {
     if (job?.state !== 'running') return undefined;
     const timer = setTimeout(async () => {
       // An answer that does not come is asked for again with the next look.
-      const next = await getJson<Job>(`jobs/${encodeURIComponent(job.id)}`).catch(() => ({ ...job }));
+      const next = await getJson<Job>(apiPath('jobs', job.id)).catch(() => ({ ...job }));
       setJob(next);
     }, LOOK);
     return () => clearTimeout(timer);

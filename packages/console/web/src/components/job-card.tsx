@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Job } from '../../../src/api-types.ts';
-import { asProblem, postJson, withQuery } from '../api/client.ts';
+import { apiPath, asProblem, postJson, withQuery } from '../api/client.ts';
 import { useRefusal } from '../api/session.tsx';
 import { useResource } from '../api/use-resource.ts';
 import { percent, rate } from '../format/numbers.ts';
@@ -37,7 +37,7 @@ export function JobCard({ job }: { readonly job: Job }) {
 /** What it came to; rows of read models are masked until somebody reveals them. */
 function Result({ job }: { readonly job: Job }) {
   const { payloads, button } = useReveal();
-  const path = payloads === 'full' ? withQuery(`jobs/${encodeURIComponent(job.id)}`, { payloads }) : undefined;
+  const path = payloads === 'full' ? withQuery(apiPath('jobs', job.id), { payloads }) : undefined;
   const { data, error } = useResource<Job>(path);
   return (
     <>
@@ -72,7 +72,7 @@ function CancelButton({ job }: { readonly job: Job }) {
   const cancel = async (): Promise<void> => {
     setIsAsked(true);
     try {
-      await postJson(`jobs/${encodeURIComponent(job.id)}/cancel`);
+      await postJson(apiPath('jobs', job.id, 'cancel'));
     } catch (error) {
       setIsAsked(false);
       announce(asProblem(error).message, 'danger');

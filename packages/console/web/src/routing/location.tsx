@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useCallback, useMemo } from 'preact/hooks';
 import { navigate, usePathname, useSearch } from 'wouter-preact/use-browser-location';
+import { fromSegment, toSegment } from '../../../src/http/segments.ts';
 
 /** The path under which the console is mounted, without a slash at its end: empty, or such as `/console`. */
 const mountPath = new URL(document.baseURI).pathname.replace(/\/[^/]*$/u, '');
@@ -9,8 +10,7 @@ const mountPath = new URL(document.baseURI).pathname.replace(/\/[^/]*$/u, '');
 export const hrefOf = (to: string): string => mountPath + to;
 
 /** A path of names, each of which may hold anything, slashes included. */
-export const pathOf = (...names: readonly (string | number)[]): string =>
-  `/${names.map((name) => encodeURIComponent(name)).join('/')}`;
+export const pathOf = (...names: readonly (string | number)[]): string => `/${names.map(toSegment).join('/')}`;
 
 /** The names that the path consists of, decoded one by one. */
 export function useSegments(): readonly string[] {
@@ -20,7 +20,7 @@ export function useSegments(): readonly string[] {
 
 function decoded(segment: string): string {
   try {
-    return decodeURIComponent(segment);
+    return fromSegment(decodeURIComponent(segment));
   } catch {
     return segment;
   }

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { ParkedEvents, RetryOutcome } from '../../../../src/api-types.ts';
-import { asProblem, postJson, withQuery } from '../../api/client.ts';
+import { apiPath, asProblem, postJson, withQuery } from '../../api/client.ts';
 import { useSession } from '../../api/session.tsx';
 import { useResource } from '../../api/use-resource.ts';
 import { Button } from '../../components/button.tsx';
@@ -25,7 +25,7 @@ export interface ParkedKeyViewProps {
 
 /** One key: why it waits, what waits behind it, and what a retry would do. */
 export function ParkedKeyView({ projection, version, parkedKey }: ParkedKeyViewProps) {
-  const path = ['dead-letters', projection, version, parkedKey].map(encodeURIComponent).join('/');
+  const path = apiPath('dead-letters', projection, version, parkedKey);
   const { payloads, button } = useReveal();
   const resource = useResource<ParkedEvents>(withQuery(path, { payloads }));
   const [asked, setAsked] = useState<'retry' | 'discard'>();

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Job, Problem, ProjectionSummary } from '../../../../src/api-types.ts';
-import { postJson } from '../../api/client.ts';
+import { apiPath, postJson } from '../../api/client.ts';
 import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { announce } from '../../components/toasts.tsx';
 import { counted } from '../../format/numbers.ts';
@@ -14,7 +14,7 @@ export interface RetryAllDialogProps {
 /** Retries every key, after the exact number of them was seen. */
 export function RetryAllDialog({ projection, onDone, onClose }: RetryAllDialogProps) {
   const [keys, setKeys] = useState(projection.parkedKeys);
-  const path = `dead-letters/${encodeURIComponent(projection.name)}/${projection.version}/retry-all`;
+  const path = apiPath('dead-letters', projection.name, projection.version, 'retry-all');
   const run = async (): Promise<void> => {
     await postJson<Job>(path, { confirm: keys });
     announce(`Retrying ${counted(keys, 'key')} has begun.`);

@@ -1,4 +1,5 @@
 import type { Why, WhyNode } from '../../../../src/api-types.ts';
+import { pathOf } from '../../routing/location.tsx';
 
 /** A node of the picture: something that happened, with what it led to. */
 export interface TreeNode {
@@ -22,7 +23,7 @@ export function treeOf({ event, nodes, projections }: Why): readonly TreeNode[] 
       kind: 'projection',
       label: `${name} ${version}`,
       detail: keys.length === 0 ? outcome : `${outcome}: ${keys.join(', ')}`,
-      to: `/projections/${encodeURIComponent(name)}/${version}`,
+      to: pathOf('projections', name, version),
       state: outcome,
       children: [],
     }));

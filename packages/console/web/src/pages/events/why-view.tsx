@@ -1,5 +1,5 @@
 import type { Why, WhyCommand } from '../../../../src/api-types.ts';
-import { withQuery } from '../../api/client.ts';
+import { apiPath, withQuery } from '../../api/client.ts';
 import { useResource } from '../../api/use-resource.ts';
 import { StateBadge, Tag } from '../../components/badge.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
@@ -18,7 +18,7 @@ import { treeOf } from './why-tree.ts';
 /** One event: what it came of, what it led to, and who has handled it. */
 export function WhyView({ position }: { readonly position: string }) {
   const { payloads, button } = useReveal();
-  const resource = useResource<Why>(withQuery(`events/${encodeURIComponent(position)}/why`, { payloads }));
+  const resource = useResource<Why>(withQuery(apiPath('events', position, 'why'), { payloads }));
   const event = resource.data?.event;
   return (
     <>

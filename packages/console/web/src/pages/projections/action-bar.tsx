@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Job, ProjectionAction, ProjectionDetail, ProjectionSummary } from '../../../../src/api-types.ts';
-import { postJson } from '../../api/client.ts';
+import { apiPath, postJson } from '../../api/client.ts';
 import { useSession } from '../../api/session.tsx';
 import { Button } from '../../components/button.tsx';
 import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
@@ -63,7 +63,7 @@ function ActionDialog({ detail, action, onDone, onClose }: ActionDialogProps) {
   const [partitions, setPartitions] = useState(String(detail.wantedPartitions));
   const isPartition = action === 'partition';
   const run = async (): Promise<void> => {
-    const path = `projections/${encodeURIComponent(detail.name)}/${detail.version}/${action}`;
+    const path = apiPath('projections', detail.name, detail.version, action);
     const body = {
       ...(isTyped ? { confirm: detail.name } : {}),
       ...(isPartition ? { partitions: Number(partitions) } : {}),

@@ -1,6 +1,6 @@
 import { useMemo } from 'preact/hooks';
 import type { ProjectionDetail, ProjectionSummary } from '../../../../src/api-types.ts';
-import { withQuery } from '../../api/client.ts';
+import { apiPath, withQuery } from '../../api/client.ts';
 import { useJobs } from '../../api/use-jobs.ts';
 import { useResource } from '../../api/use-resource.ts';
 import { StateBadge, Tag } from '../../components/badge.tsx';
@@ -31,7 +31,7 @@ export function ProjectionDetailView({
 }) {
   const all = useResource<readonly ProjectionSummary[]>(version === undefined ? 'projections' : undefined);
   const found = version ?? all.data?.find((one) => one.name === name && one.isLive)?.version;
-  const path = found === undefined ? undefined : `projections/${encodeURIComponent(name)}/${found}`;
+  const path = found === undefined ? undefined : apiPath('projections', name, found);
   const resource = useResource<ProjectionDetail>(path, { every: 3_000 });
   const { jobs, reload: reloadJobs } = useJobs(`${name} ${found}`);
   const reload = (): void => {

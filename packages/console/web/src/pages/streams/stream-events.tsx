@@ -1,4 +1,5 @@
 import type { EventPage, StreamDetail } from '../../../../src/api-types.ts';
+import { apiPath } from '../../api/client.ts';
 import { usePages } from '../../api/use-pages.ts';
 import { EventCard } from '../../components/event-card.tsx';
 import { SelectField } from '../../components/fields.tsx';
@@ -12,7 +13,7 @@ export function StreamEvents({ stream }: { readonly stream: StreamDetail }) {
   const [filters, change] = useFilters();
   const { payloads, button } = useReveal();
   const direction = filters.get('direction') ?? 'backwards';
-  const pages = usePages<EventPage>(`streams/${encodeURIComponent(stream.streamName)}/events`, {
+  const pages = usePages<EventPage>(apiPath('streams', stream.streamName, 'events'), {
     query: { direction, payloads, limit: 50 },
     cursor: 'from',
   });

@@ -1,4 +1,5 @@
 import type { StreamDetail } from '../../../../src/api-types.ts';
+import { apiPath } from '../../api/client.ts';
 import { useResource } from '../../api/use-resource.ts';
 import { StateBadge, Tag } from '../../components/badge.tsx';
 import { ResourceView } from '../../components/notices.tsx';
@@ -12,7 +13,7 @@ import { TimeTravel } from './time-travel.tsx';
 
 /** One stream: its events, and the states that they lead to. */
 export function StreamView({ streamName }: { readonly streamName: string }) {
-  const resource = useResource<StreamDetail>(`streams/${encodeURIComponent(streamName)}`, { every: 5_000 });
+  const resource = useResource<StreamDetail>(apiPath('streams', streamName), { every: 5_000 });
   const [filters] = useFilters();
   const view = filters.get('view') ?? 'events';
   const path = pathOf('streams', streamName);

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { EventPage, EventRecord, StatePage, StateStep, StreamDetail } from '../../../../src/api-types.ts';
-import { getJson, withQuery } from '../../api/client.ts';
+import { apiPath, getJson, withQuery } from '../../api/client.ts';
 import { useWindows } from '../../api/use-windows.ts';
 import { EmptyNotice, ErrorNotice } from '../../components/notices.tsx';
 import { useReveal } from '../../components/payload.tsx';
@@ -28,7 +28,7 @@ const URL_PAUSE = 250;
 export function TimeTravel({ stream, fold }: TimeTravelProps) {
   const [at, setAt] = useVersionOfUrl(stream.version);
   const { payloads, button } = useReveal();
-  const path = `streams/${encodeURIComponent(stream.streamName)}`;
+  const path = apiPath('streams', stream.streamName);
   const steps = useWindows<StateStep>({
     key: `${path} ${fold} ${payloads}`,
     size: STATES,
