@@ -43,6 +43,29 @@ test('the tail keeps up with a log that grows fast, and the page stays usable', 
   await page.getByRole('dialog', { name: 'Keys' }).waitFor();
 });
 
+test('a search is made when typing pauses, however often events draw the page anew', async () => {
+  const { page } = await visits.visit('viewer', 'events');
+  await showing(page.locator('.tail-state'), /Following the log/u);
+  const growing = { isOver: false };
+  const grow = async (): Promise<void> => {
+    for (let n = 0; !growing.isOver; n += 1) {
+      await visits.stage.store.append(`Account-typed-${n}`, [Deposited({ cents: 1 })]);
+    }
+  };
+  const grown = grow();
+  try {
+    await row(page, 'Account-typed-').first().waitFor();
+    // About as slow as the pause of a search: what comes back of one meets the next letter.
+    await page.getByLabel('Types').pressSequentially('AccountOpened', { delay: 255 });
+    await expect.poll(() => page.url()).toContain('types=AccountOpened');
+    expect(await page.getByLabel('Types').inputValue()).toBe('AccountOpened');
+    await expect.poll(() => row(page, 'Account-typed-').count()).toBe(0);
+  } finally {
+    growing.isOver = true;
+    await grown;
+  }
+});
+
 test('a page says that it is not live when the console is gone, and goes on when it is back', async () => {
   const served = await serveConsole(visits.stage.options);
   const { page } = await openPage(visits.browser);

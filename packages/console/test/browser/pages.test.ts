@@ -151,6 +151,18 @@ test('what is not there says so: a page, a stream, an event', async () => {
   await showing(page.getByRole('alert'), /no event at position/u);
 });
 
+test('a page whose code is gone, as after an update, says so and is loaded anew', async () => {
+  const { page } = await visits.visit('viewer', 'projections');
+  const code = '**/assets/streams-page-*.js';
+  await page.route(code, (route) => route.fulfill({ status: 404 }));
+  await page.getByRole('link', { name: 'Streams' }).click();
+  await showing(page.getByRole('alert'), /could not be loaded: the console was updated/u);
+  await page.unroute(code);
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await row(page, /./u).first().waitFor();
+  await showing(page.locator('h1'), 'Streams');
+});
+
 test('an incident is opened from a file, and sent nowhere', async () => {
   const { store, options } = visits.stage;
   const of = { streamName: 'Account-broken-1' };

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 interface FieldProps {
   readonly label: string;
@@ -10,16 +10,33 @@ interface FieldProps {
 /** Milliseconds without a key until a search is made. */
 const PAUSE = 250;
 
+const trimmed = (text: string): string => text.trim();
+
+interface SearchFieldProps extends FieldProps {
+  readonly placeholder?: string;
+  /** What is searched for, of what was typed. */
+  readonly clean?: (text: string) => string;
+}
+
 /** What is searched for. Told when typing pauses; `/` goes to the first one of a page. */
-export function SearchField({ label, value, onChange, ...rest }: FieldProps & { readonly placeholder?: string }) {
+export function SearchField({ label, value, onChange, clean = trimmed, ...rest }: SearchFieldProps) {
   const [text, setText] = useState(value);
+  const told = useRef(value);
+  const tell = (typed: string): void => {
+    told.current = clean(typed);
+    onChange(told.current);
+  };
   // The page may be drawn anew while somebody types, with another function: that is no key.
-  const tell = useRef(onChange);
-  tell.current = onChange;
-  useEffect(() => setText(value), [value]);
+  const newest = useRef(tell);
+  newest.current = tell;
+  // What comes back of what was told is behind what was typed meanwhile.
+  useLayoutEffect(() => {
+    if (value !== told.current) setText(value);
+    told.current = value;
+  }, [value]);
   useEffect(() => {
-    if (text === value) return undefined;
-    const timer = setTimeout(() => tell.current(text), PAUSE);
+    if (clean(text) === value) return undefined;
+    const timer = setTimeout(() => newest.current(text), PAUSE);
     return () => clearTimeout(timer);
   }, [text, value]);
   return (
@@ -33,7 +50,7 @@ export function SearchField({ label, value, onChange, ...rest }: FieldProps & { 
         {...rest}
         value={text}
         onInput={({ currentTarget }) => setText(currentTarget.value)}
-        onKeyDown={({ key }) => key === 'Enter' && onChange(text)}
+        onKeyDown={({ key }) => key === 'Enter' && tell(text)}
       />
     </label>
   );

@@ -40,7 +40,7 @@ export function CommandsPage() {
     cursor: 'before',
   });
   const search = (label: string, name: string) => (
-    <SearchField label={label} value={value(name)} onChange={(text) => change({ [name]: text.trim() }, IN_PLACE)} />
+    <SearchField label={label} value={value(name)} onChange={(text) => change({ [name]: text }, IN_PLACE)} />
   );
   return (
     <>

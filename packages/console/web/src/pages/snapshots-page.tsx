@@ -22,12 +22,8 @@ export function SnapshotsPage() {
   return (
     <>
       <PageHeader title="Snapshots">
-        <SearchField label="Stream" value={stream} onChange={(value) => change({ stream: value.trim() }, IN_PLACE)} />
-        <SearchField
-          label="Category"
-          value={category}
-          onChange={(value) => change({ category: value.trim() }, IN_PLACE)}
-        />
+        <SearchField label="Stream" value={stream} onChange={(value) => change({ stream: value }, IN_PLACE)} />
+        <SearchField label="Category" value={category} onChange={(value) => change({ category: value }, IN_PLACE)} />
       </PageHeader>
       <ResourceView resource={pages}>
         {(read) => (

@@ -117,13 +117,14 @@ function LogFilters({ filters, onChange }: LogFiltersProps) {
         label="Types"
         placeholder="ItemAdded, …"
         value={filters.get('types') ?? ''}
-        onChange={(value) => onChange({ types: value.replaceAll(' ', ''), before: undefined }, IN_PLACE)}
+        clean={(text) => text.replaceAll(' ', '')}
+        onChange={(value) => onChange({ types: value, before: undefined }, IN_PLACE)}
       />
       <SearchField
         label="Stream"
         placeholder="Cart-1"
         value={filters.get('stream') ?? ''}
-        onChange={(value) => onChange({ stream: value.trim(), before: undefined }, IN_PLACE)}
+        onChange={(value) => onChange({ stream: value, before: undefined }, IN_PLACE)}
       />
     </>
   );
