@@ -112,6 +112,48 @@ describe('a version', () => {
     expect(jsonLines(status.stdout)).toMatchObject([{ state: 'stopped' }, { version: 2, state: 'retired' }, {}]);
   });
 
+  test('is asked for where there are several, by every command on one, and none is done to another', async () => {
+    const { run } = await carts();
+    expect(await run(['projections', 'build', 'item-count'])).toMatchObject({ exitCode: 0 });
+    const commands = [
+      ['pause', 'item-count'],
+      ['resume', 'item-count'],
+      ['reset', 'item-count', '--yes'],
+      ['partition', 'item-count', '2'],
+      ['verify', 'item-count'],
+      ['history', 'item-count'],
+      ['inline', 'item-count'],
+    ];
+    for (const command of commands) {
+      const which = await run(['projections', ...command]);
+      expect([command, which.exitCode, which.stderr]).toEqual([
+        command,
+        2,
+        expect.stringMatching(/"item-count" has .*versions.*Say which one: --of [12]/u),
+      ]);
+      const none = await run(['projections', ...command, '--of', '3']);
+      expect([command, none.exitCode, none.stderr]).toEqual([
+        command,
+        2,
+        expect.stringMatching(/There is no such projection, only: item-count version 1|has no "item-count"/u),
+      ]);
+    }
+    const states = async (): Promise<unknown> =>
+      jsonLines((await run(['projections', 'list', '--json'])).stdout).map((it) => [it['version'], it['state']]);
+    expect(await states()).toEqual([
+      [1, 'stopped'],
+      [2, 'stopped'],
+      [1, 'stopped'],
+    ]);
+    expect((await run(['projections', 'pause', 'item-count', '--of', '2'])).exitCode).toBe(0);
+    expect(await states()).toEqual([
+      [1, 'stopped'],
+      [2, 'paused'],
+      [1, 'stopped'],
+    ]);
+    expect((await run(['projections', 'verify', 'item-count', '--of', '1'])).exitCode).toBe(0);
+  });
+
   test('that fails at some events is built, and says so', async () => {
     const { run } = await carts();
     const failing: Code = { versions: [{ version: 2, factor: 1, failing: 'd' }] };
