@@ -2,6 +2,7 @@ import {
   allowManyListeners,
   checkOneOf,
   DatabaseError,
+  DatabaseUnavailableError,
   InvalidArgumentError,
   StoreClosedError,
   type OpenTransaction,
@@ -123,10 +124,21 @@ export interface Session {
 }
 
 /** The database behind a store. */
+/** A connection that is taken out of the pool, and may break at any time without ending the process. */
+export interface OpenSession {
+  readonly session: Session;
+  /** The server's process id, as the connection was told. */
+  readonly processID: number | null | undefined;
+  /** Gives it back; after a failure it is thrown away. */
+  readonly release: (failure?: Error) => void;
+}
+
 export interface Database {
   run(statement: Statement): Promise<readonly Row[]>;
   /** Statements in a transaction of the caller's, on its connection. */
   within(tx: OpenTransaction): Session;
+  /** A connection for as long as one wants. */
+  openSession(): Promise<OpenSession>;
   /** A connection for several statements; it is thrown away if `work` fails. */
   withSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /**
@@ -147,8 +159,16 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Thrown when the connection broke after the statement was sent: whether it took effect is unknown. */
-export class ConnectionLostError extends Error {}
+/**
+ * Thrown when the connection broke after the statement was sent: whether it took effect is unknown. To whom that makes no difference,
+ * it is as if the database could not be reached.
+ */
+export class ConnectionLostError extends DatabaseUnavailableError {
+  constructor(cause: unknown) {
+    super(unavailable(cause).message, { cause });
+    this.name = 'DatabaseUnavailableError';
+  }
+}
 
 /** A name that the pooler's connection does not know, and one that somebody else has given there already. */
 const NAME_TROUBLE = new Set(['26000', '42P05']);
@@ -185,10 +205,7 @@ export function createDatabase(options: ConnectionOptions): Database {
     }
   }
 
-  async function withSession<T>(
-    work: (session: Session) => Promise<T>,
-    { named, isSound }: { readonly named: boolean; readonly isSound: (error: unknown) => boolean },
-  ): Promise<T> {
+  async function openSession(named: boolean): Promise<OpenSession> {
     closing.signal.throwIfAborted();
     const client = await connect();
     if (isInTransaction(client)) {
@@ -199,15 +216,26 @@ export function createDatabase(options: ConnectionOptions): Database {
     }
     // A connection that breaks also emits an event, which would end the process if nobody listened.
     client.on('error', ignore);
+    const release = (failure?: Error): void => {
+      if (failure === undefined) client.off('error', ignore);
+      client.release(failure);
+    };
+    return { session: sessionOn(client, named), processID: client.processID, release };
+  }
+
+  async function withSession<T>(
+    work: (session: Session) => Promise<T>,
+    { named, isSound }: { readonly named: boolean; readonly isSound: (error: unknown) => boolean },
+  ): Promise<T> {
+    const { session, release } = await openSession(named);
     let failure: Error | undefined;
     try {
-      return await work(sessionOn(client, named));
+      return await work(session);
     } catch (error) {
       if (!isSound(error)) failure = error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
-      if (failure === undefined) client.off('error', ignore);
-      client.release(failure);
+      release(failure);
     }
   }
 
@@ -249,6 +277,7 @@ export function createDatabase(options: ConnectionOptions): Database {
     transact: (work) => withNames(() => transactOnce(work)),
     // In the middle of something, a name that is not known cannot be tried again without it.
     within: (tx) => sessionOn(tx, prepare === 'named'),
+    openSession: () => openSession(prepare === 'named'),
     withSession: (work) => withSession(work, { named: prepare === 'named', isSound: () => false }),
     get connecting() {
       return { calls: connectingCalls, seconds: connectingSeconds };
@@ -330,6 +359,6 @@ function toTypedError(error: unknown): Error {
       cause: error,
     });
   }
-  if (isConnectionLoss(error)) return new ConnectionLostError('the connection was lost', { cause: error });
+  if (isConnectionLoss(error)) return new ConnectionLostError(error);
   return toDatabaseError(error);
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SchemaVersionError, type OpenTransaction } from '../core/index.ts';
-import { ConnectionLostError, type Database, type Session } from './connection.ts';
-import { unavailable } from './database-errors.ts';
+import type { Database, Session } from './connection.ts';
 import type { Migration } from './migration.ts';
 import { migrations } from './migrations.generated.ts';
 import { repair } from './repair.ts';
@@ -48,28 +47,26 @@ export async function schemaStatus(
   tx?: OpenTransaction,
 ): Promise<SchemaStatus> {
   const read = (session: Session): Promise<SchemaStatus> => readStatus(session, schema);
-  return guarded(() => (tx === undefined ? database.withSession(read) : read(database.within(tx))));
+  return tx === undefined ? database.withSession(read) : read(database.within(tx));
 }
 
 /** What {@link migrate} would run, without running it: the `sql` of each migration is complete. */
 export async function pendingMigrations(database: Database, schema: SchemaName): Promise<readonly Migration[]> {
-  return guarded(() =>
-    database.withSession(async (session) => {
-      const status = await readStatus(session, schema);
-      checkCompatible(status);
-      return pendingAfter(session, schema, status);
-    }),
-  );
+  return database.withSession(async (session) => {
+    const status = await readStatus(session, schema);
+    checkCompatible(status);
+    return pendingAfter(session, schema, status);
+  });
 }
 
 /**
  * Brings the schema up to date, in one transaction: all pending migrations or none. Several processes may do it at once;
  * one works, the others wait and find it done. Returns what was applied. Also puts right what a restore left behind: a
- * sequence behind the log, guards that are off.
+ * sequence behind the log, guards that are off. A lost connection rolls a migration back: trying again is safe.
  */
 export async function migrate(database: Database, schema: SchemaName): Promise<readonly Migration[]> {
   for (;;) {
-    const applied = await guarded(() => database.withSession((session) => tryMigrate(session, schema)));
+    const applied = await database.withSession((session) => tryMigrate(session, schema));
     if (applied !== undefined) return applied;
     await sleep(LOCK_WAIT.least + Math.random() * (LOCK_WAIT.most - LOCK_WAIT.least));
   }
@@ -195,14 +192,4 @@ async function readApplied(session: Session, schema: SchemaName): Promise<readon
     minCompatibleCode: Number(minCompatibleCode),
     appliedAt: new Date(Number(appliedAt)),
   }));
-}
-
-/** A lost connection rolls a migration back: trying again is safe. */
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof ConnectionLostError) throw unavailable(error.cause);
-    throw error;
-  }
 }

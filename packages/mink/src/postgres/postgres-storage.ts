@@ -22,8 +22,7 @@ import {
   type StreamPageQuery,
   type WaitForBound,
 } from '../core/index.ts';
-import { ConnectionLostError, type Database, type Row, type Statement } from './connection.ts';
-import { unavailable } from './database-errors.ts';
+import type { Database, Row, Statement } from './connection.ts';
 import { Feed } from './feed.ts';
 import { Listener } from './listener.ts';
 import { checkCompatible, checkMigrated, migrate, schemaStatus } from './migrate.ts';
@@ -322,12 +321,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
   protected async read(statement: Statement, tx?: OpenTransaction): Promise<readonly Row[]> {
     if (!this.#isReady) await (tx === undefined ? this.#whenReady() : this.#whenReadyWithin(tx));
     if (tx !== undefined) checkNotEnded(tx);
-    try {
-      return await (tx === undefined ? this.#database : this.#database.within(tx)).run(statement);
-    } catch (error) {
-      if (error instanceof ConnectionLostError) throw unavailable(error.cause);
-      throw error;
-    }
+    return (tx === undefined ? this.#database : this.#database.within(tx)).run(statement);
   }
 
   #logWithin(tx: OpenTransaction): Pick<EventStorage, 'readLogPage'> {

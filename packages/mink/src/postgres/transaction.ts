@@ -75,7 +75,7 @@ export async function withTransaction<P extends PoolLike, T>(
       () => undefined,
       (failure: unknown) => (failure instanceof Error ? failure : new Error(String(failure))),
     );
-    throw error instanceof ConnectionLostError ? unavailable(error.cause) : error;
+    throw error;
   } finally {
     if (broken === undefined) client.off('error', ignore);
     client.release(broken);

@@ -1,9 +1,10 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
 import { createServer, connect, type Server, type Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { Pool } from 'pg';
 import { expect, test } from 'vitest';
 import { AppendOutcomeUnknownError, type StoredEvent } from '../../src/index.ts';
-import { createPostgresStore } from '../../src/postgres/index.ts';
+import { createBackup, createPostgresStore, restoreBackup, sealStore, verifyStore } from '../../src/postgres/index.ts';
 import { describePostgres, openClient, runSql } from '../support/databases.ts';
 
 const event = { type: 'Noted', data: { n: 1 } };
@@ -119,6 +120,41 @@ describePostgres('failures of the connection', (databases) => {
     await store.append('Note-1', [event]);
     await store.close();
     await proxy.close();
+  });
+
+  test('a backup, a restore, a seal or an examination whose connection breaks says that the database is away', async () => {
+    const [url, empty] = [await databases.create(), await databases.create()];
+    await using store = createPostgresStore({ url });
+    await using other = createPostgresStore({ url: empty });
+    await store.append('Note-1', [event]);
+    await other.streamInfo('Note-1');
+    const read = async (options: { readonly url: string }): Promise<readonly string[]> => {
+      const lines: string[] = [];
+      for await (const line of createBackup(options)) lines.push(line);
+      return lines;
+    };
+    const lines = await read({ url });
+    const restore = (options: { readonly url: string }): Promise<unknown> =>
+      restoreBackup(options, Readable.from(lines));
+    const works = [
+      { of: url, work: read },
+      { of: url, work: sealStore },
+      { of: url, work: verifyStore },
+      { of: empty, work: restore },
+    ];
+    for (const { of, work } of works) {
+      const proxy = await startProxy(of);
+      const holder = await openClient(of);
+      await holder.query('begin; lock table mink.events, mink.seals in access exclusive mode');
+      const pending = work({ url: proxy.url });
+      pending.catch(() => undefined);
+      await untilBlocked(of);
+      proxy.cut();
+      proxy.refuse(true);
+      await rejects(pending, { name: 'DatabaseUnavailableError', code: 'DATABASE_UNAVAILABLE' });
+      await holder.end();
+      await proxy.close();
+    }
   });
 
   test('a subscription outlives lost connections and misses nothing', async () => {

@@ -1,14 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkWhole, DatabaseError, InvalidArgumentError } from '../../core/index.ts';
-import {
-  createDatabase,
-  sessionOn,
-  type ConnectionOptions,
-  type Database,
-  type PoolClientLike,
-  type Session,
-} from '../connection.ts';
-import { unavailable } from '../database-errors.ts';
+import { createDatabase, type ConnectionOptions, type Database, type Session } from '../connection.ts';
 import { checkMigrated, schemaStatus } from '../migrate.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
 import { BLOCK, FORMAT, RunningSum, TABLES, type BackupEnd, type BackupHeader } from './backup-format.ts';
@@ -77,10 +69,9 @@ export async function* createBackup(options: BackupOptions): AsyncGenerator<stri
   const database = createDatabase({ maxConnections: 2, ...options, wakeUp: 'poll' });
   try {
     checkMigrated(await schemaStatus(database, schema));
-    const reader = await connect(database);
+    const { session, release } = await database.openSession();
     let isDone = false;
     try {
-      const session = sessionOn(reader, false);
       const moment = await freeze(database, { session, schema });
       const taken = yield* linesOf(session, schema, { ...moment, after }, options);
       await session.runScript('commit');
@@ -88,7 +79,7 @@ export async function* createBackup(options: BackupOptions): AsyncGenerator<stri
       if (options.isRecorded !== false) await keep(database, schema, taken);
     } finally {
       // In the middle of something, it is thrown away.
-      reader.release(!isDone);
+      release(isDone ? undefined : new Error('a backup was not finished'));
     }
   } finally {
     await database.close();
@@ -217,13 +208,5 @@ async function* rowsOf(
     for (const [, line] of block) yield line ?? '';
     if (block.length < BLOCK) return;
     after = Number(block.at(-1)?.[0]);
-  }
-}
-
-async function connect(database: Database): Promise<PoolClientLike> {
-  try {
-    return await database.pool.connect();
-  } catch (error) {
-    throw unavailable(error);
   }
 }

@@ -1,6 +1,5 @@
 import { DatabaseError, typed, type DatabaseFacts, type Pooler, type StoreFacts } from '../../core/index.ts';
-import { ConnectionLostError, sessionOn, type Database, type Row, type Session } from '../connection.ts';
-import { unavailable } from '../database-errors.ts';
+import type { Database, Row, Session } from '../connection.ts';
 import { schemaStatus } from '../migrate.ts';
 import { connectionLimit } from '../pools.ts';
 import type { SchemaName } from '../schema-name.ts';
@@ -19,30 +18,25 @@ import {
 
 /** Looks at a database, whatever state its schema is in. Changes nothing. Throws `DatabaseUnavailableError`. */
 export async function readFacts(database: Database, schema: SchemaName): Promise<DatabaseFacts> {
-  try {
-    const [server = []] = await database.run(serverQuery());
-    const [serverVersion, isReplica, role, isSuperuser, settings] = server;
-    const { databaseVersion, codeVersion } = await schemaStatus(database, schema);
-    const isMigrated = databaseVersion >= codeVersion;
-    const [rights = []] = isMigrated ? await database.run(rightsQuery(schema)) : [];
-    return {
-      serverVersion: Number(serverVersion),
-      isReplica: isReplica === 't',
-      role: {
-        name: role ?? '',
-        isSuperuser: isSuperuser === 't',
-        isOwner: rights[0] === 't',
-        missing: typed<readonly string[]>(JSON.parse(rights[1] ?? '[]')),
-      },
-      schema: { name: schema.name, databaseVersion, codeVersion },
-      settings: typed<Readonly<Record<string, string>>>(JSON.parse(settings ?? '{}')),
-      pooler: await findPooler(database),
-      store: isMigrated ? await database.withSession((session) => storeFacts(session, schema)) : undefined,
-    };
-  } catch (error) {
-    if (error instanceof ConnectionLostError) throw unavailable(error.cause);
-    throw error;
-  }
+  const [server = []] = await database.run(serverQuery());
+  const [serverVersion, isReplica, role, isSuperuser, settings] = server;
+  const { databaseVersion, codeVersion } = await schemaStatus(database, schema);
+  const isMigrated = databaseVersion >= codeVersion;
+  const [rights = []] = isMigrated ? await database.run(rightsQuery(schema)) : [];
+  return {
+    serverVersion: Number(serverVersion),
+    isReplica: isReplica === 't',
+    role: {
+      name: role ?? '',
+      isSuperuser: isSuperuser === 't',
+      isOwner: rights[0] === 't',
+      missing: typed<readonly string[]>(JSON.parse(rights[1] ?? '[]')),
+    },
+    schema: { name: schema.name, databaseVersion, codeVersion },
+    settings: typed<Readonly<Record<string, string>>>(JSON.parse(settings ?? '{}')),
+    pooler: await findPooler(database),
+    store: isMigrated ? await database.withSession((session) => storeFacts(session, schema)) : undefined,
+  };
 }
 
 async function storeFacts(session: Session, schema: SchemaName): Promise<StoreFacts> {
@@ -95,11 +89,10 @@ const BACKEND = { name: undefined, text: 'select pg_catalog.pg_backend_pid()', v
  * transactions.
  */
 async function findPooler(database: Database): Promise<Pooler> {
-  const first = await database.pool.connect();
+  const { session, processID, release } = await database.openSession();
   try {
-    const session = sessionOn(first, false);
     const pid = pidOf(await session.run(BACKEND));
-    if (pid === first.processID) return 'none';
+    if (pid === processID) return 'none';
     try {
       await session.runScript('begin; rollback');
     } catch (error) {
@@ -107,14 +100,9 @@ async function findPooler(database: Database): Promise<Pooler> {
       throw error;
     }
     if (connectionLimit({ pool: database.pool }) < 2) return 'pool_of_one';
-    const second = await database.pool.connect();
-    try {
-      return pidOf(await sessionOn(second, false).run(BACKEND)) === pid ? 'transaction' : 'session';
-    } finally {
-      second.release();
-    }
+    return pidOf(await database.withSession((second) => second.run(BACKEND))) === pid ? 'transaction' : 'session';
   } finally {
-    first.release();
+    release();
   }
 }
 
