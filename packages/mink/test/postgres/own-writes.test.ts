@@ -149,7 +149,7 @@ describePostgres('reading what was just written', (databases) => {
     const wait = async (token: string) => {
       await using other = open(restored);
       await other.append('Cart-1', [numbered(9)]);
-      await createProjectionEngine(other, [numbers]).catchUp(token, { timeout: 50 });
+      await createProjectionEngine(other, [numbers]).catchUp(token, { timeout: 20_000 });
     };
     await runSql(restored, 'update mink.meta set store_id = gen_random_uuid()');
     await expect(wait(first)).rejects.toMatchObject({ code: 'INVALID_TOKEN' });
