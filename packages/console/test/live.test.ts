@@ -262,6 +262,21 @@ describe('the live tail', () => {
     await tail.cancel();
   });
 
+  test('sends of large events the newest that fit into a message, and says how many do not', async () => {
+    const { admin, store } = open();
+    const tail = await follow(admin, '/api/events/tail?payloads=full');
+    await appendUntil(store, async () => (await tail.next()) !== undefined);
+    const large = Array.from({ length: 20 }, (_, at) => ({ type: 'Added', data: { at, text: 'x'.repeat(500_000) } }));
+    await store.append('Large-1', large);
+    let seen = await tail.next();
+    while (seen?.data.events.at(-1).streamName !== 'Large-1') seen = await tail.next();
+    const { events, skipped } = seen.data;
+    const shown = events.filter(({ streamName }: { streamName: string }) => streamName === 'Large-1');
+    expect(shown.map(({ data }: { data: { at: number } }) => data.at)).toEqual([13, 14, 15, 16, 17, 18, 19]);
+    expect(skipped).toBeGreaterThanOrEqual(13);
+    await tail.cancel();
+  });
+
   test('ends for those who may see no more', async () => {
     let user: User | undefined = { name: 'Ada', role: 'viewer', payloads: 'none' };
     const { admin } = open({ access: { authenticate: () => user }, heartbeat: 20 });

@@ -1,6 +1,7 @@
 import type { EventStore, StoredEvent, UntypedCategories } from 'mink';
 import type { PayloadAccess, TailPage } from '../api-types.ts';
 import type { EventStream } from '../http/event-stream.ts';
+import { fitting } from '../payloads/fitting.ts';
 import { showEvent } from '../payloads/show.ts';
 
 /** Which events. */
@@ -19,10 +20,8 @@ export interface TailOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Events that are kept for a reader, at most: of more, the last. */
-const MOST_KEPT = 500;
-/** Events of a message. */
-const MOST_SENT = 200;
+/** Events that are kept for a reader and sent at once, at most: of more, the last. */
+const MOST = 200;
 /** Milliseconds between messages: nobody can read faster. */
 const INTERVAL = 100;
 
@@ -36,10 +35,9 @@ export function sendTail(stream: EventStream, { stored, filter, access, onError 
   let kept: StoredEvent[] = [];
   let skipped = 0;
   const send = (): void => {
-    if (!stream.isDrained || kept.length + skipped === 0) return;
-    const left = Math.max(0, kept.length - MOST_SENT);
-    const events = kept.slice(left).map((event) => showEvent(event, access));
-    const page: TailPage = { events, skipped: skipped + left };
+    if (!stream.isDrained || kept.length === 0) return;
+    const newest = fitting(kept.toReversed().map((event) => showEvent(event, access)));
+    const page: TailPage = { events: newest.toReversed(), skipped: skipped + kept.length - newest.length };
     kept = [];
     skipped = 0;
     stream.send('events', page);
@@ -48,10 +46,9 @@ export function sendTail(stream: EventStream, { stored, filter, access, onError 
   timer.unref();
   const follow = async (): Promise<void> => {
     for await (const page of stored.subscribe({ ...filter, after: 'end', signal }).pages()) {
-      kept.push(...page);
-      const tooMany = Math.max(0, kept.length - MOST_KEPT);
-      skipped += tooMany;
-      if (tooMany > 0) kept = kept.slice(tooMany);
+      const all = [...kept, ...page];
+      kept = all.slice(-MOST);
+      skipped += all.length - kept.length;
     }
   };
   follow().then(
