@@ -17,6 +17,7 @@ export const AUDITED: ReadonlySet<string> = new Set([
   'projections partition',
   'projections pause',
   'projections rebuild',
+  'projections rebuild-all-projections',
   'projections reset',
   'projections resume',
   'projections retire',

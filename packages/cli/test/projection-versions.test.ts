@@ -294,7 +294,7 @@ describe('code that has changed', () => {
     ]);
     expect((await run(['projections', 'what-if', 'item-count'], changed)).exitCode).toBe(0);
     const failing: Code = { versions: [{ version: 1, factor: 1, failing: 'd' }] };
-    const some = await run(['rebuild-all-projections', '--json'], failing);
+    const some = await run(['projections', 'rebuild-all-projections', '--json'], failing);
     expect(some.exitCode).toBe(1);
     expect(jsonLines(some.stdout)).toMatchObject([
       { name: 'item-count', error: expect.stringContaining('cannot count it') },

@@ -24,6 +24,7 @@ import { addProjectionsShowCommand } from './projections-show.ts';
 import { addProjectionsVerifyCommand } from './projections-verify.ts';
 import { withVersions } from '../versions.ts';
 import { addVersionCommands, VERSIONS_HELP } from './projection-versions.ts';
+import { addRebuildAllCommand } from './rebuild-all-projections.ts';
 
 /** Options of what is done with one projection or subscription. */
 export interface VersionOptions extends GlobalOptions {
@@ -87,6 +88,7 @@ export function addProjectionsCommand(program: Command, context: Context): void 
     );
   addProjectionsVerifyCommand(group, context);
   addVersionCommands(group, context);
+  addRebuildAllCommand(group, context);
 }
 
 /** All of a kind that were ever started. */

@@ -24,8 +24,9 @@ Each is filled beside itself, and takes its own place when it has caught up: unt
 stopped goes on with those that it has left; --fresh begins anew. Exit code 1 if one failed: it is as it was.
 `;
 
-export function addRebuildAllCommand(program: Command, context: Context): void {
-  program
+/** Under its own name, and where those look for it who know `mink projections rebuild`. */
+export function addRebuildAllCommand(parent: Command, context: Context): void {
+  parent
     .command('rebuild-all-projections')
     .description('apply the whole log to all projections of the config file again')
     .option('--parallel <number>', 'projections that are rebuilt at the same time', wholeFrom(1), 1)
