@@ -94,7 +94,7 @@ function pageViolations(file: string, text: string): readonly string[] {
   const code = codeOf(text);
   const isOwn = (specifier: string): boolean =>
     specifier.startsWith('.') && !relative('packages/console/web/src', join(dirname(file), specifier)).startsWith('..');
-  const imports = importsOf(code.replaceAll(/^import type [^;]*api-types\.ts';$/gmu, ''))
+  const imports = importsOf(code.replaceAll(/^import (?:type [^;]*api-types|[^;]*api-paths)\.ts';$/gmu, ''))
     .filter((specifier) => !isOwn(specifier) && !PAGE_PACKAGES.some((pattern) => pattern.test(specifier)))
     .map((specifier) => `${file} imports ${specifier}`);
   const markup = /innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML/u.exec(code);
@@ -134,7 +134,7 @@ describe('who may import whom', () => {
     });
   }
 
-  test("the console's page knows the server by the types of its API only, and few libraries", () => {
+  test("the console's page knows the server by the types and paths of its API only, and few libraries", () => {
     const web = 'packages/console/web/src';
     expect(sources(web).length).toBeGreaterThan(50);
     expect(sources(web).flatMap((file) => pageViolations(file, readFileSync(join(root, file), 'utf8')))).toEqual([]);

@@ -1,6 +1,6 @@
 import { createEventStore, createProjectionEngine, defineDecider, defineProjection, documents } from 'mink';
 import { expect, test } from 'vitest';
-import { toSegment } from '../src/http/segments.ts';
+import { toSegment } from '../src/api-paths.ts';
 import { createConsole } from '../src/index.ts';
 import { cart, cartEvents, openCarts, projectCarts, summary } from './support/carts.ts';
 import { createClient } from './support/client.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from './problem.ts';
-import { fromSegment } from './segments.ts';
+import { fromSegment } from '../api-paths.ts';
 
 const MOST_LISTED = 50;
 const LONGEST_NAME = 512;

@@ -1,5 +1,5 @@
 import type { Problem } from '../../../src/api-types.ts';
-import { toSegment } from '../../../src/http/segments.ts';
+import { toSegment } from '../../../src/api-paths.ts';
 
 /** What the console answered instead of what was asked for, or that it could not be reached. */
 class ProblemError extends Error {

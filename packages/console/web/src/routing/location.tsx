@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useCallback, useMemo } from 'preact/hooks';
 import { navigate, usePathname, useSearch } from 'wouter-preact/use-browser-location';
-import { fromSegment, toSegment } from '../../../src/http/segments.ts';
+import { fromSegment, toSegment } from '../../../src/api-paths.ts';
 
 /** The path under which the console is mounted, without a slash at its end: empty, or such as `/console`. */
 const mountPath = new URL(document.baseURI).pathname.replace(/\/[^/]*$/u, '');
