@@ -145,6 +145,12 @@ async function append(url: string, count: number): Promise<number> {
   return last;
 }
 
+/** Appends events all the time. */
+async function appendUntil(url: string, signal: AbortSignal): Promise<void> {
+  await using store = createPostgresStore({ url });
+  for (let n = 0; !signal.aborted; n += 1) await store.append(`Note-${n % 5}`, [note(n)]);
+}
+
 async function positions(url: string, schema = 'mink'): Promise<readonly number[]> {
   await using store = createPostgresStore({ url, schema, migrate: 'never' });
   return (await store.readAll().toArray()).map(({ globalPosition }) => globalPosition);
@@ -191,10 +197,14 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
   'Backups on a schedule': {
     before: [
       write,
-      // The next hour.
+      // The next hour, with a service that goes on.
       async (machine) => {
         await append(machine.url, 60);
+        const done = new AbortController();
+        const writing = appendUntil(machine.url, done.signal);
         await machine.run(recipes().get('Backups on a schedule')?.[0]?.code ?? '');
+        done.abort();
+        await writing;
       },
     ],
     settled: async ({ url }) => {
@@ -255,10 +265,17 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
         await sql(url, `alter table mink.events enable always trigger refuse_change`);
       },
       nothing,
+      async ({ url, env }) => {
+        env['REMOVED'] = '9';
+        await sql(url, `alter table mink.events disable trigger refuse_change`);
+        await sql(url, `delete from mink.events where global_position = 9`);
+        await sql(url, `alter table mink.events enable always trigger refuse_change`);
+      },
     ],
     settled: async ({ url }) => {
       await sound(url);
-      expect(await sql(url, 'select data from mink.events where global_position = 7')).toEqual([[{ n: 6 }]]);
+      const mended = 'select data from mink.events where global_position in (7, 9) order by global_position';
+      expect(await sql(url, mended)).toEqual([[{ n: 6 }], [{ n: 8 }]]);
     },
   },
   Afterwards: {

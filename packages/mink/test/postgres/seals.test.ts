@@ -225,7 +225,12 @@ describePostgres('seals', (databases) => {
     ]);
     // As if it ended earlier.
     await runSql(url, `delete from mink.events where global_position > ${first.position}; truncate mink.seals`);
-    expect(await sealFindings(url, receipts)).toHaveLength(1);
+    expect(await sealFindings(url, receipts)).toEqual([
+      {
+        subject: `receipt ${second.position}`,
+        detail: `the log ends at position ${first.position}, before what was sealed`,
+      },
+    ]);
   });
 
   test('end before what an open transaction may still bring', async () => {

@@ -68,7 +68,8 @@ export async function verifySeals(
     if (!isEmpty) chain.missFirst();
   }
   await readOn(position, Math.max(0, ...query.receipts.map((receipt) => receipt.position)));
-  return chain.end(Math.max(0, position));
+  const isEnd = (await readEvents(position, Number.MAX_SAFE_INTEGER, 1)).length === 0;
+  return chain.end(Math.max(0, position), isEnd);
 }
 
 /** The chain as it is computed from the log, beside that which the seals tell. */
@@ -79,6 +80,10 @@ class Chain {
   #sealedRoot: Buffer;
   #number = 0;
   #events = 0;
+  /** Position of the last event. */
+  #last = 0;
+  /** Whether the log ends with the last event. */
+  #hasEnded = false;
   #findings: SealFinding[] = [];
   /** The last receipt that was right. */
   #proven = 0;
@@ -107,11 +112,13 @@ class Chain {
     for (const event of events) {
       this.#checkReceipts(event.position);
       this.#root = nextRoot(this.#root, event);
+      this.#last = event.position;
     }
     this.#events += events.length;
   }
 
-  end(upTo: number): VerifiedSeals {
+  end(upTo: number, isEndOfLog: boolean): VerifiedSeals {
+    this.#hasEnded = isEndOfLog;
     this.#checkReceipts(Infinity);
     const findings = this.#findings.toSorted((one, other) => one.position - other.position);
     return { events: this.#events, upTo, findings };
@@ -147,12 +154,12 @@ class Chain {
   #doubt({ position }: Receipt): void {
     const subject = `receipt ${position}`;
     const from = this.#proven === 0 ? 'the beginning' : `position ${this.#proven}`;
-    this.#findings.push({
-      of: 'receipt',
-      position,
-      subject,
-      detail: `the log between ${from} and ${position} is not what was sealed`,
-    });
+    // As a log is that was restored from a backup of before: nothing in it needs to be wrong.
+    const detail =
+      this.#hasEnded && this.#last < position
+        ? `the log ends at position ${this.#last}, before what was sealed`
+        : `the log between ${from} and ${position} is not what was sealed`;
+    this.#findings.push({ of: 'receipt', position, subject, detail });
   }
 }
 
