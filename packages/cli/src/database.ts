@@ -18,6 +18,8 @@ const CLOSE_TIMEOUT = 2_000;
 // A page becomes one text, and a payload may have a megabyte.
 const PAGE_SIZE = 250;
 
+const NO_CONFIG_FILE = 'There is no config file in this directory, and none is given with --config';
+
 /** A database and the schema in it. */
 export interface Target {
   readonly url: string;
@@ -46,18 +48,23 @@ export async function withConfiguredStore<T>(
 ): Promise<T> {
   const { path, store } = await loadConfig(context.cwd, options.config);
   if (store === undefined) {
-    const problem = path === undefined ? 'There is no config file' : `"${path}" exports no "store"`;
+    const problem = path === undefined ? NO_CONFIG_FILE : `"${path}" exports no "store"`;
     throw new UsageError(`${problem}. Export the store from mink.config.ts: its categories say what is needed here.`);
   }
   if (options.url !== undefined || options.schema !== undefined) {
     await store.close();
-    throw new UsageError('--url and --schema name another store than that of the config file, which is needed here.');
+    throw otherStore();
   }
   try {
     return await audited(context, store, () => work(store));
   } finally {
     await closeInTime(store);
   }
+}
+
+/** `--url` or `--schema` was given where definitions of the config file are needed, which are those of its own store. */
+export function otherStore(): UsageError {
+  return new UsageError('--url and --schema name another store than that of the config file, which is needed here.');
 }
 
 /** A statement that gets no answer keeps nobody who wants to leave: its connection ends with the process. */
@@ -78,10 +85,15 @@ export async function withProjections<T>(
 ): Promise<T> {
   const { path, projections } = await loadConfig(context.cwd, options.config);
   if (projections.length === 0) {
-    const problem = path === undefined ? 'There is no config file' : `"${path}" exports no "projections"`;
-    throw new UsageError(`${problem}. Export an array of them from mink.config.ts, beside the store.`);
+    throw noProjections(path);
   }
   return withConfiguredStore(context, options, (store) => work(store, projections));
+}
+
+/** The code of projections is needed, and there is none. */
+export function noProjections(path: string | undefined): UsageError {
+  const problem = path === undefined ? NO_CONFIG_FILE : `"${path}" exports no "projections"`;
+  return new UsageError(`${problem}. Export an array of the projections from mink.config.ts, beside the store.`);
 }
 
 /** The decider or aggregate of the config file for a category. */
@@ -99,8 +111,7 @@ export async function foldsWithSnapshots(context: Context, options: GlobalOption
   const { folds, path } = await loadConfig(context.cwd, options.config);
   const found = folds.filter(({ hasSnapshots }) => hasSnapshots);
   if (found.length > 0) return found;
-  const where =
-    path === undefined ? 'There is no config file' : `"${path}" exports no decider or aggregate with snapshots`;
+  const where = path === undefined ? NO_CONFIG_FILE : `"${path}" exports no decider or aggregate with snapshots`;
   throw new UsageError(
     `${where}. Export "deciders" or "aggregates" from mink.config.ts, with { snapshots } in their definitions.`,
   );

@@ -202,7 +202,7 @@ export class RowsWrongError extends MinkError {
   }
 }
 
-/** Two versions of a projection do not have the same rows. */
+/** Two versions of a projection do not have the same rows, or one would have others with the code of now. */
 export class VersionsDifferError extends MinkError {
   readonly code = 'VERSIONS_DIFFER';
   readonly projection: string;
@@ -211,7 +211,9 @@ export class VersionsDifferError extends MinkError {
 
   constructor(projection: string, version: number, against: number) {
     super(
-      `The rows of "${projection}" version ${version} are not those of version ${against}. If that is what you want, switch to it.`,
+      version === against
+        ? `With this code, the rows of "${projection}" version ${version} would be others. If that is what you want, make them anew with "mink projections rebuild ${projection}".`
+        : `The rows of "${projection}" version ${version} are not those of version ${against}. If that is what you want, switch to it.`,
     );
     this.projection = projection;
     this.version = version;

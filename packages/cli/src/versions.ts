@@ -1,7 +1,7 @@
 import { createProjectionVersions, type AnyProjection, type ProjectionVersions } from 'mink';
 import { loadConfig } from './config-file.ts';
 import type { Context, GlobalOptions } from './context.ts';
-import { withStore } from './database.ts';
+import { noProjections, otherStore, withStore } from './database.ts';
 import { UsageError } from './errors.ts';
 import type { ReadableStore } from './readable-store.ts';
 
@@ -11,6 +11,8 @@ export interface VersionsOfConfig {
   readonly versions: ProjectionVersions;
   /** The code that there is. */
   readonly projections: readonly AnyProjection[];
+  /** What to say where there is none. */
+  readonly noCode: UsageError;
 }
 
 /** Works with the versions of a store; their code is that of the config file, if the store is its. */
@@ -20,23 +22,26 @@ export async function withVersions<T>(
   work: (of: VersionsOfConfig) => Promise<T>,
 ): Promise<T> {
   const isOther = options.url !== undefined || options.schema !== undefined;
-  const { projections } = isOther ? { projections: [] } : await loadConfig(context.cwd, options.config);
+  const config = isOther ? undefined : await loadConfig(context.cwd, options.config);
+  const projections = config?.projections ?? [];
+  const noCode = isOther ? otherStore() : noProjections(config?.path);
   return withStore(context, options, (store) =>
-    work({ store, projections, versions: createProjectionVersions(store, projections) }),
+    work({ store, projections, noCode, versions: createProjectionVersions(store, projections) }),
   );
 }
 
 /** The code of a projection: of the version that is asked for, or of the highest one. */
 export function chooseCode(
-  { projections }: VersionsOfConfig,
+  { projections, noCode }: VersionsOfConfig,
   name: string,
   version: number | undefined,
 ): AnyProjection {
   const own = projections.filter((it) => it.name === name && (version === undefined || it.version === version));
   const [last] = own.toSorted((left, right) => right.version - left.version);
   if (last !== undefined) return last;
+  if (projections.length === 0) throw noCode;
   const known = projections.map((it) => `${it.name} version ${it.version}`).join(', ');
   throw new UsageError(
-    `The config file has no code for "${name}"${version === undefined ? '' : ` version ${version}`}, only for: ${known === '' ? 'none' : known}.`,
+    `The config file has no code for "${name}"${version === undefined ? '' : ` version ${version}`}, only for: ${known}.`,
   );
 }

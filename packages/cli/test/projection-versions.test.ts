@@ -89,15 +89,19 @@ describe('a version', () => {
         '',
       ].join('\n'),
     );
-    expect((await run(['projections', 'switch', 'item-count'])).stdout).toBe(
-      'item-count: version 2 is live, instead of 1\n',
-    );
+    // It was built by a command, and runs nowhere.
+    expect(await run(['projections', 'switch', 'item-count'])).toMatchObject({
+      stdout: 'item-count: version 2 is live, instead of 1\n',
+      stderr: expect.stringContaining('No process works on item-count version 2'),
+    });
     const [one, two] = jsonLines((await run(['projections', 'list', '--json'], first)).stdout);
     expect(one).toMatchObject({ version: 1, isLive: false, hasCode: true });
     expect(two).toMatchObject({ version: 2, isLive: true, hasCode: false });
     expect((await run(['projections', 'list'], first)).stdout).toMatch(/item-count +2 +live .* no\n/u);
     const back = await run(['projections', 'rollback', 'item-count', '--json']);
-    expect(jsonLines(back.stdout)).toMatchObject([{ name: 'item-count', from: 2, to: 1, lagEvents: 0 }]);
+    expect(jsonLines(back.stdout)).toMatchObject([
+      { name: 'item-count', from: 2, to: 1, lagEvents: 0, isWorkedOn: false },
+    ]);
     const live = await run(['projections', 'retire', 'item-count', '--of', '1']);
     expect([live.exitCode, live.stderr]).toEqual([1, expect.stringContaining('switch to another one before')]);
     expect((await run(['projections', 'retire', 'item-count', '--of', '2'])).stdout).toBe(
@@ -113,8 +117,13 @@ describe('a version', () => {
   });
 
   test('is asked for where there are several, by every command on one, and none is done to another', async () => {
-    const { run } = await carts();
+    const { run, schema } = await carts();
     expect(await run(['projections', 'build', 'item-count'])).toMatchObject({ exitCode: 0 });
+    const without = ['projections', 'switch', 'item-count', '--url', database.url(), '--schema', schema];
+    expect(await runMink(without, { cwd: project() })).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('Say which one: --to 1'),
+    });
     const commands = [
       ['pause', 'item-count'],
       ['resume', 'item-count'],
@@ -180,6 +189,15 @@ describe('a version', () => {
       exitCode: 2,
       stderr: expect.stringContaining('no code for "nosuch", only for: item-count version 1, item-count version 2'),
     });
+    const plan = ['projections', 'plan', 'item-count'];
+    expect(await run([...plan, '--url', database.url(), '--schema', schema])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('--schema name another store'),
+    });
+    expect(await runMink(plan, { cwd: project(), url: database.url() })).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('There is no config file in this directory'),
+    });
     expect(await run(['projections', 'retire'])).toMatchObject({ exitCode: 2 });
     expect(await run(['projections', 'rollback', 'item-count'])).toMatchObject({ exitCode: 1 });
     // Without code: by what is in the database.
@@ -210,6 +228,9 @@ describe('code that has changed', () => {
     expect(jsonLines(other.stdout)).toMatchObject([
       { isSame: false, tables: [{ changed: 1, samples: [{ key: 'Cart-1', lastPosition: 3 }] }] },
     ]);
+    expect((await run(['projections', 'what-if', 'item-count'], changed)).stderr).toContain(
+      'If that is what you want, make them anew with "mink projections rebuild item-count".',
+    );
     expect((await run(['projections', 'what-if', 'lines'], first)).stdout).toContain('rows of skus: 4 -> 4, 0 added');
     expect((await run(['projections', 'list'], first)).stdout.split('\n')).toHaveLength(4);
   });

@@ -141,7 +141,10 @@ describe('snapshots', () => {
   test('run and verify need a config file that says how', async () => {
     const { args, mink } = await accounts();
     const without = await runMink(['snapshots', 'run', ...args], { cwd: project() });
-    expect([without.exitCode, without.stderr]).toEqual([2, expect.stringContaining('There is no config file.')]);
+    expect([without.exitCode, without.stderr]).toEqual([
+      2,
+      expect.stringContaining('There is no config file in this directory'),
+    ]);
     const other = await mink('snapshots', 'verify', '--category', 'Order');
     expect(other.stderr).toContain('no decider or aggregate with snapshots for "Order", only for Account');
   });

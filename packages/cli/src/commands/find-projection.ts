@@ -1,11 +1,12 @@
 import { UsageError } from '../errors.ts';
 import type { ReadableStore } from '../readable-store.ts';
 
-/** The one of this name, and of this version if one is given. */
+/** The one of this name, and of this version if one is given; `option` is how the command is told which. */
 export async function findProjection(
   store: Pick<ReadableStore, 'projections'>,
   name: string,
   version: number | undefined,
+  option: '--of' | '--to' = '--of',
 ): Promise<{ readonly name: string; readonly version: number }> {
   const all = await store.projections.list();
   const found = all.filter((it) => it.name === name && (version === undefined || it.version === version));
@@ -16,7 +17,7 @@ export async function findProjection(
   }
   if (another !== undefined) {
     const versions = found.map((it) => it.version).join(', ');
-    throw new UsageError(`"${name}" has the versions ${versions}. Say which one: --of ${only.version}.`);
+    throw new UsageError(`"${name}" has the versions ${versions}. Say which one: ${option} ${only.version}.`);
   }
   return { name, version: only.version };
 }

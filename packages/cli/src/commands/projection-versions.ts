@@ -192,7 +192,7 @@ async function switchLive(
   options: SwitchOptions,
   { verb, name }: { readonly verb: 'switch' | 'rollback'; readonly name: string },
 ): Promise<void> {
-  const { stdout, signal } = context;
+  const { stdout, stderr, signal } = context;
   await withVersions(context, options, async (of) => {
     const how = { isForced: options.force, timeout: options.timeout * MILLISECONDS, signal };
     const target = verb === 'rollback' ? undefined : await chooseTarget(of, name, options.to);
@@ -205,7 +205,9 @@ async function switchLive(
     if (!(await confirmed(context, options, effect))) return;
     const done =
       target === undefined ? await of.versions.rollback({ name }, how) : await of.versions.switchTo(target, how);
-    await stdout.line(options.json === true ? jsonText(done) : switchedText(done));
+    const isWorkedOn = await hasWorker(of.store, name, done.to);
+    await stdout.line(options.json === true ? jsonText({ ...done, isWorkedOn }) : switchedText(done));
+    if (!isWorkedOn && options.json !== true) await stderr.line(idleText(done));
   });
 }
 
@@ -215,7 +217,9 @@ async function chooseTarget(
   version: number | undefined,
 ): Promise<{ readonly name: string; readonly version: number }> {
   if (version !== undefined) return { name, version };
-  return of.projections.length === 0 ? findProjection(of.store, name, undefined) : chooseCode(of, name, undefined);
+  return of.projections.length === 0
+    ? findProjection(of.store, name, undefined, '--to')
+    : chooseCode(of, name, undefined);
 }
 
 function switchedText({ name, from, to, lagEvents }: SwitchedVersion): string {
@@ -223,6 +227,16 @@ function switchedText({ name, from, to, lagEvents }: SwitchedVersion): string {
   const lag =
     lagEvents === undefined || lagEvents === 0 ? '' : `, after ${numberText(lagEvents)} events that it lacked`;
   return `${name}: version ${to} is live, instead of ${from}${lag}`;
+}
+
+/** Whether anybody keeps a version up to date: one that was built here may run nowhere yet. */
+async function hasWorker({ projections }: VersionsOfConfig['store'], name: string, version: number): Promise<boolean> {
+  const state = (await projections.list()).find((it) => it.name === name && it.version === version)?.state;
+  return state !== 'stopped';
+}
+
+function idleText({ name, to }: SwitchedVersion): string {
+  return `No process works on ${name} version ${to}: what is read stands still until one that has its code is started, or "mink projections rollback ${name}".`;
 }
 
 async function retire(context: Context, options: RetireOptions, name: string | undefined): Promise<void> {
