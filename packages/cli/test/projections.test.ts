@@ -75,6 +75,23 @@ describe('projections', () => {
     ]);
   });
 
+  test('are not said to be live, and no more, while a transaction holds the log', async () => {
+    const { run, schema } = await carts();
+    const { createPostgresStore } = await import('mink/postgres');
+    await using store = createPostgresStore({ url: database.url(), schema });
+    const holder = new Client({ connectionString: database.url() });
+    await holder.connect();
+    await holder.query('begin');
+    await store.append('Cart-1', [{ type: 'ItemAdded', data: { sku: 'e' } }], { tx: holder });
+    await expect
+      .poll(async () => (await run(['projections', 'status'])).stderr, { timeout: 20_000 })
+      .toBe(
+        'The log can be read to position 5 of 6 only, and what comes behind is not counted here: see "mink feed".\n',
+      );
+    expect((await run(['projections', 'status', '--json'])).stderr).toBe('');
+    await holder.end();
+  });
+
   test('are paused, resumed and reset', async () => {
     const { run } = await carts();
     expect((await run(['projections', 'pause', 'item-count'])).stdout).toBe('item-count version 1: paused\n');
@@ -198,7 +215,10 @@ describe('projections', () => {
     const unknown = await run(['projections', 'pause', 'nosuch']);
     expect([unknown.exitCode, unknown.stderr]).toEqual([2, expect.stringContaining('only: item-count version 1')]);
     const noConfig = await runMink(['projections', 'status'], { cwd: project() });
-    expect([noConfig.exitCode, noConfig.stderr]).toEqual([2, expect.stringContaining('There is no config file')]);
+    expect([noConfig.exitCode, noConfig.stderr]).toEqual([
+      2,
+      expect.stringContaining('There is no config file in this directory'),
+    ]);
     const empty = database.newSchema();
     const { createPostgresStore } = await import('mink/postgres');
     await using store = createPostgresStore({ url: database.url(), schema: empty });

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import {
   createProjectionEngine,
   type AnyProjection,
+  type FeedStatus,
   type ProjectionId,
   type ProjectionKind,
   type ProjectionStatus,
@@ -142,12 +143,25 @@ export async function status(context: Context, options: GlobalOptions, kind: Pro
   const { stdout, stderr, signal } = context;
   await withProjections(context, options, async (store, projections) => {
     const engine = createProjectionEngine(store, projections);
-    const statuses = await interruptible(engine.status(), signal);
+    const [statuses, feed] = await interruptible(Promise.all([engine.status(), store.feedStatus()]), signal);
     const all = statuses.filter((it) => it.kind === kind);
     if (options.json === true) await stdout.write(all.map((it) => `${jsonText(it)}\n`).join(''));
     else if (all.length === 0) await stderr.line(`No ${kind}s in the config file.`);
     else await stdout.write(lagTable(all));
+    if (options.json !== true && isHeld(feed)) await stderr.line(heldText(feed));
   });
+}
+
+/** Longer than an append takes. */
+const HELD_AGE = 1_000;
+
+function isHeld({ heldBy }: FeedStatus): boolean {
+  return heldBy.some(({ age = HELD_AGE }) => age >= HELD_AGE);
+}
+
+/** What nobody can read yet is behind nobody's checkpoint. */
+function heldText({ position, head }: FeedStatus): string {
+  return `The log can be read to position ${position} of ${head} only, and what comes behind is not counted here: see "mink feed".`;
 }
 
 function lagTable(statuses: readonly ProjectionStatus[]): string {
