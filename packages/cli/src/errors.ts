@@ -259,7 +259,7 @@ export class StoreBrokenError extends MinkError {
 
   constructor(schema: string, findings: number) {
     super(
-      `Schema "${schema}" has ${findings} findings. Let nobody write until you know where they come from; "mink migrate" mends guards and the sequence, and a backup the rest.`,
+      `Schema "${schema}" has ${findings} ${findings === 1 ? 'finding' : 'findings'}. Let nobody write until you know where they come from; "mink migrate" mends guards and the sequence, and a backup the rest.`,
     );
     this.schema = schema;
     this.findings = findings;

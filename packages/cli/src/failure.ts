@@ -18,6 +18,19 @@ interface Failure {
 }
 
 const WRONG_VALUES = new Set(['USAGE', 'INVALID_ARGUMENT', 'INVALID_STREAM_NAME', 'INVALID_POSTGRES_OPTION']);
+/** What Node.js does to files: these fail for reasons that whoever gave the path can mend. */
+const FILE_CALLS = new Set([
+  'access',
+  'fsync',
+  'mkdir',
+  'open',
+  'read',
+  'rename',
+  'scandir',
+  'stat',
+  'unlink',
+  'write',
+]);
 const COMMON_FIELDS = new Set(['name', 'code', 'message', 'stack', 'cause']);
 
 /** The text for stderr, and the exit code. */
@@ -39,9 +52,22 @@ export function describeFailure(
 function toFailure(error: unknown): Failure {
   if (error instanceof CommanderError) return usageFailure(error);
   if (!(error instanceof Error)) return unexpected(String(error), undefined);
+  if (isOfFiles(error)) return fileFailure(error);
   if (!isExpected(error)) return unexpected(error.message, stackOf(error));
   const { code, message } = error;
   return { code, message, facts: factsOf(error), hint: undefined, stack: stackOf(error) };
+}
+
+function isOfFiles(error: Error): error is Error & { readonly code: string } {
+  if (!('code' in error) || typeof error.code !== 'string') return false;
+  return 'syscall' in error && typeof error.syscall === 'string' && FILE_CALLS.has(error.syscall);
+}
+
+/** `ENOENT`, `EACCES`, `ENOSPC`: the system says what is wrong, and of which path. */
+function fileFailure(error: Error & { readonly code: string }): Failure {
+  const { code, message } = error;
+  const hint = 'Check the path, its rights, and the room on its disk.';
+  return { code, message: `${message}.`, facts: {}, hint, stack: stackOf(error) };
 }
 
 /** By class, or by shape: the config file may come with a mink of its own, whose classes are not ours. */

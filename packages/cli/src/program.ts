@@ -71,10 +71,15 @@ interface Ending {
   readonly help: string;
 }
 
+/** Streams of Node.js reject with an `AbortError` of their own. */
+function isAbort(error: unknown, { reason }: AbortSignal): boolean {
+  return error === reason || (error instanceof Error && error.name === 'AbortError');
+}
+
 async function conclude(error: unknown, { context, json, help }: Ending): Promise<number> {
   const { stdout, stderr, env, signal } = context;
   if (error instanceof OutputClosedError) return EXIT.ok;
-  if (error instanceof InterruptedError || (signal.aborted && error === signal.reason)) return EXIT.interrupted;
+  if (error instanceof InterruptedError || (signal.aborted && isAbort(error, signal))) return EXIT.interrupted;
   if (error instanceof CommanderError && error.exitCode === EXIT.ok) {
     await stdout.write(help);
     return EXIT.ok;
