@@ -129,12 +129,17 @@ describePostgres('a doctor', (databases) => {
     const role = `reader_${new URL(url).pathname.slice(1)}`;
     await runSql(
       url,
-      `create role ${role} login; grant usage on schema mink to ${role}; grant select on all tables in schema mink to ${role};
-       grant select on all sequences in schema mink to ${role}`,
+      `create role ${role} login; grant usage on schema mink to ${role}; grant select on all tables in schema mink to ${role}`,
     );
     const asRole = new URL(url);
     asRole.username = role;
     const [reader, owner] = [open(asRole.href), open(url)];
+    expect(await find(reader, 'connection')).toMatchObject({
+      ...failed,
+      seen: expect.stringContaining('permission denied'),
+      mend: expect.stringContaining('docs/postgres.md#rights'),
+    });
+    await runSql(url, `grant select on all sequences in schema mink to ${role}`);
     expect(await find(reader, 'rights')).toMatchObject({
       ...failed,
       seen: expect.stringContaining('insert on events'),
@@ -317,6 +322,11 @@ describePostgres('a doctor', (databases) => {
     expect(await says('dead-letters')).toMatchObject(ok);
     await report.close();
     await engine.close();
+    // It is live: retiring it would be refused.
+    expect(await says('projections')).toMatchObject({
+      status: 'warning',
+      mend: 'start a process that runs it: createProjectionEngine',
+    });
   });
 
   test('names the version in what mends it, where there are several', async () => {

@@ -1,5 +1,6 @@
+import { DatabaseError } from '../errors.ts';
 import type { ProcessReport } from '../operations/process-report.ts';
-import { aliveOf, given, givenFacts, givenStore, listed, type Check } from './check.ts';
+import { aliveOf, given, givenFacts, givenStore, listed, spanText, type Check } from './check.ts';
 import type { DatabaseFacts } from './database-facts.ts';
 import { failed, ok, unknown, warning, type Verdict } from './finding.ts';
 
@@ -23,7 +24,12 @@ export const DATABASE_CHECKS: readonly Check[] = [
     examine: ({ facts }) => {
       if ('error' in facts) {
         const reason = facts.error instanceof Error ? facts.error.message : String(facts.error);
-        return failed(reason, 'check the URL (--url, DATABASE_URL, mink.config.ts), and that the server runs');
+        // It answers, and refuses: as a role without rights is refused.
+        const mend =
+          facts.error instanceof DatabaseError
+            ? 'connect with another role, or grant this one what it lacks: docs/postgres.md#rights'
+            : 'check the URL (--url, DATABASE_URL, mink.config.ts), and that the server runs';
+        return failed(reason, mend);
       }
       if (facts.value === undefined) return unknown('This storage is no database.', 'examine a store on PostgreSQL');
       return facts.value.isReplica
@@ -212,6 +218,9 @@ export const FEED_CHECK: Check = {
         preparedTransaction === undefined
           ? `select pg_terminate_backend(${pid})`
           : `rollback prepared '${preparedTransaction}'`;
-      return failed(`${who} has held readers back at position ${position} for ${age} ms.`, `mink feed; then: ${end}`);
+      return failed(
+        `${who} has held readers back at position ${position} for ${spanText(age)}.`,
+        `mink feed; then: ${end}`,
+      );
     }),
 };

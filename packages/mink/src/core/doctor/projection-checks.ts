@@ -45,11 +45,14 @@ export const PROJECTION_CHECKS: readonly Check[] = [
             `Tried again and again: ${listed(retrying.map(troubleOf))}.`,
             'mend its cause: it goes on then',
           );
-        const still = all.filter(({ state }) => state === 'paused' || state === 'stopped');
+        // What is read comes first: it must not stand still.
+        const still = all
+          .filter(({ state }) => state === 'paused' || state === 'stopped')
+          .toSorted((one, other) => Number(other.isLive) - Number(one.isLive));
         const [first] = still;
         if (first !== undefined) {
           const start = 'start a process that runs it: createProjectionEngine';
-          const retire = first.kind === 'projection' ? `; or ${commandFor('retire', first, all)}` : '';
+          const retire = first.kind === 'projection' && !first.isLive ? `; or ${commandFor('retire', first, all)}` : '';
           return warning(
             `Not running: ${listed(still.map((it) => `${labelOf(it)} (${it.state})`))}.`,
             first.state === 'paused' ? commandFor('resume', first, all) : `${start}${retire}`,
