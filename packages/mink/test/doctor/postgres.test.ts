@@ -103,6 +103,16 @@ describePostgres('a doctor', (databases) => {
     expect(await find(store, 'server-version')).toMatchObject(ok);
   });
 
+  test('finds a database that takes no more events', async () => {
+    const url = await databases.create();
+    await runSql(url, `alter database ${new URL(url).pathname.slice(1)} set default_transaction_read_only = on`);
+    await using store = open(url);
+    expect(await find(store, 'connection')).toMatchObject({
+      ...failed,
+      seen: 'Transactions are read-only here: nothing can be appended.',
+    });
+  });
+
   test('is loud about settings that lose what was acknowledged, whoever has turned them off', async () => {
     const url = await databases.create();
     const name = new URL(url).pathname.slice(1);

@@ -32,12 +32,18 @@ export const DATABASE_CHECKS: readonly Check[] = [
         return failed(reason, mend);
       }
       if (facts.value === undefined) return unknown('This storage is no database.', 'examine a store on PostgreSQL');
-      return facts.value.isReplica
-        ? failed(
-            'The server is a replica: nothing can be appended here.',
-            'connect to the primary, or promote this one',
-          )
-        : ok(`PostgreSQL ${facts.value.settings['server_version']} answers.`);
+      const { isReplica, settings } = facts.value;
+      if (isReplica)
+        return failed(
+          'The server is a replica: nothing can be appended here.',
+          'connect to the primary, or promote this one',
+        );
+      if (settings['default_transaction_read_only'] === 'on')
+        return failed(
+          'Transactions are read-only here: nothing can be appended.',
+          'ask who has set default_transaction_read_only of the role, the database or the server, and why; then reset it',
+        );
+      return ok(`PostgreSQL ${settings['server_version']} answers.`);
     },
   },
   {

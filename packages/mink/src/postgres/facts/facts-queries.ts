@@ -37,6 +37,7 @@ const SETTINGS = [
   'max_connections',
   'superuser_reserved_connections',
   'server_version',
+  'default_transaction_read_only',
 ];
 
 /** The server, the role and the settings of the session. Needs no schema. */
