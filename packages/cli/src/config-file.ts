@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import type { AnyEvents, AnyProjection, Decider } from 'mink';
@@ -69,8 +69,10 @@ async function evaluate(file: string, path: string): Promise<unknown> {
   try {
     return await jiti.import(file);
   } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw new ConfigInvalidError(path, `cannot be loaded: ${reason.trim()}`, { cause: error });
+    const [reason = '', next = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    // Of what cannot be parsed, the second line says where.
+    const place = /:\d+:\d+$/u.test(next) ? ` at ${relative(dirname(file), next.trim())}` : '';
+    throw new ConfigInvalidError(path, `cannot be loaded: ${reason.trim()}${place}`, { cause: error });
   }
 }
 
@@ -144,7 +146,10 @@ function exportsOf(path: string, module: unknown): Readonly<Record<string, unkno
   }
   const exported = { ...membersOf(main), ...named };
   if (Object.keys(exported).length > 0) return exported;
-  throw new ConfigInvalidError(path, 'exports nothing. Export url, schema, store, deciders or aggregates.');
+  throw new ConfigInvalidError(
+    path,
+    'exports nothing. Export url, schema, store, deciders, aggregates or projections.',
+  );
 }
 
 function membersOf(value: unknown): Readonly<Record<string, unknown>> {

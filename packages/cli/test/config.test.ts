@@ -89,13 +89,17 @@ describe('a config file that cannot be used is one line', () => {
       "throw new Error('bad postgres://app:s3cret@db/x');",
       'bad postgres://app:***@db/x',
     ],
-    ['is not TypeScript', 'export const = ;', 'cannot be loaded: '],
+    ['is not TypeScript', 'export const = ;', 'Unexpected token at mink.config.ts:1:13'],
     [
       'imports what is not there',
       "import './nowhere.ts'; export const url = 'x';",
       'cannot be loaded: Cannot find module',
     ],
-    ['exports nothing', "const url = 'x';", 'exports nothing. Export url, schema, store, deciders or aggregates.'],
+    [
+      'exports nothing',
+      "const url = 'x';",
+      'exports nothing. Export url, schema, store, deciders, aggregates or projections.',
+    ],
     ['has a number for a URL', 'export const url = 5432;', 'exports a "url" that is number, not text.'],
     [
       'has a URL for a schema',
