@@ -4,6 +4,7 @@ import {
   DatabaseError,
   DatabaseUnavailableError,
   InvalidArgumentError,
+  MinkError,
   TransactionOpenError,
   typed,
   type AppendCommand,
@@ -42,7 +43,7 @@ const scopes = new AsyncLocalStorage<Scope>();
  * without `tx` inside is a `TransactionOpenError`.
  *
  * Throws what `work` throws; `DatabaseUnavailableError` when the connection breaks before the commit, and nothing was
- * stored; `AppendOutcomeUnknownError` when it breaks during the commit.
+ * stored, with what `work` threw as its `cause`; `AppendOutcomeUnknownError` when it breaks during the commit.
  *
  * @example
  * await withTransaction(pool, async (tx) => {
@@ -75,7 +76,9 @@ export async function withTransaction<P extends PoolLike, T>(
       () => undefined,
       (failure: unknown) => (failure instanceof Error ? failure : new Error(String(failure))),
     );
-    throw error;
+    // Statements of the caller's own fail with what `pg` says, which has no code, and would be taken for what is wrong with an event.
+    if (error instanceof MinkError || !(broken instanceof ConnectionLostError)) throw error;
+    throw new DatabaseUnavailableError(broken.message, { cause: error });
   } finally {
     if (broken === undefined) client.off('error', ignore);
     client.release(broken);

@@ -1,57 +1,13 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
-import { createServer, connect, type Server, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { Pool } from 'pg';
 import { expect, test } from 'vitest';
 import { AppendOutcomeUnknownError, type StoredEvent } from '../../src/index.ts';
 import { createBackup, createPostgresStore, restoreBackup, sealStore, verifyStore } from '../../src/postgres/index.ts';
 import { describePostgres, openClient, runSql } from '../support/databases.ts';
+import { startProxy } from '../support/proxy.ts';
 
 const event = { type: 'Noted', data: { n: 1 } };
-
-/** A proxy in front of the server that can be cut. */
-async function startProxy(
-  url: string,
-): Promise<{ url: string; cut(): void; refuse(on: boolean): void; close(): Promise<void> }> {
-  const target = new URL(url);
-  const sockets = new Set<Socket>();
-  let refusing = false;
-  const server: Server = createServer((socket) => {
-    if (refusing) {
-      socket.destroy();
-      return;
-    }
-    const upstream = connect(Number(target.port), target.hostname);
-    for (const end of [socket, upstream]) {
-      sockets.add(end);
-      end.on('close', () => sockets.delete(end));
-      end.on('error', () => end.destroy());
-    }
-    socket.pipe(upstream).pipe(socket);
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  const proxied = new URL(url);
-  proxied.port = String(typeof address === 'object' ? address?.port : '');
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy();
-  };
-  return {
-    url: proxied.href,
-    cut,
-    refuse: (on) => {
-      refusing = on;
-    },
-    close: async () => {
-      cut();
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
-    },
-  };
-}
 
 describePostgres('failures of the connection', (databases) => {
   test('an append whose connection breaks has an unknown outcome, and its ids make a retry safe', async () => {

@@ -1,0 +1,72 @@
+import { deepStrictEqual, ok, rejects } from 'node:assert';
+import { Pool } from 'pg';
+import { test } from 'vitest';
+import {
+  column,
+  createProjectionEngine,
+  DatabaseUnavailableError,
+  defineEvents,
+  defineSqlProjection,
+  payload,
+} from '../../src/index.ts';
+import { createPostgresStore, withTransaction } from '../../src/postgres/index.ts';
+import { describePostgres } from '../support/databases.ts';
+import { startProxy, type Proxy } from '../support/proxy.ts';
+
+const events = defineEvents({ Added: payload<null>() });
+
+/** A projection whose handler loses its connection with the first of its batches. */
+function losing(proxy: Proxy, applied: number[]) {
+  let isCut = false;
+  return defineSqlProjection({
+    name: 'lines',
+    events: { Cart: events },
+    tables: { lines: { columns: { position: column.integer() }, key: ['position'] } },
+    apply: async (batch, tx) => {
+      if (!isCut) proxy.cut();
+      isCut = true;
+      for (const { globalPosition } of batch) {
+        await tx.query(`insert into ${tx.tables.lines} (position) values ($1)`, [globalPosition]);
+        applied.push(globalPosition);
+      }
+    },
+  });
+}
+
+describePostgres('a connection that breaks under a statement of the application', (databases) => {
+  test('is no failure of the event that a handler was given: nothing is parked', async () => {
+    const proxy = await startProxy(await databases.create());
+    const applied: number[] = [];
+    await using store = createPostgresStore({ url: proxy.url, categories: { Cart: events } });
+    await using engine = createProjectionEngine(store, [losing(proxy, applied)], { tries: 1, backoff: 10 });
+    await store.append('Cart-1', [events.Added(null)]);
+    await engine.start();
+    await engine.waitFor(1);
+    deepStrictEqual(await engine.deadLetters.list().toArray(), []);
+    deepStrictEqual(applied, [1]);
+    await engine.close();
+    await store.close();
+    await proxy.close();
+  });
+
+  test('says with its code that the database is away, and keeps what the statement failed with', async () => {
+    const proxy = await startProxy(await databases.create());
+    const pool = new Pool({ connectionString: proxy.url });
+    pool.on('error', () => undefined);
+    const failed = await withTransaction(pool, async (tx) => {
+      proxy.cut();
+      await tx.query('select 1');
+    }).catch((error: unknown) => error);
+    ok(failed instanceof DatabaseUnavailableError, String(failed));
+    ok(failed.cause instanceof Error && !(failed.cause instanceof DatabaseUnavailableError));
+    const own = new Error('changed my mind');
+    await rejects(
+      withTransaction(pool, async () => {
+        throw own;
+      }),
+      own,
+    );
+    await pool.end();
+    await proxy.close();
+  });
+});
