@@ -1,3 +1,4 @@
+export { atMost } from './at-most.ts';
 export { BusinessRuleViolationError } from './commands/business-rule-violation.ts';
 export { createCommandBus, createQueryBus } from './commands/bus.ts';
 export type { AllResults, BusOptions, CommandBus, QueryBus } from './commands/bus.ts';

@@ -1,3 +1,5 @@
+import { atMost } from '../core/index.ts';
+
 /** What a notifier works with. */
 export interface NotifierSettings {
   /** Whether anybody would hear a notification. */
@@ -41,10 +43,7 @@ export class Notifier {
   /** Sends what is still to be told, unless that takes too long: it is not worth waiting for. */
   async close(): Promise<void> {
     clearTimeout(this.#pause);
-    let timer: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#settings.longestClose)));
-    await Promise.race([this.#flush(), tooLong]);
-    clearTimeout(timer);
+    await atMost(this.#settings.longestClose, this.#flush());
   }
 
   async #flush(): Promise<void> {

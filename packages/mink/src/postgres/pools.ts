@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { Pool, type PoolConfig } from 'pg';
 import { checkOneOf, checkWhole, InvalidArgumentError, type StorageVitals } from '../core/index.ts';
 import type { ConnectionOptions, PoolLike } from './connection.ts';
@@ -15,6 +16,10 @@ const DEFAULT_MAX_CONNECTIONS = 10;
 const LEAST_TO_LISTEN = 3;
 /** Milliseconds of silence after which a connection is asked whether it is still there. */
 const KEEP_ALIVE = 10_000;
+/** Milliseconds that idle connections may take to close. */
+const LONGEST_GOODBYE = 1_000;
+/** Milliseconds that statements may take to end once their pool is closed. */
+const LONGEST_STATEMENT = 30_000;
 
 /** How the connections of a pool are used; undefined for one that cannot tell. */
 export function useOf({ totalCount, idleCount, waitingCount }: PoolLike): StorageVitals['connections'] {
@@ -49,7 +54,10 @@ export function guardNewConnections(pool: PoolLike): void {
   });
 }
 
-function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
+function ownPool(
+  options: ConnectionOptions,
+  { urlOption = 'url', longestStatement = LONGEST_STATEMENT } = {},
+): UsedPool {
   const {
     url,
     maxConnections = DEFAULT_MAX_CONNECTIONS,
@@ -63,6 +71,7 @@ function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
   if (minConnections > maxConnections) {
     throw new InvalidArgumentError('minConnections', `${minConnections} is above maxConnections (${maxConnections})`);
   }
+  const sockets = new Set<Socket>();
   const config: PoolConfig = {
     connectionString: url,
     max: maxConnections,
@@ -72,12 +81,35 @@ function ownPool(options: ConnectionOptions, urlOption = 'url'): UsedPool {
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE,
     connectionTimeoutMillis: checkWhole('connectTimeout', connectTimeout, 0),
+    stream: () => {
+      const socket = new Socket();
+      sockets.add(socket);
+      return socket.once('close', () => sockets.delete(socket));
+    },
   };
   const pool = new Pool(config);
   // An idle connection that breaks is replaced when it is needed; without a listener it would end the process.
   pool.on('error', ignore);
   guardNewConnections(pool);
-  return { pool, close: () => pool.end(), onLost: (listener) => void pool.on('error', listener) };
+  return {
+    pool,
+    close: () => end(pool, sockets, longestStatement),
+    onLost: (listener) => void pool.on('error', listener),
+  };
+}
+
+/**
+ * Closes the connections of a pool. A statement under way may end, and an idle connection waits for the server to hang up; but not for
+ * ever, as they would where the network swallows all that is sent: then they are cut.
+ */
+async function end(pool: Pool, sockets: ReadonlySet<Socket>, longestStatement: number): Promise<void> {
+  const longest = pool.idleCount === pool.totalCount ? LONGEST_GOODBYE : longestStatement;
+  const timer = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, longest);
+  await pool.end();
+  // One that was thrown away before may still be there; it keeps a process for as long, and the timer does not.
+  timer.unref();
 }
 
 /** A pool of one, apart from the one that works; or a connection of the caller's pool, if it can do without. */
@@ -85,7 +117,11 @@ export function listenPool(options: ConnectionOptions): UsedPool | undefined {
   const { pool, url, listenUrl, connectTimeout } = options;
   if (checkOneOf('wakeUp', options.wakeUp ?? 'notify', ['notify', 'poll']) === 'poll') return undefined;
   const direct = listenUrl ?? (pool === undefined ? url : undefined);
-  if (direct !== undefined) return ownPool({ url: direct, maxConnections: 1, connectTimeout }, 'listenUrl');
+  if (direct !== undefined) {
+    // What it would still say is of no use to a store that closes.
+    const own = { urlOption: 'listenUrl', longestStatement: 0 };
+    return ownPool({ url: direct, maxConnections: 1, connectTimeout }, own);
+  }
   return pool !== undefined && connectionLimit(options) >= LEAST_TO_LISTEN
     ? { pool, close: noop, onLost: ignore }
     : undefined;

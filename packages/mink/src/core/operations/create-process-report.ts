@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atMost } from '../at-most.ts';
 import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import type { Health } from '../health/health.ts';
@@ -109,11 +110,8 @@ export class ProcessReporter implements AsyncDisposable {
     this.#closing.abort();
     this.#loop.disable();
     if (this.#reporting === undefined) return;
-    const ended = new AbortController();
-    const removed = this.#reporting
-      .then(() => this.#tell(() => this.#operations.deleteProcessReport(this.id)))
-      .finally(() => ended.abort());
-    await Promise.race([removed, sleep(this.#interval, undefined, ended).catch(() => undefined)]);
+    const removed = this.#reporting.then(() => this.#tell(() => this.#operations.deleteProcessReport(this.id)));
+    await atMost(this.#interval, removed);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atMost } from '../at-most.ts';
 import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import { settingsOf, type Setting } from '../operations/setting.ts';
@@ -256,10 +257,23 @@ export class ProjectionEngine implements AsyncDisposable {
   /**
    * Ends: the batches under way are stored, and others may take over at once. Handlers of subscriptions have a third of the lease
    * to end; then their signals are aborted, and their events come again.
+   *
+   * Where the database does not answer, it resolves after `leaseDuration`, or `handlerTimeout` if that is longer: by then others may
+   * have taken over, and nothing more is stored.
    */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
+    const { leaseDuration, handlerTimeout } = this.#context;
+    await atMost(Math.max(leaseDuration, handlerTimeout), this.#leave());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Stores what is under way, and lets all go. */
+  async #leave(): Promise<void> {
     await this.#ticking;
     await this.#lastLook.catch(() => undefined);
     const running = [...this.#running.values()];
@@ -267,10 +281,6 @@ export class ProjectionEngine implements AsyncDisposable {
     await Promise.all(running.map(({ done }) => done));
     // Whoever never began holds nothing.
     if (this.#ticking !== undefined) await this.#readModels.leaveProjections(this.#owner).catch(() => undefined);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   get #readModels(): ProjectionStorage {

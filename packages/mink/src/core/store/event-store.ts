@@ -1,4 +1,5 @@
 import { InvalidArgumentError, StoreClosedError, StreamNotFoundError } from '../errors.ts';
+import { atMost } from '../at-most.ts';
 import { internals, isAggregateClass, type AnyAggregate, type AnyAggregateClass } from '../deciders/aggregate.ts';
 import type { AnyFold, Decider, Fold } from '../deciders/decider.ts';
 import type { AnyEvents, EventMapOf } from '../events/define-events.ts';
@@ -64,6 +65,9 @@ import { storeSnapshots, type StoreSnapshots } from '../snapshots/store-snapshot
 import { allowManyListeners, linkSignals } from './signals.ts';
 import { storeContext } from './store-context.ts';
 import { typed } from '../typed.ts';
+
+/** Milliseconds that closing waits for a snapshot that is being written. */
+const LONGEST_SNAPSHOT = 5_000;
 
 /** A decider or an aggregate of one of the categories. */
 type FoldIn<C extends Categories> =
@@ -461,13 +465,18 @@ export class EventStore<C extends Categories, Meta = Metadata> implements AsyncD
     return this.#context.storage.feedStatus();
   }
 
-  /** Ends every subscription and releases the storage. Calls made afterwards throw `StoreClosedError`. */
+  /**
+   * Ends every subscription and releases the storage. Calls made afterwards throw `StoreClosedError`.
+   *
+   * Resolves also where the database does not answer: on a pool of the store's own, statements under way have 30 seconds to end; then
+   * their connections are cut, and an append among them is an `AppendOutcomeUnknownError`.
+   */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new StoreClosedError());
-    await this.#context.snapshotWriter.close();
-    await this.#context.readModelStorage?.close();
-    await this.#context.storage.close();
+    // What is kept to be faster is worth waiting for a moment.
+    await atMost(LONGEST_SNAPSHOT, this.#context.snapshotWriter.close());
+    await Promise.all([this.#context.readModelStorage?.close(), this.#context.storage.close()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

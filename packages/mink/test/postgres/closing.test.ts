@@ -1,0 +1,79 @@
+import { ok, strictEqual } from 'node:assert';
+import { expect, test } from 'vitest';
+import { createProjectionEngine, defineEvents, defineProjection, documents, payload } from '../../src/index.ts';
+import { createPostgresStore } from '../../src/postgres/index.ts';
+import { describePostgres, lastServer } from '../support/databases.ts';
+import { startProxy } from '../support/proxy.ts';
+
+const events = defineEvents({ Added: payload<null>() });
+const categories = { Cart: events };
+const counts = defineProjection({ name: 'counts', events: { Cart: events }, readModel: documents<number>() }).on({
+  Added: (count) => (count ?? 0) + 1,
+});
+/** Milliseconds, and as many again for a machine that is busy. */
+const GOODBYE = 2 * 1_000;
+const STATEMENT = 2 * 30_000;
+
+/** Milliseconds until it is over. */
+async function took(work: Promise<unknown>): Promise<number> {
+  const begun = performance.now();
+  await work;
+  return performance.now() - begun;
+}
+
+describePostgres(
+  'closing a store where the network swallows all that is sent',
+  (databases) => {
+    const open = async (wakeUp: 'notify' | 'poll' = 'poll') => {
+      const proxy = await startProxy(await databases.create());
+      const store = createPostgresStore({ url: proxy.url, categories, wakeUp });
+      await store.append('Cart-1', [events.Added(null)]);
+      return { proxy, store };
+    };
+
+    test('takes a moment if nothing is under way', async () => {
+      const { proxy, store } = await open();
+      proxy.swallow(true);
+      const time = await took(store.close());
+      ok(time < GOODBYE, `it took ${time} ms`);
+      await proxy.close();
+    });
+
+    test('is bounded while it listens', { timeout: 90_000 }, async () => {
+      const { proxy, store } = await open('notify');
+      const reading = store.subscribe().toArray();
+      const isListening = async () => (await store.feedStatus()).wakeUp;
+      await expect.poll(isListening, { timeout: 10_000 }).toBe('notified');
+      proxy.swallow(true);
+      const time = await took(store.close());
+      ok(time < STATEMENT, `it took ${time} ms`);
+      strictEqual((await reading).length, 1);
+      await proxy.close();
+    });
+
+    test('leaves an append under way half a minute, and then says that nobody knows', { timeout: 90_000 }, async () => {
+      const { proxy, store } = await open();
+      proxy.swallow(true);
+      const told = store.append('Cart-1', [events.Added(null)]).catch((error: unknown) => Object(error).code);
+      await new Promise(setImmediate);
+      const time = await took(store.close());
+      ok(time > 20_000 && time < STATEMENT, `it took ${time} ms`);
+      strictEqual(await told, 'APPEND_OUTCOME_UNKNOWN');
+      await proxy.close();
+    });
+
+    test('an engine is closed when its leases have ended for sure', { timeout: 90_000 }, async () => {
+      const { proxy, store } = await open();
+      const engine = createProjectionEngine(store, [counts], { leaseDuration: 500, handlerTimeout: 500 });
+      await engine.start();
+      await engine.waitFor(1);
+      proxy.swallow(true);
+      const time = await took(engine.close());
+      ok(time < 5_000, `it took ${time} ms`);
+      proxy.swallow(false);
+      await store.close();
+      await proxy.close();
+    });
+  },
+  lastServer(),
+);
