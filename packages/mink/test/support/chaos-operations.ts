@@ -185,14 +185,11 @@ export const operations: readonly Operation[] = [
   {
     name: 'snapshot job',
     run: async ({ store }) => {
-      const failed = await new Promise((resolve) => {
-        const job = createSnapshotJob(store, [decider], {
-          interval: 1_000,
-          minEvents: 1,
-          onRun: () => resolve(job.close()),
-          onError: (error) => resolve(job.close().then(() => error)),
-        });
-      });
+      let end: (failed?: unknown) => void = () => undefined;
+      const ended = new Promise((resolve) => (end = resolve));
+      const options = { interval: 1_000, minEvents: 1, onRun: () => end(), onError: (error: unknown) => end(error) };
+      await using _job = createSnapshotJob(store, [decider], options);
+      const failed = await ended;
       if (failed !== undefined) throw failed;
     },
   },
