@@ -260,7 +260,7 @@ export class ReadModels implements ProjectionStorage {
   async readRows(projection: ProjectionModel, keys: readonly string[]): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#onRows(projection, readRowsQuery(this.#schema, projection, { table, keys }));
+    const rows = await this.#readRowsBy(projection, readRowsQuery(this.#schema, projection, { table, keys }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
@@ -270,22 +270,22 @@ export class ReadModels implements ProjectionStorage {
   ): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#onRows(projection, listRowsQuery(this.#schema, projection, { table, ...page }));
+    const rows = await this.#readRowsBy(projection, listRowsQuery(this.#schema, projection, { table, ...page }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
   async findRows(projection: ProjectionModel, query: RowQuery): Promise<readonly StoredRow[]> {
     const table = rowTable(projection);
     if (table === undefined) return [];
-    const rows = await this.#onRows(projection, findRowsQuery(this.#schema, projection, { table, query }));
+    const rows = await this.#readRowsBy(projection, findRowsQuery(this.#schema, projection, { table, query }));
     return rows.map((row) => toStoredRow(table, row));
   }
 
   async countRows(projection: ProjectionModel, where: readonly Condition[]): Promise<number> {
     const table = rowTable(projection);
     if (table === undefined) return 0;
-    const [row] = await this.#onRows(projection, countRowsQuery(this.#schema, projection, { table, where }));
-    return Number(row?.[0]);
+    const [row] = await this.#readRowsBy(projection, countRowsQuery(this.#schema, projection, { table, where }));
+    return Number(row?.[0] ?? 0);
   }
 
   async readBatch(projection: ProjectionModel, keys: readonly string[]): Promise<BatchState> {
@@ -417,13 +417,24 @@ export class ReadModels implements ProjectionStorage {
     return this.#settings.schema;
   }
 
+  /** Rows that are read: none of a version that was never started, as a service may read before its engine has begun. */
+  async #readRowsBy(projection: ProjectionId, statement: Statement): Promise<readonly Row[]> {
+    try {
+      return await this.#onRows(projection, statement);
+    } catch (error) {
+      if (!isUndefinedTable(error)) throw error;
+      const [known] = await this.#run(preparedTablesQuery(this.#schema, projection));
+      if (known !== undefined) throw error;
+      return [];
+    }
+  }
+
   /** A statement on the rows of a version, which may have been dropped. */
   async #onRows(projection: ProjectionId, statement: Statement): Promise<readonly Row[]> {
     try {
       return await this.#run(statement);
     } catch (error) {
-      const isGone = error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
-      if (!isGone) throw error;
+      if (!isUndefinedTable(error)) throw error;
       const [known] = await this.#run(preparedTablesQuery(this.#schema, projection));
       throw known?.[2] === 't' ? new ProjectionRetiredError(projection.name, projection.version) : error;
     }
@@ -432,6 +443,10 @@ export class ReadModels implements ProjectionStorage {
   #run(statement: Statement): Promise<readonly Row[]> {
     return this.#settings.run(statement);
   }
+}
+
+function isUndefinedTable(error: unknown): boolean {
+  return error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
 }
 
 /** The code of a version that is there already must want the same tables. */

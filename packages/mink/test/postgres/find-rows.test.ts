@@ -122,6 +122,23 @@ describePostgres('finding in a read model', (databases) => {
     },
   );
 
+  test('finds nothing where the projection was never started, in either store', async () => {
+    await using postgres = createPostgresStore({ url: await databases.create(), categories: { Item: events } });
+    await using memory = createMemoryStore({ categories: { Item: events } });
+    for (const store of [postgres, memory]) {
+      const reader = store.projections.readModel(items);
+      deepStrictEqual(
+        [
+          await reader.get('1'),
+          await reader.list().toArray(),
+          await reader.find({ where: { count: 1 } }),
+          await reader.count(),
+        ],
+        [undefined, [], { items: [], next: undefined }, 0],
+      );
+    }
+  });
+
   test('refuses fields that are no columns, when it compiles and when it runs', async () => {
     const url = await databases.create();
     await using store = createPostgresStore({ url, categories: { Item: events } });
