@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   createHealth,
   createProjectionEngine,
+  createProjectionVersions,
   defineEvents,
   defineProjection,
   documents,
@@ -16,11 +17,14 @@ import { createMemoryStore } from '../src/memory/index.ts';
 import { createPostgresStore } from '../src/postgres/index.ts';
 
 const events = defineEvents({ ItemAdded: payload<null>() });
-const counts = defineProjection({
-  name: 'counts',
-  events: { Cart: events },
-  readModel: documents<number>(),
-}).on({ ItemAdded: (count) => (count ?? 0) + 1 });
+const countsOf = (version: number) =>
+  defineProjection({
+    name: 'counts',
+    version,
+    events: { Cart: events },
+    readModel: documents<number>(),
+  }).on({ ItemAdded: (count) => (count ?? 0) + 1 });
+const counts = countsOf(1);
 
 const FEED: FeedStatus = { position: 9, head: 9, incarnation: '1', heldBy: [], wakeUp: 'notified' };
 const LIVE: ProjectionStatus = {
@@ -78,6 +82,37 @@ describe('health', () => {
     expect(await health.details()).toMatchObject({ code: 503, body: { status: 'unhealthy' } });
     expect(await health.ready()).toMatchObject({ code: 503, body: { status: 'unhealthy' } });
     deepStrictEqual(health.live(), { code: 200, body: { status: 'healthy' } });
+  });
+
+  test('says that a version is read which nobody works on, as after a switch before its code is deployed', async () => {
+    await using store = createMemoryStore({ categories: { Cart: events } });
+    await using engine = createProjectionEngine(store, [counts]);
+    await store.append('Cart-1', [events.ItemAdded(null)]);
+    await engine.start();
+    await engine.waitFor(1);
+    const next = countsOf(2);
+    const versions = createProjectionVersions(store, [counts, next]);
+    await versions.build(next);
+    const health = createHealth({ store, engine });
+    deepStrictEqual((await health.details()).body.reasons, []);
+    await versions.switchTo(next);
+    expect(await health.details()).toMatchObject({
+      code: 200,
+      body: {
+        status: 'degraded',
+        projections: { 'counts version 1': 'live', counts: 'stopped' },
+        reasons: ['projection counts is stopped'],
+      },
+    });
+    await store.append('Cart-1', [events.ItemAdded(null)]);
+    await engine.waitFor(2);
+    expect(await engine.status()).toMatchObject([
+      { version: 1, isLive: false, lagEvents: 0 },
+      { version: 2, isLive: true, lagEvents: 1, state: 'stopped' },
+    ]);
+    await using deployed = createProjectionEngine(store, [next]);
+    await deployed.start();
+    await expect.poll(async () => (await health.details()).body.reasons).toEqual([]);
   });
 
   test.each([

@@ -20,9 +20,10 @@ export async function seeProjections(
   bound: number,
 ): Promise<{ readonly seen: readonly SeenProjection[]; readonly statuses: readonly ProjectionStatus[] }> {
   const [stored, statuses = []] = await Promise.all([list(), engine?.status()]);
+  const withCodeHere = statuses.filter((it) => projections.some((code) => isSame(code, it)));
   const others = stored.filter((it) => !projections.some((code) => isSame(code, it)));
   const seen = [
-    ...statuses.map((status) => withCode(status, { bound, stored: stored.find((it) => isSame(it, status)) })),
+    ...withCodeHere.map((status) => withCode(status, { bound, stored: stored.find((it) => isSame(it, status)) })),
     ...others.map((it) => withoutCode(it, bound)),
   ];
   return { seen: seen.toSorted(byName), statuses };

@@ -218,7 +218,10 @@ export class ProjectionEngine implements AsyncDisposable {
     return settingsOf('engine', inEffect, this.#given);
   }
 
-  /** How each projection is doing, as far as this engine knows it; in the order of the definitions. */
+  /**
+   * How each projection is doing, as far as this engine knows it; in the order of the definitions. Behind them come the live versions of
+   * these names, where nobody works on them and their code is not here: what is read stands still then.
+   */
   async status(): Promise<readonly ProjectionStatus[]> {
     return statusOf(this.#context, this.#projections, this.#stalledAfter);
   }

@@ -63,16 +63,24 @@ export interface ProjectionStatus {
 /** A longer lag is not counted to its end. */
 export const MAX_LAG = 10_000;
 
-/** How projections are doing, with a real lag: against what each of them reads. */
+/**
+ * How projections are doing, with a real lag: against what each of them reads. Also the live version of their name, where it is one
+ * without code here that nobody works on; its lag is that of what the code here reads.
+ */
 export async function statusOf(
   { storage, readModels, registry }: Pick<WorkerContext, 'storage' | 'readModels' | 'registry'>,
   projections: readonly AnyProjection[],
   stalledAfter: number,
 ): Promise<readonly ProjectionStatus[]> {
   const [stored, { position: upTo }] = await Promise.all([readModels.listProjections(), storage.readBound()]);
+  const unattended = projections.flatMap((projection) => {
+    const version = unattendedVersion(projection, stored, projections);
+    return version === undefined ? [] : [{ projection, version }];
+  });
+  const own = projections.map((projection) => ({ projection, version: projection.version }));
   return Promise.all(
-    projections.map(async (projection): Promise<ProjectionStatus> => {
-      const { name, version } = projection;
+    [...own, ...unattended].map(async ({ projection, version }): Promise<ProjectionStatus> => {
+      const { name } = projection;
       const known = stored.find((it) => it.name === name && it.version === version);
       const isInline = known?.state === 'inline';
       const lags = isInline ? [NO_LAG] : await lagsOf({ readModels, registry }, projection, { known, upTo });
@@ -99,6 +107,20 @@ export async function statusOf(
       };
     }),
   );
+}
+
+const UNATTENDED = new Set<StoredProjection['state']>(['stopped', 'paused', 'faulted']);
+
+/** As after a switch to a version whose code is deployed nowhere: what is read stands still. Told once, by the newest version here. */
+function unattendedVersion(
+  { name, version }: AnyProjection,
+  stored: readonly StoredProjection[],
+  projections: readonly AnyProjection[],
+): number | undefined {
+  const versions = projections.filter((it) => it.name === name).map((it) => it.version);
+  const live = stored.find((it) => it.name === name && it.isLive);
+  if (live === undefined || versions.includes(live.version) || version !== Math.max(...versions)) return undefined;
+  return UNATTENDED.has(live.state) ? live.version : undefined;
 }
 
 /** What somebody works on is live, or behind: then it counts whether it moves. */
