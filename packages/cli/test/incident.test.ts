@@ -152,6 +152,8 @@ test('tells a stream that cannot be folded, an event by its position, and one th
   const { run, directory } = await carts();
   const broken = await run(['incident', 'Cart-3', '--payloads', 'full']);
   expect(broken.stdout).toContain('Cart fails at ItemAdded:');
+  expect(broken.stdout.match(/too many of "Barbara"/gu)).toHaveLength(1);
+  expect(broken.stdout).toContain('npx vitest run incidents/Cart-3@1.incident.test.ts\n');
   expect(await vitest(directory, 'Cart-3@1.incident.test.ts')).toMatchObject({
     isGreen: false,
     output: expect.stringContaining('too many of "Barbara"'),
@@ -197,7 +199,11 @@ test('generates a test that runs nothing of what the database says, and has no k
   await engine.close();
   await store.close();
   for (const name of [...names, 'Bill-3']) {
-    expect(await mink(directory, ['incident', name, '--payloads', 'full'])).toMatchObject({ exitCode: 0 });
+    const made = await mink(directory, ['incident', name, '--payloads', 'full']);
+    expect(made).toMatchObject({ exitCode: 0 });
+    expect(made.stdout).toMatch(
+      /npx vitest run (?:'incidents\/.*run'\\''.*'|incidents\/Bill-3@1\.incident\.test\.ts)\n/u,
+    );
   }
   for (const file of files(directory).filter((it) => it.endsWith('.ts'))) {
     const text = readFileSync(join(directory, 'incidents', file), 'utf8');

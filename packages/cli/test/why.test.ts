@@ -72,7 +72,9 @@ async function orders() {
   await engine.close();
   await store.close();
   const run = (args: readonly string[]) => runMink(args, { cwd: project({ 'mink.config.mjs': config(schema) }) });
-  return { run, alone: globalPosition };
+  const bare = (args: readonly string[]) =>
+    runMink([...args, '--url', database.url(), '--schema', schema], { cwd: project({}) });
+  return { run, bare, alone: globalPosition };
 }
 
 test('says which command an event came of, what followed, and who has handled it, and shows no payload', async () => {
@@ -95,7 +97,8 @@ test('says which command an event came of, what followed, and who has handled it
 });
 
 test('an event that nobody has said anything about stands alone; where there is none, it says so', async () => {
-  const { run, alone } = await orders();
+  const { run, bare, alone } = await orders();
+  expect((await bare(['why', String(alone)])).stdout).toContain('is known with a config file that exports them');
   expect((await run(['why', String(alone)])).stdout).toMatch(
     /^Why Placed of Order-2@1, position 3:\n\nPlaced {2}Order-2@1, position 3 {3}<- this\n\norder-list 1: applied, Order-2\n$/u,
   );

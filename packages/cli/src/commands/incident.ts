@@ -19,6 +19,7 @@ import { incidentTest } from '../incident-test.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { collectText, parseText, wholeFrom } from '../option-values.ts';
+import { quoted } from '../quoted.ts';
 import { escapeControls } from '../terminal-text.ts';
 
 interface IncidentOptions extends GlobalOptions {
@@ -166,7 +167,12 @@ function summaryOf({ incident, failures, isReproduced }: CollectedIncident, file
     `Written: ${files.incident}`,
     files.test === undefined
       ? 'No test: there is no config file, whose code it would need.'
-      : `         ${files.test}    npx vitest run ${files.test}`,
+      : `         ${files.test}    npx vitest run ${asWord(files.test)}`,
   ];
   return lines.map((line) => `${escapeControls(line)}\n`).join('');
+}
+
+/** A word of a shell; most are one as they are. */
+function asWord(file: string): string {
+  return /^[\w./@-]+$/u.test(file) ? file : quoted(file);
 }

@@ -31,7 +31,8 @@ async function why(context: Context, position: number, options: GlobalOptions): 
   const { projections } = await loadConfig(cwd, options.config);
   await withStore(context, options, async (store) => {
     const explained = await interruptible(explainEvent(store, position, { projections, signal }), signal);
-    await stdout.write(options.json === true ? `${jsonText(shown(explained))}\n` : textOf(explained));
+    const isKnown = projections.length > 0;
+    await stdout.write(options.json === true ? `${jsonText(shown(explained))}\n` : textOf(explained, isKnown));
   });
 }
 
@@ -51,12 +52,15 @@ function placeOf({ id, type, streamName, streamVersion, globalPosition, recorded
   return { id, type, streamName, streamVersion, globalPosition, recordedAt: at };
 }
 
-function textOf(explained: ExplainedEvent): string {
+const UNREAD = 'No projection of the config file reads it.';
+const UNKNOWN = 'Which projections read it is known with a config file that exports them.';
+
+function textOf(explained: ExplainedEvent, hasProjections: boolean): string {
   const { event, handlings, searchedTo, isComplete } = explained;
   const lines = [
     ...treeOf(explained),
     '',
-    ...(handlings.length === 0 ? ['No projection of the config file reads it.'] : handlings.map(handlingText)),
+    ...(handlings.length === 0 ? [hasProjections ? UNREAD : UNKNOWN] : handlings.map(handlingText)),
     ...(isComplete ? [] : [`Searched up to position ${searchedTo}: there may be more.`]),
   ];
   const head = `Why ${event.type} of ${event.streamName}@${event.streamVersion}, position ${event.globalPosition}:`;

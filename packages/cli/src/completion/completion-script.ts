@@ -1,3 +1,4 @@
+import { quoted } from '../quoted.ts';
 import type { CommandNode, Word } from './command-tree.ts';
 
 /** The shells that there are scripts for. */
@@ -15,11 +16,6 @@ export function completionScript(shell: Shell, tree: readonly CommandNode[]): st
     case 'fish':
       return fishScript(tree);
   }
-}
-
-/** In quotes of a shell: nothing in it means anything. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Follows the words up to the cursor: which command they name. Values of options are none of its words. (`path` is taken in zsh.) */

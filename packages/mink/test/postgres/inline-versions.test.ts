@@ -121,9 +121,11 @@ describePostgres('versions of inline projections', (databases) => {
   });
 
   test('are worked on in turn: a statement that fails costs no other on its connection', async () => {
-    const storage = createPostgresStorage({ url: await databases.create() });
+    const url = await databases.create();
+    const storage = createPostgresStorage({ url });
     onTestFinished(() => storage.close());
-    await storage.readBound();
+    await storage.readModels?.prepareProjection(sumV1);
+    await runSql(url, 'drop table mink_read.sum_v1 cascade');
     const settled = await storage.readModels?.withScratch({ timeout: 10_000 }, async ({ readModels, log }) =>
       Promise.allSettled([
         readModels.listRows(sumV1, { after: undefined, limit: 1 }),

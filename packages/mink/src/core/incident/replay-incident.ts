@@ -106,9 +106,12 @@ export function foldName(fold: AnyFold<unknown>): string {
 
 /** What is told of an error. */
 export function incidentError(error: unknown): IncidentError {
-  const cause = error instanceof MinkError && error.cause instanceof Error ? `: ${error.cause.message}` : '';
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  return { code, message: error instanceof Error ? `${error.message}${cause}` : String(error) };
+  if (!(error instanceof Error)) return { code: undefined, message: String(error) };
+  const code = 'code' in error ? String(error.code) : undefined;
+  const cause = error instanceof MinkError && error.cause instanceof Error ? error.cause.message : '';
+  // Most say why themselves.
+  const isSaid = error.message.includes(cause.replace(/\.$/u, ''));
+  return { code, message: isSaid ? error.message : `${error.message}: ${cause}` };
 }
 
 function recordedOf(event: IncidentEvent): RecordedEvent {
