@@ -123,7 +123,6 @@ export interface Session {
   runInOrder(statements: readonly (() => Promise<unknown>)[]): Promise<void>;
 }
 
-/** The database behind a store. */
 /** A connection that is taken out of the pool, and may break at any time without ending the process. */
 export interface OpenSession {
   readonly session: Session;
@@ -133,6 +132,7 @@ export interface OpenSession {
   readonly release: (failure?: Error) => void;
 }
 
+/** The database behind a store. */
 export interface Database {
   run(statement: Statement): Promise<readonly Row[]>;
   /** Statements in a transaction of the caller's, on its connection. */

@@ -418,24 +418,23 @@ export class ReadModels implements ProjectionStorage {
   }
 
   /** Rows that are read: none of a version that was never started, as a service may read before its engine has begun. */
-  async #readRowsBy(projection: ProjectionId, statement: Statement): Promise<readonly Row[]> {
-    try {
-      return await this.#onRows(projection, statement);
-    } catch (error) {
-      if (!isUndefinedTable(error)) throw error;
-      const [known] = await this.#run(preparedTablesQuery(this.#schema, projection));
-      if (known !== undefined) throw error;
-      return [];
-    }
+  #readRowsBy(projection: ProjectionId, statement: Statement): Promise<readonly Row[]> {
+    return this.#onRows(projection, statement, { ofUnknown: [] });
   }
 
   /** A statement on the rows of a version, which may have been dropped. */
-  async #onRows(projection: ProjectionId, statement: Statement): Promise<readonly Row[]> {
+  async #onRows(
+    projection: ProjectionId,
+    statement: Statement,
+    { ofUnknown }: { readonly ofUnknown?: readonly Row[] } = {},
+  ): Promise<readonly Row[]> {
     try {
       return await this.#run(statement);
     } catch (error) {
-      if (!isUndefinedTable(error)) throw error;
+      const isGone = error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
+      if (!isGone) throw error;
       const [known] = await this.#run(preparedTablesQuery(this.#schema, projection));
+      if (known === undefined && ofUnknown !== undefined) return ofUnknown;
       throw known?.[2] === 't' ? new ProjectionRetiredError(projection.name, projection.version) : error;
     }
   }
@@ -443,10 +442,6 @@ export class ReadModels implements ProjectionStorage {
   #run(statement: Statement): Promise<readonly Row[]> {
     return this.#settings.run(statement);
   }
-}
-
-function isUndefinedTable(error: unknown): boolean {
-  return error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
 }
 
 /** The code of a version that is there already must want the same tables. */
