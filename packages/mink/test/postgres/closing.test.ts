@@ -1,5 +1,8 @@
 import { ok, strictEqual } from 'node:assert';
-import { expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
 import { createProjectionEngine, defineEvents, defineProjection, documents, payload } from '../../src/index.ts';
 import { createPostgresStore } from '../../src/postgres/index.ts';
 import { describePostgres, lastServer } from '../support/databases.ts';
@@ -10,7 +13,7 @@ const categories = { Cart: events };
 const counts = defineProjection({ name: 'counts', events: { Cart: events }, readModel: documents<number>() }).on({
   Added: (count) => (count ?? 0) + 1,
 });
-/** Milliseconds: without a mend it never ends; a machine may be busy. */
+/** Milliseconds: without a bound of its own it never ends; a machine may be busy. */
 const GOODBYE = 15_000;
 const STATEMENT = 60_000;
 
@@ -31,10 +34,17 @@ describePostgres(
       return { proxy, store };
     };
 
-    test('takes a moment if nothing is under way', async () => {
-      const { proxy, store } = await open();
+    test('keeps a process for a moment only, if nothing is under way', async () => {
+      const proxy = await startProxy(await databases.create());
+      const program = fileURLToPath(new URL('../support/append-and-close.js', import.meta.url));
+      const child = spawn(process.execPath, [program, proxy.url], { stdio: ['pipe', 'pipe', 'inherit'] });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      await once(child.stdout, 'data');
       proxy.swallow(true);
-      const time = await took(store.close());
+      const ended = once(child, 'exit');
+      child.stdin.end();
+      const time = await took(ended);
+      strictEqual(child.exitCode, 0);
       ok(time < GOODBYE, `it took ${time} ms`);
       await proxy.close();
     });
