@@ -11,6 +11,7 @@ import {
   type StorageCallOptions,
 } from '../core/index.ts';
 import type { Database, Row, Statement } from './connection.ts';
+import { holdLimitsQuery } from './queries/hold-limits.ts';
 import {
   inlineStartQuery,
   lockEventsScript,
@@ -61,8 +62,9 @@ export class PostgresInlineSet implements InlineStorage {
     const { database, schema, run, inTransaction, within } = this.#settings;
     await inTransaction(async (tx) => {
       const runHere: Run = (statement) => run(statement, tx);
+      await runHere(holdLimitsQuery({ lock: LOCK_TIMEOUT }));
       // From here on nobody appends, and nobody else changes the set.
-      await database.within(tx).runScript(lockEventsScript(schema, LOCK_TIMEOUT));
+      await database.within(tx).runScript(lockEventsScript(schema));
       const { projections: active } = await this.readInlineSet({ tx });
       const kept = active.filter((it) => !isIn(remove, it));
       const added = add.filter((it) => !isIn(active, it));

@@ -5,6 +5,7 @@ import type { Migration } from './migration.ts';
 import { migrations } from './migrations.generated.ts';
 import { repair } from './repair.ts';
 import { inSchema, type SchemaName } from './schema-name.ts';
+import { BEGIN_OWN } from './transaction.ts';
 
 /** The level of this code. A database whose `min_compatible_code` is above it must not be touched by it. */
 export const CODE_LEVEL = 1;
@@ -93,7 +94,7 @@ export function checkMigrated({ schema, databaseVersion, codeVersion }: SchemaSt
 
 /** Undefined while another process migrates. A transaction-level lock works behind every pooler. */
 async function tryMigrate(session: Session, schema: SchemaName): Promise<readonly Migration[] | undefined> {
-  await session.runScript('begin isolation level read committed');
+  await session.runScript(BEGIN_OWN);
   const [lock] = await session.run({
     name: 'mink_migration_lock',
     text: 'select pg_catalog.pg_try_advisory_xact_lock($1)::int',

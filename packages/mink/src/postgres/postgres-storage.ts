@@ -50,7 +50,7 @@ import {
   checkOutsideTransaction,
   checkTransaction,
   joinTransaction,
-  withTransaction,
+  withOwnTransaction,
 } from './transaction.ts';
 
 /** What a PostgreSQL storage needs to know. */
@@ -119,14 +119,14 @@ export class PostgresStorage extends SideTables implements EventStorage {
       schema,
       run: (statement) => this.read(statement),
       inTransaction: (work) =>
-        withTransaction(database.pool, (tx) => work((statement) => this.read(statement, tx), tx)),
+        withOwnTransaction(database.pool, (tx) => work((statement) => this.read(statement, tx), tx)),
       logWithin: (tx) => this.#logWithin(tx),
     });
     this.inline = new PostgresInlineSet({
       database,
       schema,
       run: (statement, tx) => this.read(statement, tx),
-      inTransaction: (work) => withTransaction(database.pool, work),
+      inTransaction: (work) => withOwnTransaction(database.pool, work),
       within: (tx) => this.#within(tx),
     });
     this.#sender = new AppendSender({ database, schema, holdTimeout });
@@ -226,7 +226,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
 
   async inTransaction<T>(work: (tx: OpenTransaction) => Promise<T>): Promise<T> {
     if (!this.#isSound) await this.#whenSound();
-    return withTransaction(this.#database.pool, work);
+    return withOwnTransaction(this.#database.pool, work);
   }
 
   onConnectionLost(listener: () => void): void {

@@ -35,6 +35,11 @@ type ClientOf<P extends PoolLike> = P extends {
 
 const scopes = new AsyncLocalStorage<Scope>();
 
+const BEGIN = 'begin isolation level read committed';
+
+/** Begins a transaction of the store's own, of which the server hears nothing for a minute at most. Its snapshot is taken later. */
+export const BEGIN_OWN = `${BEGIN}; set local idle_in_transaction_session_timeout = '1min'`;
+
 /**
  * Runs `work` in a transaction on a connection of your pool: commits when it resolves, rolls back when it throws. Give
  * `tx` to your own statements and to the store's calls: all of it is stored, or nothing.
@@ -55,6 +60,25 @@ export async function withTransaction<P extends PoolLike, T>(
   pool: P,
   work: (tx: ClientOf<P>) => Promise<T>,
 ): Promise<T> {
+  return transact(pool, BEGIN, work);
+}
+
+/**
+ * The same for what the store does by itself. A process that freezes in the middle of it, or a machine that is gone without a word,
+ * keeps its locks for a minute at most: then the server rolls it back.
+ */
+export async function withOwnTransaction<P extends PoolLike, T>(
+  pool: P,
+  work: (tx: ClientOf<P>) => Promise<T>,
+): Promise<T> {
+  return transact(pool, BEGIN_OWN, work);
+}
+
+async function transact<P extends PoolLike, T>(
+  pool: P,
+  begin: string,
+  work: (tx: ClientOf<P>) => Promise<T>,
+): Promise<T> {
   guardNewConnections(pool);
   const client = await pool.connect().catch((error: unknown) => {
     throw unavailable(error);
@@ -65,7 +89,7 @@ export async function withTransaction<P extends PoolLike, T>(
   client.on('error', ignore);
   let broken: Error | undefined;
   try {
-    await session.runScript('begin isolation level read committed');
+    await session.runScript(begin);
     const result = await scopes.run(scope, () => work(typed<ClientOf<P>>(client)));
     scope.isOpen = false;
     await commit(client, scope);

@@ -13,6 +13,7 @@ import {
   type TableSpec,
 } from '../core/index.ts';
 import type { Row, Statement } from './connection.ts';
+import { holdLimitsQuery } from './queries/hold-limits.ts';
 import { holdPartitionsQuery, holdProjectionQuery } from './queries/projection-partitions.ts';
 import {
   adoptStateQueries,
@@ -26,7 +27,6 @@ import {
   areHeld,
   block,
   dropTables,
-  limitsQuery,
   liveVersionQuery,
   ownersQuery,
   retireQueries,
@@ -43,8 +43,6 @@ type Run = (statement: Statement) => Promise<readonly Row[]>;
 
 /** Milliseconds: a reader that takes longer must not hold up all that come after it. */
 const LOCK_TIMEOUT = 2_000;
-/** Milliseconds: longer than a switch waits for its version to come as far, and shorter than whoever is frozen may hold up all. */
-const IDLE_TIMEOUT = 5_000;
 
 /** The tables of a version as it was made; undefined where it was not, or is retired. */
 export async function readTables(
@@ -60,7 +58,7 @@ export async function readTables(
 /** Runs in a transaction that nobody makes, switches or drops read models beside. */
 async function alone<T>({ schema, inTransaction }: Settings, work: (run: Run) => Promise<T>): Promise<T> {
   return inTransaction(async (run) => {
-    await run(limitsQuery({ lock: LOCK_TIMEOUT, idle: IDLE_TIMEOUT }));
+    await run(holdLimitsQuery({ lock: LOCK_TIMEOUT }));
     await run(block(schema, lockReadModels(schema)));
     return work(run);
   });

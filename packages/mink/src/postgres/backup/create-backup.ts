@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { checkWhole, DatabaseError, InvalidArgumentError } from '../../core/index.ts';
 import { createDatabase, type ConnectionOptions, type Database, type Session } from '../connection.ts';
 import { checkMigrated, schemaStatus } from '../migrate.ts';
+import { holdLimitsQuery } from '../queries/hold-limits.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
 import { BLOCK, FORMAT, RunningSum, TABLES, type BackupEnd, type BackupHeader } from './backup-format.ts';
 import {
@@ -125,9 +126,9 @@ async function freeze(
     try {
       return await database.withSession(async (locker) => {
         // Every append begins with its streams: those in flight are over, and no other has drawn a position yet.
-        await locker.runScript(
-          `begin; select pg_catalog.set_config('lock_timeout', '${LOCK_TIMEOUT}', true); lock table ${schema.quoted}.streams in exclusive mode`,
-        );
+        await locker.runScript('begin');
+        await locker.run(holdLimitsQuery({ lock: LOCK_TIMEOUT }));
+        await locker.runScript(`lock table ${schema.quoted}.streams in exclusive mode`);
         await passAuditWriters(locker, schema);
         await session.runScript('begin isolation level repeatable read read only');
         const [row = []] = await session.run(logEndQuery(schema));

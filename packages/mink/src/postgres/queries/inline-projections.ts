@@ -140,10 +140,8 @@ function toProjectionId(value: unknown): ProjectionId {
 }
 
 /** Keeps appends out until the end of the transaction. */
-export function lockEventsScript(schema: SchemaName, lockTimeout: number): string {
-  return `
-    select pg_catalog.set_config('lock_timeout', '${lockTimeout}', true);
-    lock table :schema.events in share row exclusive mode`.replaceAll(':schema', schema.quoted);
+export function lockEventsScript(schema: SchemaName): string {
+  return `lock table ${schema.quoted}.events in share row exclusive mode`;
 }
 
 /** The last position of the log, while appends are kept out; and how many keys of a projection are parked. */

@@ -21,15 +21,6 @@ export function block(schema: SchemaName, sql: string): Statement {
   return { name: undefined, text: script(schema, sql), values: [] };
 }
 
-/** How long a transaction waits for locks that others hold, and how long others wait for one that says no more; milliseconds. */
-export function limitsQuery({ lock, idle }: { readonly lock: number; readonly idle: number }): Statement {
-  const text = `
-    select
-      pg_catalog.set_config('lock_timeout', $1, true),
-      pg_catalog.set_config('idle_in_transaction_session_timeout', $2, true)`;
-  return { name: 'mink_version_limits', text, values: [String(lock), String(idle)] };
-}
-
 /** Takes the partitions of a projection from whoever has them. */
 export function seizeQuery(
   schema: SchemaName,

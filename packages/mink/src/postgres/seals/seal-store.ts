@@ -2,6 +2,7 @@ import { createDatabase, type ConnectionOptions, type Database, type Session } f
 import { feedBoundQuery, toFeedBound } from '../queries/feed.ts';
 import { checkMigrated, schemaStatus } from '../migrate.ts';
 import { schemaName, type SchemaName } from '../schema-name.ts';
+import { BEGIN_OWN } from '../transaction.ts';
 import { firstRoot, nextRoot, packEntries, receiptText } from './seal-chain.ts';
 import {
   addSealQuery,
@@ -82,7 +83,7 @@ interface SealedBlock {
 /** In one transaction: a bound is right for what is read on the same connection only. */
 function sealBlock(database: Database, schema: SchemaName): Promise<SealedBlock> {
   return database.transact(async (session) => {
-    await session.runScript(`begin isolation level read committed; ${FLUSHED}`);
+    await session.runScript(`${BEGIN_OWN}; ${FLUSHED}`);
     const block = await addBlock(session, schema);
     await session.runScript('commit');
     return block;
