@@ -117,7 +117,10 @@ export async function foldsWithSnapshots(context: Context, options: GlobalOption
   );
 }
 
-/** The database that the options, the environment or the config file name, in this order; else that of `mink dev`. */
+/**
+ * The database that the options, the environment or the config file name, in this order; else that of `mink dev`. A config file that
+ * exports its store comes before the environment: no two commands work on different databases.
+ */
 export async function findTarget(context: Context, options: GlobalOptions): Promise<Target> {
   return targetOf(context, options, await configFor(context, options));
 }
@@ -141,7 +144,8 @@ async function configFor({ cwd }: Context, { url, schema, config }: GlobalOption
 
 async function targetOf({ env, cwd }: Context, options: GlobalOptions, config: Config | undefined): Promise<Target> {
   const fromEnvironment = env['DATABASE_URL'] === '' ? undefined : env['DATABASE_URL'];
-  const named = options.url ?? fromEnvironment ?? config?.url;
+  const ofStore = config?.store === undefined ? undefined : config.url;
+  const named = options.url ?? ofStore ?? fromEnvironment ?? config?.url;
   const url = named ?? (await findRunningPostgres(join(cwd, DEV_DIRECTORY)))?.url;
   if (url === undefined) throw new NoDatabaseError(problemOf(config));
   return { url, schema: options.schema ?? config?.schema ?? DEFAULT_SCHEMA };

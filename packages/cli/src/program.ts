@@ -46,7 +46,7 @@ Examples:
   mink top                                   watch what is going on
   mink console --open                        all of it in a browser
 
-The database: --url, else DATABASE_URL, else "url" of the config file.
+The database: --url, else the store of the config file, else DATABASE_URL, else "url" of the config file.
 What is not taken back is asked for; --yes answers, --dry-run says what would be done.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 `;
@@ -106,10 +106,14 @@ function wantsJson(args: readonly string[]): boolean {
 
 function buildProgram(context: Context, writeHelp: (text: string) => void): Command {
   const program = new Command('mink')
-    .description('Event sourcing with mink: development database, migrations, streams, events, snapshots.')
+    .description('Event sourcing with mink: the store, its read models, and all that operates them.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .option('--url <url>', 'PostgreSQL to connect to (default: DATABASE_URL, then the config file)', parseText)
+    .option(
+      '--url <url>',
+      'PostgreSQL to connect to (default: the store of the config file, then DATABASE_URL)',
+      parseText,
+    )
     .option('--schema <name>', 'schema of the store (default: the config file, then "mink")', parseText)
     .option('--config <path>', 'config file (default: mink.config.{js,mjs,ts} of this directory)', parseText)
     .option('--json', 'results and errors as JSON')

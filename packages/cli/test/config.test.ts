@@ -70,6 +70,21 @@ describe('the config file names the database', () => {
     expect((await runMink(['streams', '--url', url, '--schema', asked], other)).stdout).toContain('Order-2');
   });
 
+  test('above DATABASE_URL where it exports its store, for every command', async () => {
+    const schema = await aStore();
+    const cwd = project({
+      'mink.config.ts': `
+        import { createPostgresStore } from 'mink/postgres';
+        export const url = ${quoted(database.url())};
+        export const schema = ${quoted(schema)};
+        export const store = createPostgresStore({ url, schema, categories: {} });`,
+    });
+    const other = { cwd, url: 'postgres://127.0.0.1:1/nowhere' };
+    expect((await runMink(['streams'], other)).stdout).toContain('Order-1');
+    expect((await runMink(['migrate', 'status'], other)).stdout).toContain(schema);
+    expect((await runMink(['streams', '--url', other.url], other)).stderr).toContain('cannot be reached');
+  });
+
   test('an empty url counts as none', async () => {
     const cwd = project({ 'mink.config.ts': "export const url = process.env.NOT_SET ?? '';" });
     const { exitCode, stderr } = await runMink(['streams'], { cwd });
