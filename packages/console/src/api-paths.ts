@@ -12,3 +12,13 @@ export function toSegment(name: string | number): string {
 export function fromSegment(segment: string): string {
   return segment.startsWith(MARK) ? segment.slice(MARK.length) : segment;
 }
+
+/** Names as one text with commas between them, which may hold commas themselves. */
+export function toList(names: readonly string[]): string {
+  return names.map((name) => encodeURIComponent(name)).join(',');
+}
+
+/** The names of such a text. Throws `URIError` for one that nobody has made like that. */
+export function fromList(list: string): readonly string[] {
+  return list.split(',').map((name) => decodeURIComponent(name));
+}

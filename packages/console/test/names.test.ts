@@ -1,6 +1,6 @@
 import { createEventStore, createProjectionEngine, defineDecider, defineProjection, documents } from 'mink';
 import { expect, test } from 'vitest';
-import { toSegment } from '../src/api-paths.ts';
+import { toList, toSegment } from '../src/api-paths.ts';
 import { createConsole } from '../src/index.ts';
 import { cart, cartEvents, openCarts, projectCarts, summary } from './support/carts.ts';
 import { createClient } from './support/client.ts';
@@ -84,6 +84,28 @@ describeStorages('whatever a stream is called', (open) => {
     expect(await pages('/api/dead-letters', 'keys')).toBe(IDS.length);
     expect(await pages('/api/streams', 'streams')).toBe(IDS.length);
     expect(await pages('/api/snapshots', 'snapshots')).toBe(IDS.length);
+    await admin.close();
+    await store.close();
+  });
+});
+
+describeStorages('whatever categories and types are called', (open) => {
+  test('their events are found among others, also where the names hold what lists are made with', async () => {
+    const names = ['a', 'b', 'a,b', '%', '%2C', 'a b', '\\,'];
+    const store = createEventStore(await open());
+    for (const name of names) await store.append(`${name}-1`, [{ type: name, data: null }]);
+    const access = { tokens: [{ token: TOKEN, name: 'Ada', role: 'admin', payloads: 'full' } as const] };
+    const admin = createConsole({ store, access });
+    const client = createClient(admin, TOKEN);
+    const found = async (filter: 'categories' | 'types', wanted: readonly string[]) => {
+      const { body } = await client.get(`/api/events?${filter}=${encodeURIComponent(toList(wanted))}`);
+      return body.events.map(({ type }: { type: string }) => type);
+    };
+    for (const filter of ['categories', 'types'] as const) {
+      for (const name of names) expect(await found(filter, [name])).toEqual([name]);
+      expect((await found(filter, ['a,b', '%2C'])).toSorted()).toEqual(['%2C', 'a,b']);
+    }
+    expect(await client.get('/api/events?types=%25')).toMatchObject({ status: 400 });
     await admin.close();
     await store.close();
   });

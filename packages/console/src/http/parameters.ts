@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Refusal } from './problem.ts';
-import { fromSegment } from '../api-paths.ts';
+import { fromList, fromSegment } from '../api-paths.ts';
 
 const MOST_LISTED = 50;
 const LONGEST_NAME = 512;
@@ -40,11 +40,18 @@ export const position = whole(0, Number.MAX_SAFE_INTEGER);
 export const version = whole(1, 2 ** 31 - 1);
 export const limit = (most: number, usual: number) => whole(1, most).default(usual);
 export const payloads = z.enum(['none', 'masked', 'full']).optional();
-/** Names with commas between them. */
+/** Names with commas between them, each encoded as a part of a URL. */
 export const names = z
   .string()
   .max(MOST_LISTED * LONGEST_NAME)
-  .transform((list) => list.split(','))
+  .transform((list, context) => {
+    try {
+      return fromList(list);
+    } catch {
+      context.addIssue('holds a % that stands for nothing');
+      return z.NEVER;
+    }
+  })
   .pipe(z.array(name).max(MOST_LISTED, `has more than ${MOST_LISTED} names`));
 
 /** The parameters of a request's query, all of them known, and none of them twice. */

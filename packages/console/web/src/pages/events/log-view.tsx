@@ -1,4 +1,5 @@
 import { useEffect, useMemo } from 'preact/hooks';
+import { toList } from '../../../../src/api-paths.ts';
 import type { CategorySummary, EventPage, EventRecord } from '../../../../src/api-types.ts';
 import { withQuery } from '../../api/client.ts';
 import { useResource } from '../../api/use-resource.ts';
@@ -21,9 +22,10 @@ export function LogView() {
   const [filters, change] = useFilters();
   const { payloads, button } = useReveal();
   const isPaused = filters.has('before') || filters.get('live') === 'off';
+  const [category, types] = [filters.get('categories'), filters.get('types')];
   const query = {
-    categories: filters.get('categories') ?? undefined,
-    types: filters.get('types') ?? undefined,
+    categories: category === null ? undefined : toList([category]),
+    types: types === null ? undefined : toList(types.split(',')),
     stream: isStreamName(filters.get('stream') ?? '') ? (filters.get('stream') ?? undefined) : undefined,
     payloads,
   };
@@ -117,7 +119,7 @@ function LogFilters({ filters, onChange }: LogFiltersProps) {
         label="Types"
         placeholder="ItemAdded, …"
         value={filters.get('types') ?? ''}
-        clean={(text) => text.replaceAll(' ', '')}
+        clean={(text) => text.trim().replaceAll(/ *, */gu, ',')}
         onChange={(value) => onChange({ types: value, before: undefined }, IN_PLACE)}
       />
       <SearchField
