@@ -34,6 +34,7 @@ const others: Readonly<Record<string, readonly RegExp[]>> = {
     /^@hono\/node-server$/u,
     /^commander$/u,
     /^jiti$/u,
+    /^string-width$/u,
     /^yaml$/u,
   ],
   'examples/orders': [

@@ -1,4 +1,4 @@
-import { escapeControls } from './terminal-text.ts';
+import { escapeControls, widthOf } from './terminal-text.ts';
 
 /** A column of a table. */
 export interface Column {
@@ -26,7 +26,7 @@ export class Table {
   page(rows: readonly (readonly string[])[]): string {
     const cells = rows.map((row) => row.map(escapeControls));
     this.#widths = this.#widths.map((width, index) =>
-      cells.reduce((widest, row) => Math.max(widest, lengthOf(row[index])), width),
+      cells.reduce((widest, row) => Math.max(widest, widthOf(row[index] ?? '')), width),
     );
     const titles = this.#begun ? [] : [this.#columns.map(({ title }) => title)];
     this.#begun = true;
@@ -37,15 +37,10 @@ export class Table {
     const last = this.#columns.length - 1;
     const cells = this.#columns.map(({ align }, index) => {
       const cell = row[index] ?? '';
-      const padding = ' '.repeat(Math.max(0, (this.#widths[index] ?? 0) - lengthOf(cell)));
+      const padding = ' '.repeat(Math.max(0, (this.#widths[index] ?? 0) - widthOf(cell)));
       if (align === 'right') return padding + cell;
       return index === last ? cell : cell + padding;
     });
     return cells.join(GAP).trimEnd();
   }
-}
-
-/** In characters, not in UTF-16 units. */
-function lengthOf(cell = ''): number {
-  return Array.from(cell).length;
 }

@@ -3,7 +3,8 @@ import { describeFailure } from '../src/failure.ts';
 import { jsonText } from '../src/json-text.ts';
 import { maskPasswords } from '../src/mask-passwords.ts';
 import { Table } from '../src/table.ts';
-import { escapeControls } from '../src/terminal-text.ts';
+import { cutToWidth, escapeControls, widthOf } from '../src/terminal-text.ts';
+import { lineOf } from '../src/top/cells.ts';
 
 describe('escapeControls', () => {
   test.each([
@@ -20,6 +21,36 @@ describe('escapeControls', () => {
 
   test('leaves other text as it is', () => {
     expect(escapeControls('Größe 🦦 日本 "x" \\')).toBe('Größe 🦦 日本 "x" \\');
+  });
+});
+
+describe('what is wider than its characters', () => {
+  const names = ['Order-1', '注文-42', '🦦', '👩‍👩‍👧', 'é', 'zürich'];
+
+  test('is cut to the columns of a terminal, never in the middle of a character', () => {
+    for (const name of names) {
+      for (let width = 1; width <= 9; width += 1) {
+        const text = cutToWidth(name, width);
+        expect(widthOf(text), `${name} in ${width}`).toBeLessThanOrEqual(width);
+        expect(text === name || name.startsWith(text.slice(0, -1))).toBe(true);
+      }
+    }
+    expect(cutToWidth('注文-42', 6)).toBe('注文-…');
+    expect(cutToWidth('👩‍👩‍👧👩‍👩‍👧', 3)).toBe('👩‍👩‍👧…');
+  });
+
+  test('moves no column beside it', () => {
+    const table = new Table([{ title: 'STREAM' }, { title: 'EVENTS' }]);
+    const lines = table
+      .page(names.map((name) => [name, '1']))
+      .trimEnd()
+      .split('\n');
+    expect(new Set(lines.slice(1).map(widthOf)).size).toBe(1);
+    const columns = [
+      { width: 8, align: 'left' },
+      { width: 3, align: 'right' },
+    ] as const;
+    expect(new Set(names.map((name) => widthOf(lineOf([name, '1'], columns))))).toEqual(new Set([13]));
   });
 });
 
@@ -58,14 +89,14 @@ test('maskPasswords hides every password in a URL', () => {
   );
 });
 
-test('Table aligns its columns, counts characters, and writes its titles once', () => {
+test('Table aligns its columns as they are seen, and writes its titles once', () => {
   const table = new Table([{ title: 'NAME' }, { title: 'N', align: 'right' }, { title: 'REST' }]);
   expect(
     table.page([
       ['🦦', '1', 'x'],
       ['Order-1', '10', '\u001B'],
     ]),
-  ).toBe('NAME      N  REST\n🦦         1  x\nOrder-1  10  \\u001b\n');
+  ).toBe('NAME      N  REST\n🦦        1  x\nOrder-1  10  \\u001b\n');
   expect(table.page([['a', '2', '']])).toBe('a         2\n');
 });
 

@@ -1,8 +1,8 @@
-import { escapeControls } from '../terminal-text.ts';
+import { cutToWidth, escapeControls, widthOf } from '../terminal-text.ts';
 
 /** A column, as wide as it is to be. */
 export interface Cell {
-  /** Characters. */
+  /** Columns of the terminal. */
   readonly width: number;
   readonly align: 'left' | 'right';
 }
@@ -20,14 +20,13 @@ export function lineOf(cells: readonly string[], columns: readonly Cell[]): stri
   return columns
     .map(({ width, align }, index) => {
       const text = cut(cells[index] ?? '', width);
-      const padding = ' '.repeat(width - Array.from(text).length);
+      const padding = ' '.repeat(width - widthOf(text));
       return align === 'right' ? padding + text : text + padding;
     })
     .join(GAP);
 }
 
-/** Cannot steer the terminal, and is not longer than this. */
+/** Cannot steer the terminal, and is not wider than this. */
 export function cut(text: string, width: number): string {
-  const safe = Array.from(escapeControls(text));
-  return safe.length <= width ? safe.join('') : `${safe.slice(0, Math.max(0, width - 1)).join('')}…`;
+  return cutToWidth(escapeControls(text), width);
 }
