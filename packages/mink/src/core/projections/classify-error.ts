@@ -1,7 +1,8 @@
 import { BusinessRuleViolationError } from '../commands/business-rule-violation.ts';
-import { DatabaseError, DatabaseUnavailableError, InvalidEventDataError } from '../errors.ts';
+import { DatabaseUnavailableError, InvalidEventDataError } from '../errors.ts';
 import { HandlerEndedTransactionError } from '../projection-errors.ts';
 import type { Classification } from './projection-applier.ts';
+import { sqlStateOf } from './sql-state.ts';
 
 /** Serialization, deadlock, a lock or a statement that took too long, a server that is full or going down. */
 const TRANSIENT = new Set(['40001', '40P01', '55P03', '57014', '53300', '57P01', '57P02', '57P03']);
@@ -12,6 +13,6 @@ const PERMANENT = [InvalidEventDataError, BusinessRuleViolationError, HandlerEnd
 /** What an error is, unless `classify` says otherwise. */
 export function classifyError(error: unknown): Classification {
   if (error instanceof DatabaseUnavailableError) return 'transient';
-  if (error instanceof DatabaseError) return TRANSIENT.has(error.sqlState) ? 'transient' : 'retry';
-  return PERMANENT.some((kind) => error instanceof kind) ? 'permanent' : 'retry';
+  if (PERMANENT.some((kind) => error instanceof kind)) return 'permanent';
+  return TRANSIENT.has(sqlStateOf(error) ?? '') ? 'transient' : 'retry';
 }

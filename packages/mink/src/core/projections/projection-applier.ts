@@ -1,4 +1,4 @@
-import { DatabaseError, InvalidArgumentError } from '../errors.ts';
+import { InvalidArgumentError } from '../errors.ts';
 import { HandlerTimeoutError, ProjectionFailedError } from '../projection-errors.ts';
 import type { StoreTracer } from '../observe/tracer.ts';
 import type { StoredEvent } from '../store/categories.ts';
@@ -7,6 +7,7 @@ import type { Projection } from './define-projection.ts';
 import type { AnyProjection, SqlProjection } from './define-sql-projection.ts';
 import { BatchLog, ProjectionBatch, type KeyedEvent } from './projection-batch.ts';
 import type { BatchEnd, CommitOutcome, Lease, NewDeadLetter, ProjectionStorage } from './projection-storage.ts';
+import { sqlStateOf } from './sql-state.ts';
 
 /** What an error of a projection is: `transient` ones are waited out, others are tried a few times, or once. */
 export type Classification = 'transient' | 'retry' | 'permanent';
@@ -224,7 +225,9 @@ async function store(
     const parkedAt = deadLetters.reduce((last, { position }) => Math.max(last, position), 0);
     return { outcome, to: outcome === 'stored' ? to : undefined, failure, parkedAt };
   } catch (error) {
-    if (!isOfData(error) && !(error instanceof HandlerTimeoutError)) throw error;
+    const isOfBatch = isOfData(error) || error instanceof HandlerTimeoutError;
+    // What a handler threw says so itself.
+    if (!isOfBatch || error instanceof BatchFailedError) throw error;
     throw new BatchFailedError('a batch could not be stored', { cause: error });
   }
 }
@@ -249,13 +252,4 @@ const OF_DATA = new Set(['21', '22', '23', '54', 'P0']);
 
 function isOfData(error: unknown): boolean {
   return OF_DATA.has(sqlStateOf(error)?.slice(0, 2) ?? '');
-}
-
-const SQL_STATE = /^[0-9A-Z]{5}$/u;
-
-/** Of an error of ours, or of `pg`'s, which a handler's own statements throw. */
-function sqlStateOf(error: unknown): string | undefined {
-  if (error instanceof DatabaseError) return error.sqlState;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && SQL_STATE.test(code) ? code : undefined;
 }
