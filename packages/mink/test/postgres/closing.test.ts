@@ -1,7 +1,8 @@
-import { ok, strictEqual } from 'node:assert';
+import { deepStrictEqual, ok, strictEqual } from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { Pool } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { createProjectionEngine, defineEvents, defineProjection, documents, payload } from '../../src/index.ts';
 import { createPostgresStore } from '../../src/postgres/index.ts';
@@ -10,9 +11,11 @@ import { startProxy } from '../support/proxy.ts';
 
 const events = defineEvents({ Added: payload<null>() });
 const categories = { Cart: events };
-const counts = defineProjection({ name: 'counts', events: { Cart: events }, readModel: documents<number>() }).on({
-  Added: (count) => (count ?? 0) + 1,
-});
+const counting = <const Name extends string>(name: Name) =>
+  defineProjection({ name, events: { Cart: events }, readModel: documents<number>() }).on({
+    Added: (count) => (count ?? 0) + 1,
+  });
+const counts = counting('counts');
 /** Milliseconds: without a bound of its own it never ends; a machine may be busy. */
 const GOODBYE = 15_000;
 const STATEMENT = 60_000;
@@ -83,6 +86,41 @@ describePostgres(
       proxy.swallow(false);
       await store.close();
       await proxy.close();
+    });
+
+    test('an engine stores nothing once it is closed, though only its look for leases gets no answer', async () => {
+      const pool = new Pool({ connectionString: await databases.create() });
+      const silent = { isOn: false, met: 0, cut: () => {} };
+      pool.on('connect', (client) => {
+        const query = client.query.bind(client);
+        const heard = (...given: readonly unknown[]): unknown => {
+          if (!silent.isOn || !JSON.stringify(given[0]).includes('lease_projections'))
+            return Reflect.apply(query, client, given);
+          silent.met += 1;
+          return new Promise((_resolve, reject) => (silent.cut = () => reject(new Error('cut'))));
+        };
+        Object.assign(client, { query: heard });
+      });
+      const store = createPostgresStore({ pool, categories });
+      const engine = createProjectionEngine(store, [counts], { leaseDuration: 500, handlerTimeout: 500 });
+      await engine.start();
+      silent.isOn = true;
+      await expect.poll(() => silent.met).toBe(1);
+      await engine.close();
+      silent.isOn = false;
+      await store.append('Cart-1', [events.Added(null)]);
+      await store.append('Cart-2', [events.Added(null)]);
+      await createProjectionEngine(store, [counting('other')]).catchUp();
+      deepStrictEqual(
+        (await store.projections.list()).map(({ name, position }) => [name, position]),
+        [
+          ['counts', 0],
+          ['other', 2],
+        ],
+      );
+      await store.close();
+      silent.cut();
+      await pool.end();
     });
   },
   lastServer(),

@@ -277,10 +277,11 @@ export class ProjectionEngine implements AsyncDisposable {
 
   /** Stores what is under way, and lets all go. */
   async #leave(): Promise<void> {
-    await this.#ticking;
-    await this.#lastLook.catch(() => undefined);
+    // First, for a look may get no answer while they get theirs; from now on none begins any.
     const running = [...this.#running.values()];
     for (const { stop } of running) stop.abort();
+    await this.#ticking;
+    await this.#lastLook.catch(() => undefined);
     await Promise.all(running.map(({ done }) => done));
     // Whoever never began holds nothing.
     if (this.#ticking !== undefined) await this.#readModels.leaveProjections(this.#owner).catch(() => undefined);
