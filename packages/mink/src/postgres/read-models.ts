@@ -434,8 +434,10 @@ export class ReadModels implements ProjectionStorage {
       const isGone = error instanceof DatabaseError && error.sqlState === UNDEFINED_TABLE;
       if (!isGone) throw error;
       const [known] = await this.#run(preparedTablesQuery(this.#schema, projection));
-      if (known === undefined && ofUnknown !== undefined) return ofUnknown;
-      throw known?.[2] === 't' ? new ProjectionRetiredError(projection.name, projection.version) : error;
+      if (known?.[2] === 't') throw new ProjectionRetiredError(projection.name, projection.version);
+      if (ofUnknown === undefined) throw error;
+      // It may have been started meanwhile.
+      return known === undefined ? ofUnknown : this.#run(statement);
     }
   }
 

@@ -1,5 +1,6 @@
-import { deepStrictEqual, rejects } from 'node:assert';
+import { deepStrictEqual, rejects, strictEqual } from 'node:assert';
 import * as fc from 'fast-check';
+import { Pool } from 'pg';
 import { expectTypeOf, test } from 'vitest';
 import {
   column,
@@ -137,6 +138,35 @@ describePostgres('finding in a read model', (databases) => {
         [undefined, [], { items: [], next: undefined }, 0],
       );
     }
+  });
+
+  test('finds no rows, instead of no table, also where the projection is started while they are looked for', async () => {
+    const pool = new Pool({ connectionString: await databases.create() });
+    await using writer = createPostgresStore({ pool, categories: { Item: events } });
+    await using engine = createProjectionEngine(writer, [items]);
+    const refused: unknown[] = [];
+    pool.on('connect', (client) => {
+      const query = client.query.bind(client);
+      const late = async (...given: readonly unknown[]): Promise<unknown> => {
+        try {
+          return await Reflect.apply(query, client, given);
+        } catch (error) {
+          refused.push(Object(error).code);
+          await engine.start();
+          throw error;
+        }
+      };
+      Object.assign(client, { query: late });
+    });
+    const reader = writer.projections.readModel(items);
+    strictEqual(await reader.get('1'), undefined);
+    deepStrictEqual(refused, ['42P01']);
+    // Somebody has dropped the table of one that was started: that is no model without rows.
+    await pool.query('drop table mink_read.items_v1 cascade');
+    await rejects(reader.get('1'), { code: 'DATABASE_ERROR', sqlState: '42P01' });
+    await engine.close();
+    await writer.close();
+    await pool.end();
   });
 
   test('refuses fields that are no columns, when it compiles and when it runs', async () => {
