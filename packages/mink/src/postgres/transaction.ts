@@ -1,8 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   AppendOutcomeUnknownError,
+  atMost,
   DatabaseError,
   DatabaseUnavailableError,
+  HandlerTimeoutError,
   InvalidArgumentError,
   MinkError,
   TransactionOpenError,
@@ -10,7 +12,7 @@ import {
   type AppendCommand,
   type OpenTransaction,
 } from '../core/index.ts';
-import { ConnectionLostError, sessionOn, type PoolLike } from './connection.ts';
+import { ConnectionLostError, sessionOn, type PoolLike, type Session } from './connection.ts';
 import { unavailable } from './database-errors.ts';
 import { guardNewConnections } from './pools.ts';
 
@@ -32,6 +34,12 @@ type ClientOf<P extends PoolLike> = P extends {
 }
   ? C
   : Awaited<ReturnType<P['connect']>>;
+
+/** The network has swallowed a rollback, or its answer. */
+class NoAnswer extends Error {}
+
+/** Milliseconds that a rollback may take, longer than the server needs to end a statement. Then its connection is thrown away. */
+const LONGEST_ROLLBACK = 10_000;
 
 const scopes = new AsyncLocalStorage<Scope>();
 
@@ -96,17 +104,35 @@ async function transact<P extends PoolLike, T>(
     return result;
   } catch (error) {
     scope.isOpen = false;
-    broken = await session.runScript('rollback').then(
-      () => undefined,
-      (failure: unknown) => (failure instanceof Error ? failure : new Error(String(failure))),
-    );
-    // Statements of the caller's own fail with what `pg` says, which has no code, and would be taken for what is wrong with an event.
-    if (error instanceof MinkError || !(broken instanceof ConnectionLostError)) throw error;
+    broken = await rollBack(session);
+    if (broken === undefined || !isOfConnection(error, broken)) throw error;
     throw new DatabaseUnavailableError(broken.message, { cause: error });
   } finally {
     if (broken === undefined) client.off('error', ignore);
     client.release(broken);
   }
+}
+
+/** What kept the connection from it; undefined where it is done. */
+async function rollBack(session: Session): Promise<Error | undefined> {
+  let failure: Error | undefined = new NoAnswer('The database cannot be reached: it has not answered a rollback.');
+  const rollback = session.runScript('rollback').then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  );
+  await atMost(
+    LONGEST_ROLLBACK,
+    rollback.then((end) => (failure = end)),
+  );
+  return failure;
+}
+
+/** Whether what `work` threw came of what is wrong with its connection. */
+function isOfConnection(error: unknown, broken: Error): boolean {
+  // The server ends the statement of a handler whose time is up, and answers: where it does not, that statement got no answer either.
+  if (broken instanceof NoAnswer) return error instanceof HandlerTimeoutError;
+  // Statements of the caller's own fail with what `pg` says, which has no code, and would be taken for what is wrong with an event.
+  return broken instanceof ConnectionLostError && !(error instanceof MinkError);
 }
 
 async function commit(client: OpenTransaction, scope: Scope): Promise<void> {

@@ -1,15 +1,16 @@
-import { deepStrictEqual, ok, rejects } from 'node:assert';
+import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
 import { Pool } from 'pg';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   column,
   createProjectionEngine,
   DatabaseUnavailableError,
   defineEvents,
   defineSqlProjection,
+  HandlerTimeoutError,
   payload,
 } from '../../src/index.ts';
-import { createPostgresStore, withTransaction } from '../../src/postgres/index.ts';
+import { createPostgresStore, withTransaction, type PoolClientLike } from '../../src/postgres/index.ts';
 import { describePostgres } from '../support/databases.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
 
@@ -70,5 +71,32 @@ describePostgres('a connection that breaks under a statement of the application'
     );
     await pool.end();
     await proxy.close();
+  });
+
+  test('is thrown away where it swallows the rollback, and a handler that had no answer has not failed', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const released: unknown[] = [];
+    const client: PoolClientLike = {
+      query: ({ text }) => (text === 'rollback' ? new Promise(() => {}) : Promise.resolve({ command: '', rows: [] })),
+      release: (error) => void released.push(error),
+      on: () => undefined,
+      off: () => undefined,
+    };
+    const failing = async (thrown: Error): Promise<unknown> => {
+      const fail = async (): Promise<void> => {
+        throw thrown;
+      };
+      const failed = withTransaction({ connect: async () => client }, fail);
+      const [end] = await Promise.allSettled([failed, vi.advanceTimersByTimeAsync(60_000)]);
+      return end.status === 'rejected' ? end.reason : undefined;
+    };
+    const late = new HandlerTimeoutError('lines', 1_000);
+    const away = await failing(late);
+    ok(away instanceof DatabaseUnavailableError && away.cause === late, String(away));
+    const own = new Error('changed my mind');
+    strictEqual(await failing(own), own);
+    strictEqual(released.length, 2);
+    ok(released.every((error) => error instanceof Error));
   });
 });
