@@ -190,10 +190,12 @@ describe('a version', () => {
       stderr: expect.stringContaining('no code for "nosuch", only for: item-count version 1, item-count version 2'),
     });
     const plan = ['projections', 'plan', 'item-count'];
-    expect(await run([...plan, '--url', database.url(), '--schema', schema])).toMatchObject({
-      exitCode: 2,
-      stderr: expect.stringContaining('--schema name another store'),
-    });
+    for (const command of [plan, ['rebuild-all-projections']]) {
+      expect(await run([...command, '--url', database.url(), '--schema', schema])).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining('--schema name another store'),
+      });
+    }
     expect(await runMink(plan, { cwd: project(), url: database.url() })).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining('There is no config file in this directory'),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { buildProgress } from '../build-progress.ts';
 import type { Context, GlobalOptions } from '../context.ts';
-import { RebuildsFailedError, UsageError } from '../errors.ts';
+import { RebuildsFailedError } from '../errors.ts';
 import { jsonText } from '../json-text.ts';
 import { wholeFrom } from '../option-values.ts';
 import { withVersions } from '../versions.ts';
@@ -41,8 +41,8 @@ export function addRebuildAllCommand(parent: Command, context: Context): void {
 async function rebuildAll(context: Context, options: RebuildAllOptions): Promise<void> {
   const { stdout, stderr, signal } = context;
   const { parallel, rate, batch: batchSize, fresh: isFresh, force: isForced } = options;
-  await withVersions(context, options, async ({ versions, projections }) => {
-    if (projections.length === 0) throw new UsageError('Export "projections" from mink.config.ts, beside the store.');
+  await withVersions(context, options, async ({ versions, projections, noCode }) => {
+    if (projections.length === 0) throw noCode;
     const onStart = ({ todo, done }: { readonly todo: number; readonly done: number }): void => {
       if (done === 0 || options.json === true) return;
       void stderr.line(`Going on with ${todo} of ${todo + done}: --fresh rebuilds all.`).catch(() => undefined);
