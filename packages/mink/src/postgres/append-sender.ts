@@ -1,11 +1,11 @@
 import { DatabaseError, type AppendCommand, type AppendOutcome, type OpenTransaction } from '../core/index.ts';
 import { createAppendCall, type AppendCall } from './append-call.ts';
-import { ConnectionLostError, type Database } from './connection.ts';
-import { unavailable } from './database-errors.ts';
+import type { Database } from './connection.ts';
 import { appendWithRows, appendWithRowsWithin, changesRows } from './inline-append.ts';
 import { encodeCommand, type AppendAnswer, type EncodedCommand } from './queries/encode-command.ts';
 import { inlineLock } from './queries/inline-projections.ts';
 import type { SchemaName } from './schema-name.ts';
+import { untilSilent } from './until-silent.ts';
 
 /** What appends are sent with. */
 export interface AppendSenderSettings {
@@ -49,27 +49,22 @@ export class AppendSender {
     try {
       return changesRows(commands)
         ? await appendWithRows({ database, schema, call }, commands, { lock, hold: INLINE_HOLD })
-        : await call((statement) => database.run(statement), commands, { lock, hold: 0 });
+        : await call((statement) => database.run(untilSilent(statement)), commands, { lock, hold: 0 });
     } catch (error) {
       throw isInlineChanged(error) ? new InlineChanged('other ones are active', { cause: error }) : error;
     }
   }
 
-  /** Sends a command in a transaction of the caller's. */
+  /** Sends a command in a transaction of the caller's: what was not committed is rolled back with its connection. */
   async sendWithin(tx: OpenTransaction, command: EncodedCommand): Promise<AppendAnswer> {
     const { database, schema, holdTimeout: hold } = this.#settings;
     const session = database.within(tx);
     const call = this.#call;
-    try {
-      const [answer] = changesRows([command])
-        ? [await appendWithRowsWithin(session, { schema, call }, command, { lock: 0, hold })]
-        : await call((statement) => session.run(statement), [command], { lock: 0, hold });
-      if (answer === undefined) throw new Error('the append function gave no answer');
-      return answer;
-    } catch (error) {
-      // What was not committed is rolled back with its connection.
-      throw error instanceof ConnectionLostError ? unavailable(error.cause) : error;
-    }
+    const [answer] = changesRows([command])
+      ? [await appendWithRowsWithin(session, { schema, call }, command, { lock: 0, hold })]
+      : await call((statement) => session.run(statement), [command], { lock: 0, hold });
+    if (answer === undefined) throw new Error('the append function gave no answer');
+    return answer;
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { Bundle, takesBundles } from './bundle.ts';
 import { isConnectionLoss, toDatabaseError, unavailable } from './database-errors.ts';
 import { listenPool, workPool } from './pools.ts';
+import { answerOf, Silence } from './until-silent.ts';
 
 /** The part of a `pg.Pool` that mink uses; bring your own by shape. */
 export interface PoolLike {
@@ -105,6 +106,11 @@ export interface Statement {
   readonly name: string | undefined;
   readonly text: string;
   readonly values: readonly unknown[];
+  /**
+   * Milliseconds without a word of the server after which its connection counts as lost.
+   * @defaultValue as long as TCP goes on trying
+   */
+  readonly longestSilence?: number | undefined;
 }
 
 /** A row as text, column by column: parsing is ours, whatever type parsers the application has set. */
@@ -114,13 +120,13 @@ export type Row = readonly (string | null)[];
 export interface Session {
   /** Runs one statement. Throws a typed error. */
   run(statement: Statement): Promise<readonly Row[]>;
-  /** Runs statements without parameters, several at once. Returns what a single one did, such as `COMMIT`. */
-  runScript(sql: string): Promise<string | undefined>;
+  /** Runs statements without parameters, several at once. Returns what a single one did, such as `COMMIT`. Silence as of a statement. */
+  runScript(sql: string, longestSilence?: number): Promise<string | undefined>;
   /**
    * Runs statements in their order: without waiting in between, where the connection can do that. Each of `statements` begins one,
-   * or a script of one. Throws the first error; those after it have not been run.
+   * or a script of one. Throws the first error; those after it have not been run. Silence as of a statement.
    */
-  runInOrder(statements: readonly (() => Promise<unknown>)[]): Promise<void>;
+  runInOrder(statements: readonly (() => Promise<unknown>)[], longestSilence?: number): Promise<void>;
 }
 
 /** A connection that is taken out of the pool, and may break at any time without ending the process. */
@@ -329,14 +335,23 @@ export function sessionOn(client: OpenTransaction, named: boolean): Session {
       throw toTypedError(error);
     }
   };
+  const heard = async <T>(sent: Promise<T>, longestSilence: number | undefined): Promise<T> => {
+    if (longestSilence === undefined) return sent;
+    try {
+      return await answerOf(client, longestSilence, sent);
+    } catch (error) {
+      throw error instanceof Silence ? new ConnectionLostError(error) : error;
+    }
+  };
   return {
-    run: async ({ name, text, values }) => {
-      const { rows } = await send(text, values, named ? name : undefined);
+    run: async ({ name, text, values, longestSilence }) => {
+      const sent = send(text, values, named ? name : undefined);
+      const { rows } = await heard(sent, longestSilence);
       // `rowMode: 'array'` and the text parser above make every row an array of text and null.
       return typed<readonly Row[]>(rows);
     },
-    runScript: async (sql) => (await send(sql, [])).command,
-    runInOrder: async (statements) => {
+    runScript: async (sql, longestSilence) => (await heard(send(sql, []), longestSilence)).command,
+    runInOrder: async (statements, longestSilence) => {
       if (!takesBundles(client)) {
         for (const run of statements) await run();
         return;
@@ -346,7 +361,7 @@ export function sessionOn(client: OpenTransaction, named: boolean): Session {
       bundle = undefined;
       if (own.isPrepared(client.connection)) client.query(own);
       else await own.runOneByOne(({ name, text, values }) => query(text, values, name === '' ? undefined : name));
-      const done = await Promise.allSettled(running);
+      const done = await heard(Promise.allSettled(running), longestSilence);
       for (const result of done) if (result.status === 'rejected') throw result.reason;
     },
   };

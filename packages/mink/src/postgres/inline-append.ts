@@ -13,6 +13,7 @@ import type { AppendAnswer, AppendTimeouts, EncodedCommand } from './queries/enc
 import { lockInlineQuery, writeInlineQueries } from './queries/inline-projections.ts';
 import { readRowsQuery, toStoredRow } from './queries/projection-rows.ts';
 import type { SchemaName } from './schema-name.ts';
+import { LONGEST_SILENCE } from './until-silent.ts';
 
 /** What appends with inline projections work with. */
 export interface InlineAppendSettings {
@@ -124,15 +125,19 @@ async function appendAndRead(
       rows.map((row) => toStoredRow(spec, row)),
     );
   });
-  await session.runInOrder([
-    () => session.runScript(begin),
-    () => session.run(lock),
-    ...reads,
-    async () => {
-      const all = await call((statement) => session.run(statement), commands, timeouts);
-      answers = new Map(all.flatMap((answer, index) => pair(commands[index], answer)));
-    },
-  ]);
+  await session.runInOrder(
+    [
+      () => session.runScript(begin),
+      () => session.run(lock),
+      ...reads,
+      async () => {
+        const all = await call((statement) => session.run(statement), commands, timeouts);
+        answers = new Map(all.flatMap((answer, index) => pair(commands[index], answer)));
+      },
+    ],
+    // In somebody else's transaction, locks are waited for as long as that one says.
+    isOwn ? LONGEST_SILENCE : undefined,
+  );
   return { answers, read };
 }
 
@@ -206,7 +211,7 @@ async function writeRows(session: Session, schema: SchemaName, rows: InlineRows,
     const statements = writeInlineQueries(schema, projection, changed);
     return statements.map((statement) => () => session.run(statement));
   });
-  await session.runInOrder([...writes, () => session.runScript(end)]);
+  await session.runInOrder([...writes, () => session.runScript(end)], end === 'commit' ? LONGEST_SILENCE : undefined);
 }
 
 /** Before its commit is sent, a transaction that loses its connection is rolled back. */

@@ -52,6 +52,7 @@ import {
   joinTransaction,
   withOwnTransaction,
 } from './transaction.ts';
+import { untilSilent } from './until-silent.ts';
 
 /** What a PostgreSQL storage needs to know. */
 export interface PostgresStorageSettings {
@@ -137,10 +138,10 @@ export class PostgresStorage extends SideTables implements EventStorage {
     const channel = channelOf(schema);
     const self = randomUUID();
     if (isNotifying) {
-      const notification = notifyQuery(channel, self);
+      const notification = untilSilent(notifyQuery(channel, self));
       this.#notifier = new Notifier({
         hasListeners: async () => {
-          const [row] = await database.run(hasListenersQuery(channel, this.#listener?.pid ?? 0));
+          const [row] = await database.run(untilSilent(hasListenersQuery(channel, this.#listener?.pid ?? 0)));
           return row?.[0] === 't';
         },
         send: () => database.run(notification),
@@ -198,7 +199,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
 
   async readLogPage(query: LogPageQuery, { tx }: StorageCallOptions = {}): Promise<LogPage> {
     const window = withinWindow(query);
-    const rows = await this.read(readLogQuery(this.schema, window), tx);
+    const rows = await this.read(untilSilent(readLogQuery(this.schema, window)), tx);
     const events = rows.map(toRecordedEvent);
     const isFull = events.length === query.limit;
     return {
@@ -210,7 +211,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
 
   async readBound(): Promise<FeedBound> {
     if (!this.#isSound) await this.#whenSound();
-    const [row = []] = await this.read(feedBoundQuery(this.schema));
+    const [row = []] = await this.read(untilSilent(feedBoundQuery(this.schema)));
     return toFeedBound(row);
   }
 
@@ -312,7 +313,7 @@ export class PostgresStorage extends SideTables implements EventStorage {
     if (end === searchedTo(query, undefined)) return end;
     const isForwards = query.direction === 'forwards';
     const rest = isForwards ? { ...query, after: end } : { ...query, upTo: end };
-    const [row] = await this.read(nextPositionQuery(this.schema, rest), tx);
+    const [row] = await this.read(untilSilent(nextPositionQuery(this.schema, rest)), tx);
     const next = row?.[0];
     if (next === undefined || next === null) return searchedTo(query, undefined);
     return isForwards ? Number(next) - 1 : Number(next);

@@ -98,6 +98,7 @@ import { replaySubscription, resetProjection } from './reset-projection.ts';
 import { withScratch } from './scratch.ts';
 import { attemptsIn, runSqlBatch } from './sql-batch.ts';
 import type { SchemaName } from './schema-name.ts';
+import { untilSilent } from './until-silent.ts';
 import {
   adoptShadow,
   createShadow,
@@ -224,11 +225,11 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async leaseProjections(request: LeaseRequest): Promise<LeaseAnswer> {
-    return toLeaseAnswer(await this.#run(leaseProjectionsQuery(this.#schema, request)));
+    return toLeaseAnswer(await this.#run(untilSilent(leaseProjectionsQuery(this.#schema, request))));
   }
 
   async releaseProjections(owner: string, leases: readonly Lease[]): Promise<void> {
-    await this.#run(releaseProjectionsQuery(this.#schema, owner, leases));
+    await this.#run(untilSilent(releaseProjectionsQuery(this.#schema, owner, leases)));
   }
 
   async leaveProjections(owner: string): Promise<void> {
@@ -289,13 +290,14 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async readBatch(projection: ProjectionModel, keys: readonly string[]): Promise<BatchState> {
-    return toBatchState(projection, await this.#onRows(projection, readBatchQuery(this.#schema, projection, keys)));
+    const query = untilSilent(readBatchQuery(this.#schema, projection, keys));
+    return toBatchState(projection, await this.#onRows(projection, query));
   }
 
   async commitProjection(commit: ProjectionCommit): Promise<CommitOutcome> {
     const { table, writes } = commit;
     const rows = table === undefined ? undefined : { table, writes };
-    const statement = commitProjectionQuery(this.#schema, commit, rows);
+    const statement = untilSilent(commitProjectionQuery(this.#schema, commit, rows));
     const [row = []] = await this.#onRows(commit.lease, statement);
     return toCommitOutcome(commit, row);
   }
@@ -375,7 +377,7 @@ export class ReadModels implements ProjectionStorage {
   }
 
   async reportProjection(lease: Lease, report: Pick<StoredPartition, 'state' | 'error' | 'attempts'>): Promise<void> {
-    await this.#run(reportProjectionQuery(this.#schema, lease, report));
+    await this.#run(untilSilent(reportProjectionQuery(this.#schema, lease, report)));
   }
 
   async pauseProjection(projection: ProjectionId, isPaused: boolean): Promise<boolean> {

@@ -17,6 +17,7 @@ import { holdLeaseQuery } from './queries/projection-leases.ts';
 import { script, tableOf } from './queries/read-model-tables.ts';
 import type { ReadModelSettings } from './read-models.ts';
 import type { SchemaName } from './schema-name.ts';
+import { untilSilent } from './until-silent.ts';
 
 /** Milliseconds. */
 const SERVER_MARGIN = 2_000;
@@ -43,13 +44,13 @@ export async function runSqlBatch(
   const { lease, tables, timeout } = batch;
   try {
     return await inTransaction(async (run, client) => {
-      await run(limitsQuery(timeout));
+      await run(untilSilent(limitsQuery(timeout)));
       const hold = holdTablesQuery(schema, { ...lease, tables });
-      if (hold !== undefined) await run(hold);
-      if ((await run(holdLeaseQuery(schema, lease))).length === 0) throw new Refused('lost');
+      if (hold !== undefined) await run(untilSilent(hold));
+      if ((await run(untilSilent(holdLeaseQuery(schema, lease)))).length === 0) throw new Refused('lost');
       const tx = transactionOf(schema, client, { projection: { ...lease, tables }, epoch: lease.epoch });
       await withinTime(tx, { name: lease.name, timeout }, work);
-      const [row = []] = await run(commitProjectionQuery(schema, batch, undefined));
+      const [row = []] = await run(untilSilent(commitProjectionQuery(schema, batch, undefined)));
       const outcome = toCommitOutcome(batch, row);
       if (outcome !== 'stored') throw new Refused(outcome);
       return outcome;

@@ -15,6 +15,7 @@ import {
 import { ConnectionLostError, sessionOn, type PoolLike, type Session } from './connection.ts';
 import { unavailable } from './database-errors.ts';
 import { guardNewConnections } from './pools.ts';
+import { LONGEST_SILENCE } from './until-silent.ts';
 
 /** What is known of a transaction that `withTransaction` opened. */
 interface Scope {
@@ -97,10 +98,11 @@ async function transact<P extends PoolLike, T>(
   client.on('error', ignore);
   let broken: Error | undefined;
   try {
-    await session.runScript(begin);
+    await session.runScript(begin, LONGEST_SILENCE);
     const result = await scopes.run(scope, () => work(typed<ClientOf<P>>(client)));
     scope.isOpen = false;
-    await commit(client, scope);
+    // Of somebody else's, the commit may do much: it is their triggers that are deferred.
+    await commit(client, scope, begin === BEGIN_OWN ? LONGEST_SILENCE : undefined);
     return result;
   } catch (error) {
     scope.isOpen = false;
@@ -135,10 +137,10 @@ function isOfConnection(error: unknown, broken: Error): boolean {
   return broken instanceof ConnectionLostError && !(error instanceof MinkError);
 }
 
-async function commit(client: OpenTransaction, scope: Scope): Promise<void> {
+async function commit(client: OpenTransaction, scope: Scope, longestSilence: number | undefined): Promise<void> {
   let done: string | undefined;
   try {
-    done = await sessionOn(client, false).runScript('commit');
+    done = await sessionOn(client, false).runScript('commit', longestSilence);
   } catch (error) {
     if (!(error instanceof ConnectionLostError)) throw error;
     throw commitUnknown(scope, error.cause);

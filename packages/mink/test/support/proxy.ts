@@ -26,6 +26,8 @@ export interface Proxy {
   refuse(on: boolean): void;
   /** Whether all that is sent is swallowed, on old connections and new ones. These are cut at the end. */
   swallow(on: boolean): void;
+  /** Swallows all that is sent on the connections there are, until the end, as when another server has taken the address; new ones work. */
+  strand(): void;
   /** Milliseconds that each answer takes longer. */
   delay(milliseconds: number): void;
   /** Messages that have passed since the last `cutAt`. */
@@ -59,6 +61,7 @@ function messagesOf(onMessage: (message: Buffer) => void): (chunk: Buffer) => vo
 export async function startProxy(url: string): Promise<Proxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
+  const stranded = new WeakSet<Socket>();
   let [isRefusing, isSwallowing, delay] = [false, false, 0];
   let passed = { answers: 0, requests: 0 };
   let point: CutPoint | undefined;
@@ -78,6 +81,7 @@ export async function startProxy(url: string): Promise<Proxy> {
       return;
     }
     const upstream = connect(Number(target.port), target.hostname);
+    const isLost = (): boolean => isSwallowing || stranded.has(socket);
     for (const [end, other] of [
       [socket, upstream],
       [upstream, socket],
@@ -86,13 +90,13 @@ export async function startProxy(url: string): Promise<Proxy> {
       end.on('error', () => end.destroy());
       end.on('close', () => {
         sockets.delete(end);
-        if (!isSwallowing) other.destroy();
+        if (!isLost()) other.destroy();
       });
     }
-    socket.on('end', () => isSwallowing || upstream.end());
-    upstream.on('end', () => isSwallowing || socket.end());
+    socket.on('end', () => isLost() || upstream.end());
+    upstream.on('end', () => isLost() || socket.end());
     socket.on('data', (chunk: Buffer) => {
-      if (isSwallowing || socket.destroyed) return;
+      if (isLost() || socket.destroyed) return;
       if (point?.kind === 'request' && passed.requests >= point.after) {
         cutNow(point);
         return;
@@ -101,7 +105,7 @@ export async function startProxy(url: string): Promise<Proxy> {
       upstream.write(chunk);
     });
     const take = messagesOf((message) => {
-      if (isSwallowing || socket.destroyed) return;
+      if (isLost() || socket.destroyed) return;
       if (point !== undefined && point.kind !== 'request' && passed.answers >= point.after) {
         if (point.kind === 'half') socket.write(message.subarray(0, Math.floor(message.length / 2)));
         if (point.kind === 'terminated') socket.write(TERMINATED);
@@ -143,6 +147,9 @@ export async function startProxy(url: string): Promise<Proxy> {
     swallow: (on) => {
       isSwallowing = on;
       if (!on) cut();
+    },
+    strand: () => {
+      for (const socket of sockets) stranded.add(socket);
     },
     delay: (milliseconds) => {
       delay = milliseconds;
