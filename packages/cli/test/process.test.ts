@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { gzipSync } from 'node:zlib';
 import { createPostgresStore } from 'mink/postgres';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { useDatabase } from './support/database.ts';
@@ -67,6 +68,21 @@ describe('the built program', () => {
     const { exitCode, stderr, stdout } = await head.done;
     expect([exitCode, stderr]).toEqual([0, '']);
     expect(stdout.length).toBeLessThan(all.stdout.length);
+  });
+
+  test('restores what comes in through a pipe, compressed or not', async () => {
+    const { schema, store } = database.openStore();
+    await store.append('Order-1', [{ type: 'OrderCreated', data: {} }]);
+    await store.close();
+    const options = { cwd: project(), url: database.url() };
+    const { stdout: lines } = await spawnMink(['backup', '-', '--schema', schema], options).done;
+    for (const [to, input] of [
+      [`${schema}_lines`, lines],
+      [`${schema}_packed`, gzipSync(lines)],
+    ] as const) {
+      const restored = await spawnMink(['restore', '-', '--schema', to], { ...options, input }).done;
+      expect(restored).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^1 events restored/u) });
+    }
   });
 
   test('ends although the config file keeps a timer running', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { access, open, rename, rm } from 'node:fs/promises';
 import { Readable, type Duplex, type Writable } from 'node:stream';
@@ -90,7 +91,7 @@ export function addBackupCommands(program: Command, context: Context): void {
   program
     .command('restore')
     .description('bring a log back from a backup')
-    .argument('<file>', 'what "mink backup" has written; - for stdin')
+    .argument('<file>', 'what "mink backup" has written; - for stdin, compressed or not')
     .option('--until <position|time>', 'the log as it was then', parseLogPoint)
     .option('--dry-run', 'check the file alone; nothing is restored')
     .addHelpText('after', RESTORE_HELP)
@@ -201,20 +202,21 @@ function checkedText({ events, after, upTo, takenAt }: CheckedBackup): string {
 }
 
 async function linesIn(file: string): Promise<AsyncGenerator<string>> {
-  return linesOf(file === '-' ? process.stdin : await openBackup(file));
+  return linesOf(await openBackup(file));
 }
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
 
-/** What is in a file, compressed or not. */
+/** What is in a file or comes in, compressed or not. */
 async function openBackup(file: string): Promise<Readable> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
+  const raw = file === '-' ? process.stdin : createReadStream(file);
+  await once(raw, 'readable').catch((error: unknown) => {
     throw new UsageError(`"${file}" cannot be read: ${error instanceof Error ? error.message : String(error)}.`);
   });
-  const { buffer } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-  await handle.close();
-  const raw = createReadStream(file);
-  return buffer.equals(GZIP) ? compose(raw, createGunzip()) : raw;
+  const first: unknown = raw.read();
+  if (!Buffer.isBuffer(first)) return raw;
+  raw.unshift(first);
+  return first.subarray(0, GZIP.length).equals(GZIP) ? compose(raw, createGunzip()) : raw;
 }
 
 /** An error of either is one of what is read. */

@@ -15,11 +15,15 @@ export async function build(): Promise<void> {
 }
 
 /** The built program in a process of its own. */
-export function spawnMink(args: readonly string[], options: { cwd: string; url?: string | undefined }) {
-  const { cwd, url } = options;
+export function spawnMink(
+  args: readonly string[],
+  options: { cwd: string; url?: string | undefined; input?: string | Uint8Array | undefined },
+) {
+  const { cwd, url, input } = options;
   const { DATABASE_URL: _ignored, ...inherited } = process.env;
   const env = url === undefined ? inherited : { ...inherited, DATABASE_URL: url };
-  const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.end(input);
   onTestFinished(() => void child.kill('SIGKILL'));
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
