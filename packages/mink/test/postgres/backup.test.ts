@@ -483,6 +483,9 @@ describePostgres('a backup', (databases) => {
     // The rest comes later, where nobody has gone another way.
     expect(await restore(url, lines)).toMatchObject({ events: 1, skipped: 2, isPartial: false });
     await rejects(restore(url, lines, { schema: 'then' }), /is another one/u);
+    // What is there is not taken away: that it ended then would be a lie.
+    for (const moment of [{ untilPosition: 2 }, { untilTime: until }])
+      await rejects(restore(url, lines, moment), /goes beyond that moment already/u);
     await store.close();
   });
 });

@@ -57,8 +57,8 @@ export interface RestoredBackup {
  * it was stopped. Positions, versions, ids, times and payloads are what they were. Each block of events is checked, then stored in
  * one transaction.
  *
- * Let nobody append before it has ended. Throws `RestoreRefusedError` where the store is another one, or has gone on; `BackupBrokenError`
- * where the backup is cut off or was changed: what came before that is restored.
+ * Let nobody append before it has ended. Throws `RestoreRefusedError` where the store is another one, has gone on, or is beyond the moment
+ * that is asked for; `BackupBrokenError` where the backup is cut off or was changed: what came before that is restored.
  */
 export async function restoreBackup(options: RestoreOptions, lines: AsyncIterable<string>): Promise<RestoredBackup> {
   const schema = schemaName(options.schema);
@@ -151,9 +151,23 @@ class Restore {
     }
     if (position > header.upTo)
       throw new RestoreRefusedError(position, `it ends at position ${header.upTo}, and the store has gone on`);
+    await this.#checkMoment(position);
     this.#isNew = isEmpty;
     this.#header = header;
     this.#position = position;
+  }
+
+  /** A log that is there is not cut. */
+  async #checkMoment(position: number): Promise<void> {
+    const { untilPosition = Infinity, untilTime } = this.#options;
+    const text = `
+      select pg_catalog.floor(pg_catalog.date_part('epoch', e.recorded_at) * 1000)::text
+      from ${this.#schema.quoted}.events e
+      where e.global_position = $1`;
+    const [row] = await this.#inSession((session) => session.run({ name: undefined, text, values: [position] }));
+    const isLater = Number(row?.[0] ?? 0) > (untilTime?.getTime() ?? Infinity);
+    if (position > untilPosition || isLater)
+      throw new RestoreRefusedError(position, 'it goes beyond that moment already: restore into an empty one');
   }
 
   /** What commits that are not whole yet begin with waits for their rest: nobody is to see a part of one. */
