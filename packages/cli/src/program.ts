@@ -27,6 +27,7 @@ import { addTopCommand } from './commands/top.ts';
 import { addUniqueSetsCommand } from './commands/unique-sets.ts';
 import { addWhyCommand } from './commands/why.ts';
 import type { Context } from './context.ts';
+import { UsageError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { describeFailure } from './failure.ts';
 import { InterruptedError } from './interrupt.ts';
@@ -61,8 +62,21 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     await buildProgram(context, (text) => help.push(text)).parseAsync(args, { from: 'user' });
     return EXIT.ok;
   } catch (error) {
-    return await conclude(error, { context, json: wantsJson(args), help: help.join('') }).catch(unwritable);
+    const ended = isVersionOfSomething(error, args) ? new UsageError(VERSION_STANDS_ALONE) : error;
+    return await conclude(ended, { context, json: wantsJson(args), help: help.join('') }).catch(unwritable);
   }
+}
+
+const VERSION_STANDS_ALONE =
+  '--version prints the version of mink, and stands alone. A version of a projection is said with --of.';
+
+/** Printing the version of mink would look as if the command had been done. */
+function isVersionOfSomething(error: unknown, args: readonly string[]): boolean {
+  return (
+    error instanceof CommanderError &&
+    error.code === 'commander.version' &&
+    args.some((argument) => !argument.startsWith('-'))
+  );
 }
 
 interface Ending {

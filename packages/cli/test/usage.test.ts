@@ -6,6 +6,12 @@ describe('help and version', () => {
     expect(await runMink(['--version'])).toEqual({ exitCode: 0, stdout: '0.1.0\n', stderr: '' });
   });
 
+  test('does no command that is given --version, and does not look as if it had', async () => {
+    const { exitCode, stdout, stderr } = await runMink(['projections', 'retire', 'cart-summary', '--version', '1']);
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('A version of a projection is said with --of.');
+  });
+
   test.each([
     [[]],
     [['dev']],
