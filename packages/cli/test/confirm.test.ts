@@ -59,7 +59,8 @@ const COMMANDS = [
   },
   {
     args: ['projections', 'switch', 'item-count', '--to', '2', '--force'],
-    would: 'let item-count stand for version 2, instead of version 1',
+    would:
+      'let item-count stand for version 2, instead of version 1, on which no process works: what is read would stand still',
   },
   {
     args: ['projections', 'rollback', 'item-count'],

@@ -198,8 +198,10 @@ async function switchLive(
     const target = verb === 'rollback' ? undefined : await chooseTarget(of, name, options.to);
     const live = await of.store.projections.liveVersion(name);
     const to = target === undefined ? 'the version that was live before' : `version ${target.version}`;
+    const isIdle = target !== undefined && !(await hasWorker(of.store, name, target.version));
+    const idle = isIdle ? ', on which no process works: what is read would stand still' : '';
     const effect = {
-      text: `let ${name} stand for ${to}, instead of version ${live ?? 'none'}`,
+      text: `let ${name} stand for ${to}, instead of version ${live ?? 'none'}${idle}`,
       facts: { name, live, to: target?.version },
     };
     if (!(await confirmed(context, options, effect))) return;
