@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { describeFailure } from '../src/failure.ts';
 import { jsonText } from '../src/json-text.ts';
+import { lagText } from '../src/lag-text.ts';
 import { maskPasswords } from '../src/mask-passwords.ts';
 import { Table } from '../src/table.ts';
 import { cutToWidth, escapeControls, widthOf } from '../src/terminal-text.ts';
@@ -51,6 +52,12 @@ describe('what is wider than its characters', () => {
       { width: 3, align: 'right' },
     ] as const;
     expect(new Set(names.map((name) => widthOf(lineOf([name, '1'], columns))))).toEqual(new Set([13]));
+  });
+});
+
+describe('lagText', () => {
+  test('says that a lag was not counted to its end', () => {
+    expect([0, 9_999, 10_000].map((events) => lagText(events))).toEqual(['0', '9999', '≥10000']);
   });
 });
 

@@ -14,6 +14,7 @@ import type { Context, GlobalOptions } from '../context.ts';
 import { withProjections, withStore } from '../database.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
+import { lagText } from '../lag-text.ts';
 import { wholeFrom } from '../option-values.ts';
 import type { ReadableStore } from '../readable-store.ts';
 import { counted } from '../schema-text.ts';
@@ -180,7 +181,7 @@ function lagTable(statuses: readonly ProjectionStatus[]): string {
         name,
         String(version),
         state,
-        String(lagEvents),
+        lagText(lagEvents),
         (lagTime / 1_000).toFixed(1),
         String(parkedKeys),
         error ?? '',

@@ -1,3 +1,4 @@
+import { MOST_COUNTED } from '../lag-text.ts';
 import type { Look, LookedProjection } from './look.ts';
 
 /** A projection, and how it is getting on. */
@@ -45,9 +46,6 @@ function etaOf(then: LookedProjection, now: LookedProjection, seconds: number): 
   const closer = (then.behind - now.behind) / seconds;
   return closer > 0 ? now.behind / closer : Infinity;
 }
-
-/** Lags of projections are counted up to here. */
-const MOST_COUNTED = 10_000;
 
 /** All parts together. */
 export function total(storage: Look['storage']): number {

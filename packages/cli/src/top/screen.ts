@@ -1,4 +1,5 @@
 import type { FeedHolder } from 'mink';
+import { lagText } from '../lag-text.ts';
 import type { TerminalSize } from '../terminal.ts';
 import { cut, fitted, lineOf, type Cell } from './cells.ts';
 import { processLines } from './process-lines.ts';
@@ -35,7 +36,7 @@ export const COLUMNS: readonly TopColumn[] = [
   number(
     'BEHIND',
     7,
-    ({ behind }) => shortNumber(behind),
+    ({ behind, waiting }) => (waiting === undefined ? shortNumber(behind) : lagText(behind, shortNumber)),
     ({ behind }) => behind,
   ),
   number(
