@@ -49,6 +49,16 @@ describePostgres(
       await pool.end();
     });
 
+    test('do not count themselves among the calls that wait for a connection', async () => {
+      const metrics = createMetrics({ gaugeInterval: 0 });
+      const store = createPostgresStore({ url: await databases.create(), observer: metrics.observer });
+      metrics.watch({ store });
+      await store.append('Cart-1', [{ type: 'ItemAdded', data: null }]);
+      // What an append leaves to be done may still get its connection.
+      await expect.poll(() => prometheusText(metrics)).toContain('mink_pool_connections{state="waiting"} 0');
+      await store.close();
+    });
+
     test('have what can be read where a part cannot', async () => {
       const url = await databases.create();
       const store = createPostgresStore({ url });

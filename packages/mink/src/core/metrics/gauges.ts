@@ -28,17 +28,22 @@ export type GaugeLook = () => Promise<readonly MetricFamily[]>;
 /** What there is to look at. */
 export function gaugeLooks({ store, engine }: MetricSources): readonly GaugeLook[] {
   const looks: GaugeLook[] = [];
+  // First: the others ask the database, and a call that is about to get its connection counts as one that waits.
+  if (store !== undefined && isOpenStore(store)) looks.push(poolLook(store[internals]));
   if (store !== undefined) looks.push(async () => feedGauges(await store.feedStatus()));
   if (store !== undefined && isOpenStore(store)) looks.push(...looksInto(store[internals]));
   if (engine !== undefined) looks.push(async () => projectionGauges(await engine.status()));
   return looks;
 }
 
+/** Without asking the database: when nobody gets a connection is when it is looked for. */
+function poolLook({ storage }: OpenStore[typeof internals]): GaugeLook {
+  return async () => poolGauges(storage.operations?.connections?.());
+}
+
 /** What only a store of mink's own can tell. */
 function looksInto({ storage, inline }: OpenStore[typeof internals]): readonly GaugeLook[] {
   return [
-    // Without asking the database: when nobody gets a connection is when it is looked for.
-    async () => poolGauges(storage.operations?.connections?.()),
     async () => vitalGauges(await storage.readVitals?.()),
     async () => clockGauges(await compareClocks(storage, Date.now)),
     async () => inlineGauges(await inline.states()),
