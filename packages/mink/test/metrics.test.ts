@@ -104,6 +104,13 @@ describe('metrics', () => {
     await engine.close();
   });
 
+  test('have a 0 before the first time of what must not happen, or nobody would see it increase', async () => {
+    const lines = (await prometheusText(createMetrics())).split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining(['mink_events_appended_total 0', 'mink_snapshots_total{status="corrupt"} 0']),
+    );
+  });
+
   test('are the same series in the text of OpenMetrics, with units and an end', async () => {
     const metrics = createMetrics();
     const { store, engine } = await lived(metrics.observer, metrics.message);

@@ -94,7 +94,7 @@ export type { MetricsOptions } from './metrics/metrics.ts';
 export type { MetricSources, ObservedStore } from './metrics/gauges.ts';
 export { METRICS } from './metrics/metric-definitions.ts';
 export type { MetricDefinition } from './metrics/metric-definitions.ts';
-export { measuringMessages, measuringObserver } from './metrics/measure.ts';
+export { BROKEN_SNAPSHOTS, measuringMessages, measuringObserver } from './metrics/measure.ts';
 export type { HistogramSample, Instruments, LabelValues, MetricFamily, Sample } from './metrics/metric-registry.ts';
 export { logObserver } from './observe/log-observer.ts';
 export type { LogObserverOptions } from './observe/log-observer.ts';

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, MAX_LAG, METRICS } from '../core/index.ts';
+import { BROKEN_SNAPSHOTS, InvalidArgumentError, MAX_LAG, METRICS } from '../core/index.ts';
 
 /** From where on an alert goes off. */
 export interface AlertThresholds {
@@ -97,6 +97,8 @@ interface Alert {
   readonly lasting: string;
   readonly severity: AlertRule['labels']['severity'];
   readonly summary: string;
+  /** What its value means, in a template of Prometheus; none where it is 1 for something that is so. */
+  readonly value?: string;
   readonly runbook: string;
 }
 
@@ -104,8 +106,9 @@ interface Alert {
 export function alertRules(options: AlertRulesOptions = {}): AlertRules {
   const thresholds = checked(options);
   const { runbooks = RUNBOOKS } = options;
-  const rules = alerts(thresholds).map(({ name, expr, lasting, severity, summary, runbook }): AlertRule => {
-    const description = `${summary} Value: {{ $value | humanize }}.`;
+  const rules = alerts(thresholds).map((it): AlertRule => {
+    const { name, expr, lasting, severity, summary, value, runbook } = it;
+    const description = value === undefined ? summary : `${summary} ${value}`;
     return {
       alert: name,
       expr,
@@ -169,6 +172,7 @@ function projectionAlerts({
       lasting: '5m',
       severity: 'ticket',
       summary: 'Projection {{ $labels.projection }} is far behind.',
+      value: 'It is {{ $value | humanize }} events behind, or as many seconds: see mink projections status.',
       runbook: 'projection-lag',
     },
     {
@@ -177,6 +181,7 @@ function projectionAlerts({
       lasting: '15m',
       severity: 'ticket',
       summary: 'Projection {{ $labels.projection }} has keys whose events wait among the dead letters.',
+      value: 'Keys: {{ $value | humanize }}.',
       runbook: 'dead-letters',
     },
     {
@@ -186,6 +191,7 @@ function projectionAlerts({
       severity: 'page',
       summary:
         'Projection {{ $labels.projection }} has had dead letters for too long: what it shows of their keys is stale.',
+      value: 'The oldest has waited for {{ $value | humanizeDuration }}.',
       runbook: 'dead-letters',
     },
   ];
@@ -211,6 +217,7 @@ function writeAlerts(of: {
       lasting: '5m',
       severity: 'page',
       summary: 'Commands {{ $labels.type }} fail.',
+      value: 'Of all in five minutes, {{ $value | humanizePercentage }}.',
       runbook: 'errors',
     },
     {
@@ -219,6 +226,7 @@ function writeAlerts(of: {
       lasting: '5m',
       severity: 'page',
       summary: 'Appends fail.',
+      value: 'Of all in five minutes, {{ $value | humanizePercentage }}.',
       runbook: 'errors',
     },
     {
@@ -227,6 +235,7 @@ function writeAlerts(of: {
       lasting: '5m',
       severity: 'ticket',
       summary: 'Appends are slow: one of a hundred takes longer than it should.',
+      value: 'That is {{ $value | humanizeDuration }}.',
       runbook: 'performance',
     },
     {
@@ -235,6 +244,7 @@ function writeAlerts(of: {
       lasting: '5m',
       severity: 'ticket',
       summary: 'Commands {{ $labels.type }} are slow: one of a hundred takes longer than it should.',
+      value: 'That is {{ $value | humanizeDuration }}.',
       runbook: 'performance',
     },
   ];
@@ -277,10 +287,11 @@ function processAlerts(of: { readonly clockSkew: number; readonly eventLoopDelay
     },
     {
       name: 'MinkSnapshotsBroken',
-      expr: `sum by (status) (increase(${METRICS.snapshots.name}{status=~"corrupt|other-history|failed"}[15m])) > 0`,
+      expr: `sum by (status) (increase(${METRICS.snapshots.name}{status=~"${BROKEN_SNAPSHOTS.join('|')}"}[15m])) > 0`,
       lasting: '1m',
       severity: 'ticket',
       summary: 'Snapshots cannot be used or made ({{ $labels.status }}): states are right, and loading is slow.',
+      value: 'Within 15 minutes: {{ $value | humanize }}.',
       runbook: 'snapshot-recreation',
     },
     {
@@ -289,6 +300,7 @@ function processAlerts(of: { readonly clockSkew: number; readonly eventLoopDelay
       lasting: '5m',
       severity: 'ticket',
       summary: 'Clocks of processes and database differ, or the database was set back.',
+      value: 'By {{ $value | humanizeDuration }}.',
       runbook: 'clocks',
     },
     {
@@ -297,6 +309,7 @@ function processAlerts(of: { readonly clockSkew: number; readonly eventLoopDelay
       lasting: '5m',
       severity: 'ticket',
       summary: 'A process is busy with something that does not let go: everything in it waits.',
+      value: 'One wait of a hundred is longer than {{ $value | humanizeDuration }}.',
       runbook: 'performance',
     },
   ];
@@ -312,6 +325,7 @@ function feedAlerts({ heldSeconds }: { readonly heldSeconds: number }): readonly
       lasting: '1m',
       severity: 'page',
       summary: 'A transaction holds all readers of the log back.',
+      value: 'It has done so for {{ $value | humanizeDuration }}.',
       runbook: 'feed-held',
     },
     {
@@ -321,6 +335,7 @@ function feedAlerts({ heldSeconds }: { readonly heldSeconds: number }): readonly
       lasting: '1m',
       severity: 'page',
       summary: 'The log cannot be read to its end, and nobody is seen who holds readers back.',
+      value: 'Positions that cannot be read: {{ $value | humanize }}.',
       runbook: 'feed-stalled',
     },
   ];

@@ -1,11 +1,21 @@
 import type { MessageHook } from '../commands/middleware/metrics.ts';
 import { inRole } from '../observe/observer-roles.ts';
-import type { Observer } from '../observe/observer.ts';
+import type { ObservedSnapshot, Observer } from '../observe/observer.ts';
 import { METRICS } from './metric-definitions.ts';
 import type { Instruments } from './metric-registry.ts';
 
+/** What is wrong with a snapshot, or with keeping one, and makes loads slow until somebody does something. */
+export const BROKEN_SNAPSHOTS = [
+  'corrupt',
+  'other-history',
+  'failed',
+] as const satisfies readonly ObservedSnapshot['status'][];
+
 /** An observer that counts what it hears. */
 export function measuringObserver(to: Instruments): Observer {
+  // From the beginning: a series that begins with 1 has not increased, says Prometheus, and the first time tells nobody.
+  to.add(METRICS.eventsAppended, [], 0);
+  for (const status of BROKEN_SNAPSHOTS) to.add(METRICS.snapshots, [status], 0);
   return inRole(['metrics'], {
     appended: ({ status, streams, seconds }) => {
       to.add(METRICS.appends, [status], 1);
