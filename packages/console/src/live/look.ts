@@ -42,9 +42,12 @@ export async function look(sources: LookSources, earlier: Look | undefined): Pro
     operations?.processes(),
   ]);
   const seen = withRates(found, earlier, at);
+  // Code of a version beside the live one, of which nothing is built yet, is no trouble.
+  const judged = statuses.filter(
+    ({ name, isLive, state }) => isLive || state !== 'stopped' || !seen.some((it) => it.name === name && it.isLive),
+  );
   const judge =
-    sources.health ??
-    createHealth({ store: { feedStatus: async () => feed }, engine: { status: async () => statuses } });
+    sources.health ?? createHealth({ store: { feedStatus: async () => feed }, engine: { status: async () => judged } });
   const [deadLetters, { body }] = await Promise.all([countDeadLetters(storage, seen), judge.details()]);
   const { status, reasons = [] } = body;
   const rates = ratesOf({ at, feed }, earlier, processes);
@@ -103,7 +106,11 @@ export function sampleOf({ at, feed, seen, deadLetters, vitals, rates }: Look): 
   return {
     at,
     ...shown,
-    lag: Math.max(0, ...seen.map(({ lagEvents, positionsBehind }) => lagEvents ?? positionsBehind)),
+    // What is not live is read by nobody: a version that waits to be built would hide those that are late.
+    lag: Math.max(
+      0,
+      ...seen.filter(({ isLive }) => isLive).map(({ lagEvents, positionsBehind }) => lagEvents ?? positionsBehind),
+    ),
     deadLetters: deadLetters.events,
     held: Math.max(0, feed.head - feed.position),
     ...(storageBytes === undefined ? {} : { storageBytes }),

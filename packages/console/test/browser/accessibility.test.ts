@@ -61,6 +61,15 @@ test('on a phone no page is wider than the screen, and the menu leads everywhere
   expect(await page.getByRole('navigation', { name: 'Pages' }).isVisible()).toBe(false);
 });
 
+test('on a phone the environment can be read in full, and one can sign out', async () => {
+  const { page } = await visits.visit('operator', '', { viewport: { width: 390, height: 844 }, isMobile: true });
+  const cut = page.getByTitle('Environment').evaluate((badge) => badge.scrollWidth - badge.clientWidth);
+  expect(await cut).toBe(0);
+  await page.getByRole('button', { name: 'Menu' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Token').waitFor();
+});
+
 test('everything is reached by keyboard alone', async () => {
   const { page } = await visits.visit('operator');
   const { keyboard } = page;

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { collectIncident } from 'mink';
+import { collectIncident, type Health } from 'mink';
 import { account } from './support/account.ts';
 import { allPages } from './support/all-pages.ts';
+import { openPage } from './support/chromium.ts';
+import { serveConsole, TOKENS } from './support/serve-console.ts';
 import { LONG, LONG_STREAM } from './support/stage.ts';
-import { row, showing, useVisits } from './support/visits.ts';
+import { row, showing, signIn, useVisits } from './support/visits.ts';
 
 const visits = useVisits();
 
@@ -18,6 +20,45 @@ test('every page shows what is there, and breaks no rule of the content security
     await showing(page.locator('main'), sees);
   }
   expect(problems).toEqual([]);
+});
+
+test('the overview says that dead letters wait though all is healthy, and counts no version that nobody reads', async () => {
+  const health: Pick<Health, 'details'> = {
+    details: async () => ({ code: 200, body: { status: 'healthy', projections: {}, reasons: [] } }),
+  };
+  const served = await serveConsole({ ...visits.stage.options, health });
+  const { page } = await openPage(visits.browser);
+  await page.goto(served.url);
+  await signIn(page, TOKENS.viewer);
+  await showing(page.getByRole('region', { name: 'Health' }), 'Nothing wants attention but 4 dead letter keys.');
+  await expect
+    .poll(() => page.getByRole('img', { name: /^Projection lag/u }).getAttribute('aria-label'))
+    .toContain('events: 0 now');
+  await served.close();
+});
+
+test('code of a version beside the live one, of which nothing is built yet, is no trouble of health', async () => {
+  const { page } = await visits.visit('viewer');
+  await showing(page.getByRole('region', { name: 'Health' }), 'projection files version 1 is stopped');
+  expect(await page.getByRole('region', { name: 'Health' }).innerText()).not.toContain('balances');
+});
+
+test('the history of a checkpoint ends where it is now', async () => {
+  const { page } = await visits.visit('viewer');
+  await page.route('**/api/projections/balances/1', async (route) => {
+    const response = await route.fetch();
+    const history = [2, 1].map((minutes) => ({ at: Date.now() - minutes * 60_000, position: 3 - minutes, events: 1 }));
+    await route.fulfill({ response, json: { ...(await response.json()), history } });
+  });
+  await page.goto(`${visits.stage.url}projections/balances/1`);
+  const chart = page.getByRole('img', { name: /^Position over time/u });
+  await expect.poll(() => chart.getAttribute('aria-label')).toMatch(/position: \d{2,}\S* now, from 1 to/u);
+});
+
+test('what a process does has names and units', async () => {
+  const { page } = await visits.visit('viewer', 'health');
+  await showing(page.locator('main'), /Event loop delay, p99\s+[\d.]+ m?s\b/u);
+  expect(await page.locator('main').innerText()).not.toContain('appendsPerSecond');
 });
 
 test('the log holds the Git history, and pages of it are links', async () => {

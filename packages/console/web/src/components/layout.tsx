@@ -64,6 +64,7 @@ export function Layout({ session, current, onHelp, children }: LayoutProps) {
             <MenuCount page={page} />
           </Link>
         ))}
+        <SignOut session={session} />
         <p class="release">mink {session.release}</p>
       </nav>
       <main id="main" class="main" tabIndex={-1}>
@@ -146,9 +147,19 @@ function StreamSearch() {
   );
 }
 
+/** In the bar; in the menu where the bar has no room for it. */
+function SignOut({ session }: { readonly session: Session }) {
+  const { signOut } = useSession();
+  if (!session.canSignIn || session.user === undefined) return null;
+  return (
+    <button type="button" class="link-button sign-out" onClick={() => void signOut()}>
+      Sign out
+    </button>
+  );
+}
+
 function UserMenu({ session, onHelp }: { readonly session: Session; readonly onHelp: () => void }) {
   const [theme, toggleTheme] = useTheme();
-  const { signOut } = useSession();
   const { user } = session;
   return (
     <div class="bar-end">
@@ -157,11 +168,7 @@ function UserMenu({ session, onHelp }: { readonly session: Session; readonly onH
           <span class="user-name">{user.name}</span> <span class="tag">{user.role}</span>
         </span>
       )}
-      {session.canSignIn && user !== undefined && (
-        <button type="button" class="link-button sign-out" onClick={() => void signOut()}>
-          Sign out
-        </button>
-      )}
+      <SignOut session={session} />
       <button type="button" class="icon-button keys-button" aria-label="Keys" title="Keys (?)" onClick={onHelp}>
         <Icon name="keyboard" />
       </button>

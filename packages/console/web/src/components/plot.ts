@@ -18,10 +18,10 @@ const sync = uPlot.sync('charts');
 /** Seconds that are drawn at least: a minute's points are not pulled over the whole width. */
 const SHORTEST = 300;
 
-/** Without a value, or with one only, there is no range to go by. */
-function rangeOf(first: number, last: number): [number, number] {
-  const end = last > 0 ? last : Date.now() / 1_000;
-  return [Math.min(first > 0 ? first : end, end - SHORTEST), end];
+/** Of the data itself: uPlot makes a day of a single point. */
+function rangeOf(times: ArrayLike<number> = []): [number, number] {
+  const end = times[times.length - 1] ?? Date.now() / 1_000;
+  return [Math.min(times[0] ?? end, end - SHORTEST), end];
 }
 
 /** Draws lines over time into an element. Loaded when the first chart is shown. */
@@ -37,7 +37,7 @@ export function createPlot(element: HTMLElement, options: PlotOptions): uPlot {
       legend: { show: false },
       cursor: { sync: { key: sync.key }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
       scales: {
-        x: { range: (_, first, last) => rangeOf(first, last) },
+        x: { range: ({ data: known }) => rangeOf(known?.[0]) },
         y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? (high ?? 0) * 1.1 : 1] },
       },
       axes: [

@@ -7,7 +7,8 @@ import { EmptyNotice, ResourceView } from '../components/notices.tsx';
 import { PageHeader } from '../components/page-header.tsx';
 import { Facts, Panel } from '../components/panel.tsx';
 import { TimeAgo } from '../components/time-ago.tsx';
-import { count } from '../format/numbers.ts';
+import { rate } from '../format/numbers.ts';
+import { duration } from '../format/times.ts';
 import { useFilters } from '../routing/location.tsx';
 import { HealthBanner } from './overview/health-banner.tsx';
 
@@ -22,7 +23,7 @@ export function HealthPage() {
     <>
       <PageHeader title="Health and configuration" />
       <ResourceView resource={health} rows={2}>
-        {(read) => <HealthBanner health={overview?.health ?? read} />}
+        {(read) => <HealthBanner health={overview?.health ?? read} deadLetters={overview?.deadLetters} />}
       </ResourceView>
       <ResourceView resource={processes} rows={10}>
         {(all) =>
@@ -60,7 +61,10 @@ function ProcessPanel({ process, isOpen }: { readonly process: ProcessDetail; re
           ['Last report', <TimeAgo at={process.reportedAt} />],
           ['Node', process.nodeVersion],
           ['mink', process.minkVersion],
-          ...Object.entries(process.vitals ?? {}).map(([name, value]) => [name, vital(value)] as const),
+          ...VITALS.flatMap(({ name, title, show }) => {
+            const value = process.vitals?.[name];
+            return value === undefined ? [] : [[title, show(value)] as const];
+          }),
         ]}
       />
       <details class="as-list" open={isOpen}>
@@ -77,7 +81,24 @@ function ProcessPanel({ process, isOpen }: { readonly process: ProcessDetail; re
   );
 }
 
-const vital = (value: number): string => (Number.isInteger(value) ? count(value) : value.toPrecision(3));
+const seconds = (value: number): string => duration(value * 1_000);
+
+/** Of the interval before its last report. */
+const VITALS: readonly {
+  readonly name: string;
+  readonly title: string;
+  readonly show: (value: number) => string;
+}[] = [
+  { name: 'appendsPerSecond', title: 'Appends', show: rate },
+  { name: 'eventsPerSecond', title: 'Events appended', show: rate },
+  { name: 'appendP50', title: 'Append, p50', show: seconds },
+  { name: 'appendP99', title: 'Append, p99', show: seconds },
+  { name: 'commandsPerSecond', title: 'Commands', show: rate },
+  { name: 'commandErrorsPerSecond', title: 'Commands failed', show: rate },
+  { name: 'commandP50', title: 'Command, p50', show: seconds },
+  { name: 'commandP99', title: 'Command, p99', show: seconds },
+  { name: 'eventLoopDelay', title: 'Event loop delay, p99', show: seconds },
+];
 
 const CONFIGURATION: readonly Column<ProcessDetail['configuration'][number]>[] = [
   { title: 'Name', cell: ({ name }) => <code>{name}</code> },

@@ -18,7 +18,7 @@ export function OverviewPage() {
       <ResourceView resource={overview} rows={10}>
         {(now) => (
           <>
-            <HealthBanner health={now.health} />
+            <HealthBanner health={now.health} deadLetters={now.deadLetters} />
             <OverviewCharts overview={now} />
             <div class="columns">
               <ProjectionsPanel projections={now.projections} deadLetters={now.deadLetters} />

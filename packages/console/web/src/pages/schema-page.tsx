@@ -77,7 +77,9 @@ function TypeShapes({ type: { type, currentVersion, shapes } }: { readonly type:
           <Tag>version {currentVersion}</Tag>
         )}{' '}
         <span class="muted">
-          {counted(shapes.length, 'shape')}, {eventsText(shapes.reduce((sum, { events }) => sum + events, 0))}
+          {shapes.length === 0
+            ? 'none was recorded yet'
+            : `${counted(shapes.length, 'shape')}, ${eventsText(shapes.reduce((sum, { events }) => sum + events, 0))}`}
         </span>
       </summary>
       {shapes.map((shape) => (

@@ -15,7 +15,7 @@ export interface ProjectionsPanelProps {
 export function ProjectionsPanel({ projections, deadLetters }: ProjectionsPanelProps) {
   const byState = Map.groupBy(projections, ({ state }) => state);
   const wanting = projections.filter(
-    ({ state, parkedKeys }) => ['warn', 'bad'].includes(toneOf(state)) || parkedKeys > 0,
+    (it) => ['warn', 'bad'].includes(toneOf(it.state)) || it.parkedKeys > 0 || isForsaken(it),
   );
   return (
     <Panel title="Projections" aside={<Link to="/projections">All {projections.length}</Link>}>
@@ -61,12 +61,25 @@ export function ProjectionsPanel({ projections, deadLetters }: ProjectionsPanelP
           {
             title: 'Why',
             isWide: true,
-            cell: ({ error, parkedKeys }) => (
-              <Name text={error ?? (parkedKeys > 0 ? counted(parkedKeys, 'parked key') : '')} />
-            ),
+            cell: (projection) => <Name text={whyOf(projection)} />,
           },
         ]}
       />
     </Panel>
   );
+}
+
+/** It is read, and nobody keeps it up to date. */
+function isForsaken({ isLive, state }: ProjectionSummary): boolean {
+  return isLive && state === 'stopped';
+}
+
+function whyOf(projection: ProjectionSummary): string {
+  const { error, parkedKeys } = projection;
+  if (error !== undefined) return error;
+  const why = [
+    ...(isForsaken(projection) ? ['no process works on it'] : []),
+    ...(parkedKeys > 0 ? [counted(parkedKeys, 'parked key')] : []),
+  ];
+  return why.join(', ');
 }

@@ -19,8 +19,8 @@ export function StoragePanel({ bytesByPart }: { readonly bytesByPart: Overview['
       <ul class="bars">
         {parts.map(([part, size]) => (
           <li key={part}>
-            <span>{part}</span>
-            <meter min={0} max={Math.max(total, 1)} value={size} aria-label={part} />
+            <span>{part.replaceAll('_', ' ')}</span>
+            <meter min={0} max={Math.max(total, 1)} value={size} aria-label={part.replaceAll('_', ' ')} />
             <span class="number">{bytes(size)}</span>
           </li>
         ))}

@@ -22,7 +22,7 @@ export function PartitionsTable({ slots, wanted }: PartitionsTableProps) {
         toneOf={({ error }) => (error === undefined ? undefined : 'bad')}
         empty={<EmptyNotice title="Not started yet.">Partitions appear when an engine takes it up.</EmptyNotice>}
         columns={[
-          { title: 'Slots', cell: ({ from, to }) => `${from}–${to}` },
+          { title: 'Slots', cell: ({ from, to }) => `${from}–${to - 1}` },
           { title: 'State', cell: ({ state }) => <StateBadge state={state} /> },
           { title: 'Position', isNumber: true, cell: ({ position }) => count(position) },
           { title: 'Events', isNumber: true, cell: ({ events }) => count(events) },

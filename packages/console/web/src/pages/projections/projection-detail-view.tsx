@@ -77,7 +77,7 @@ export function ProjectionDetailView({
             )}
             <div class="columns">
               <ProgressPanel detail={detail} />
-              <HistoryPanel history={detail.history} />
+              <HistoryPanel detail={detail} />
             </div>
             <VersionsTable detail={detail} />
             <PartitionsTable slots={detail.slots} wanted={detail.wantedPartitions} />
@@ -136,9 +136,11 @@ function ProgressPanel({ detail }: { readonly detail: ProjectionDetail }) {
   );
 }
 
-function HistoryPanel({ history }: { readonly history: ProjectionDetail['history'] }) {
-  const times = useMemo(() => history.map(({ at }) => at), [history]);
-  const series = useMemo(() => [{ label: 'position', values: history.map(({ position }) => position) }], [history]);
+/** What was recorded, and where it is now: the last point would be up to a minute old. */
+function HistoryPanel({ detail: { history, position } }: { readonly detail: ProjectionDetail }) {
+  const points = useMemo(() => [...history, { at: Date.now(), position }], [history, position]);
+  const times = useMemo(() => points.map(({ at }) => at), [points]);
+  const series = useMemo(() => [{ label: 'position', values: points.map((it) => it.position) }], [points]);
   return (
     <Panel title="Checkpoint history">
       {history.length < 2 ? (
