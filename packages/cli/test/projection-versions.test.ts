@@ -306,6 +306,16 @@ describe('code that has changed', () => {
     expect((await run(['projections', 'what-if', 'item-count'], first)).exitCode).toBe(1);
   });
 
+  test('of all projections goes on with nothing, where versions are retired', async () => {
+    const { run } = await carts();
+    const both: Code = { versions: [...first.versions, { version: 2, factor: 1 }] };
+    await run(['projections', 'build', 'item-count', '--of', '2'], both);
+    expect((await run(['projections', 'retire', 'item-count', '--of', '2', '--yes'], both)).exitCode).toBe(0);
+    const all = await run(['rebuild-all-projections'], both);
+    expect(all).toMatchObject({ exitCode: 0 });
+    expect(all.stderr).not.toContain('Going on');
+  });
+
   test('of all projections is applied again, where it can be', async () => {
     const { run } = await carts();
     const all = await run(['rebuild-all-projections', '--parallel', '2'], changed);

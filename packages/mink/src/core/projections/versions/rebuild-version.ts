@@ -118,8 +118,8 @@ export async function rebuildAll(
   { parallel = 1, onStart, ...options }: RebuildAllOptions,
 ): Promise<readonly RebuiltVersion[]> {
   checkWhole('parallel', parallel, 1);
-  const todo = await chooseVersions(context, options);
-  onStart?.({ todo: todo.length, done: context.projections.length - todo.length });
+  const { todo, done } = await chooseVersions(context, options);
+  onStart?.({ todo: todo.length, done });
   const queue = [...todo];
   const results: RebuiltVersion[] = [];
   const work = async (): Promise<void> => {
@@ -152,23 +152,23 @@ async function rebuildOne(
 async function chooseVersions(
   { readModels, projections }: VersionsContext,
   { isFresh = false }: RebuildOptions,
-): Promise<readonly AnyProjection[]> {
+): Promise<{ readonly todo: readonly AnyProjection[]; readonly done: number }> {
   const shadows = await readModels.listShadows();
   const shadowOf = ({ name, version }: ProjectionId): Shadow | undefined =>
     shadows.find((it) => it.name === name && it.of === version && it.purpose === 'rebuild');
-  const left = projections.filter((projection) => shadowOf(projection) !== undefined);
-  if (left.length > 0 && !isFresh) return left;
   const stored = await readModels.listProjections();
   const chosen = projections.filter(({ name, version }) => {
     return stored.every((it) => it.name !== name || it.version !== version || it.state !== 'retired');
   });
+  const left = projections.filter((projection) => shadowOf(projection) !== undefined);
+  if (left.length > 0 && !isFresh) return { todo: left, done: chosen.filter((it) => !left.includes(it)).length };
   for (const projection of chosen) {
     const old = shadowOf(projection);
     if (old !== undefined) await readModels.dropShadow(old);
     await readModels.prepareProjection(projection);
     await createShadow({ readModels }, projection);
   }
-  return chosen;
+  return { todo: chosen, done: 0 };
 }
 
 /** The version stands still while its shadow comes as far; then nobody works on either, and they are swapped. */
