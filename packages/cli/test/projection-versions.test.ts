@@ -306,6 +306,15 @@ describe('code that has changed', () => {
     expect((await run(['projections', 'what-if', 'item-count'], first)).exitCode).toBe(1);
   });
 
+  test('of a version that is retired keeps nobody from learning what is wrong, though its code is there yet', async () => {
+    const { run } = await carts();
+    await run(['projections', 'build', 'item-count', '--of', '2']);
+    expect((await run(['projections', 'retire', 'item-count', '--of', '2', '--yes'])).exitCode).toBe(0);
+    expect(await run(['incident', 'Cart-1'])).toMatchObject({ exitCode: 0, stderr: '' });
+    expect((await run(['why', '1'])).stdout).not.toContain('item-count 2');
+    expect((await run(['doctor'])).stdout).not.toContain('Never started');
+  });
+
   test('of all projections goes on with nothing, where versions are retired', async () => {
     const { run } = await carts();
     const both: Code = { versions: [...first.versions, { version: 2, factor: 1 }] };

@@ -68,7 +68,8 @@ export const PROJECTION_CHECKS: readonly Check[] = [
     examine: ({ stored, statuses, processes }) =>
       given(stored, (all) => {
         const known = new Set(all.map(labelOf));
-        const code = 'value' in statuses ? statuses.value : [];
+        // Of a version that is retired, the code may be there yet.
+        const code = 'value' in statuses ? statuses.value.filter(({ state }) => state !== 'retired') : [];
         const running = aliveOf({ processes }).flatMap(({ projections }) => projections);
         const missing = [...new Set([...code, ...running].map(labelOf))].filter((label) => !known.has(label));
         if (missing.length > 0)

@@ -27,9 +27,10 @@ export async function handlingsOf(
   const all = await readModels.listProjections();
   const found = wanted.map(async (projection): Promise<EventHandling | undefined> => {
     const { name, version } = projection;
-    const keys = keysOf(projection, event);
-    if (keys === undefined) return undefined;
     const stored = all.find((it) => it.name === name && it.version === version);
+    const keys = keysOf(projection, event);
+    // Of a version that is retired nothing is left, though its code may be.
+    if (keys === undefined || stored?.state === 'retired') return undefined;
     return { name, version, keys, outcome: await outcomeOf(readModels, { projection, event, stored, keys }) };
   });
   return (await Promise.all(found)).filter((it) => it !== undefined);
