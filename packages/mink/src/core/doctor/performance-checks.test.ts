@@ -116,3 +116,11 @@ test('a process that waits for connections, or whose event loop is late, is name
   expect(judge('event-loop', {}, [{ eventLoopDelay: 0.01 }]).status).toBe('ok');
   expect(judge('event-loop', {}, [{ eventLoopDelay: 0.2 }])).toMatchObject({ seen: 'orders is 200.0 ms late.' });
 });
+
+test('advises an index for tables of read models only', () => {
+  const scanned = { ...table, scans: 11, scannedRows: 550_000 };
+  const mend = (...names: readonly string[]) =>
+    judge('missing-indexes', { tables: names.map((name) => ({ ...scanned, name })) });
+  expect(mend('mink.streams')).toMatchObject({ mend: expect.stringContaining('look who does') });
+  expect(mend('mink.streams', 'mink_read.carts_v1')).toMatchObject({ mend: expect.stringContaining('add an index') });
+});
