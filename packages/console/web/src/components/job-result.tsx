@@ -19,15 +19,29 @@ export function JobResult({ job }: { readonly job: Job }) {
       {nested.map(([name, value]) => (
         <div key={name}>
           <h3>{wordsOf(name)}</h3>
-          <JsonTree label={wordsOf(name)} value={value} />
+          {isNone(value) ? <p>None</p> : <JsonTree label={wordsOf(name)} value={value} />}
         </div>
       ))}
     </>
   );
 }
 
-/** `parkedKeys` as `parked keys` */
-const wordsOf = (name: string): string => name.replaceAll(/[A-Z]/gu, (letter) => ` ${letter.toLowerCase()}`);
+const isNone = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+
+/** What does not say by its name what it is. */
+const NAMES: Readonly<Partial<Record<string, string>>> = {
+  ok: 'As it should be',
+  pairs: 'Events by key',
+  inline: 'Applied inline',
+  shapes: 'Shapes that were tried',
+  broken: 'Shapes that this code would break at',
+};
+
+/** `parkedKeys` as `Parked keys` */
+function wordsOf(name: string): string {
+  const words = name.replaceAll(/[A-Z]/gu, (letter) => ` ${letter.toLowerCase()}`);
+  return NAMES[name] ?? words.slice(0, 1).toUpperCase() + words.slice(1);
+}
 
 function shown(name: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
