@@ -327,6 +327,9 @@ describe('code that has changed', () => {
 
   test('of all projections is applied again, where it can be', async () => {
     const { run } = await carts();
+    const trial = { exitCode: 0, stdout: 'Would rebuild item-count version 1, lines version 1.\n' };
+    expect(await run(['rebuild-all-projections', '--dry-run'], changed)).toMatchObject(trial);
+    expect((await run(['projections', 'what-if', 'item-count'], changed)).exitCode).toBe(1);
     const all = await run(['rebuild-all-projections', '--parallel', '2'], changed);
     expect(all).toMatchObject({ exitCode: 0 });
     expect(all.stdout.split('\n').toSorted()).toEqual([
@@ -345,6 +348,8 @@ describe('code that has changed', () => {
     expect(jsonLines(some.stderr).at(-1)).toMatchObject({
       error: { code: 'REBUILDS_FAILED', projections: ['item-count'] },
     });
+    const left = await run(['rebuild-all-projections', '--dry-run', '--json'], failing);
+    expect(jsonLines(left.stdout)).toEqual([{ todo: [{ name: 'item-count', version: 1 }], done: 1 }]);
     // Mended: the next run goes on with what is left.
     const rest = await run(['rebuild-all-projections', '--force'], failing);
     expect(rest.stderr).toContain('Going on with 1 of 2: --fresh rebuilds all.\n');

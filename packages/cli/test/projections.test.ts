@@ -242,6 +242,8 @@ describe('dead letters', () => {
     expect((await run(dryRun, { mended: true })).stdout).toBe(
       'Cart-1: 2 would be applied, none is left\n  items: 1 -> 3\n',
     );
+    const trial = await run(['deadletters', 'retry', 'item-count', '--all', '--dry-run'], { mended: true });
+    expect(trial.stdout).toBe('Cart-1: 2 would be applied, none is left\n  items: 1 -> 3\n');
     const failing = await run(['deadletters', 'retry', 'item-count', 'Cart-1']);
     expect([failing.exitCode, failing.stderr]).toEqual([
       1,

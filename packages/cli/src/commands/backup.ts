@@ -25,6 +25,7 @@ import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { collectText, parseLogPoint, wholeFrom } from '../option-values.ts';
 import { progressOf } from '../progress.ts';
+import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 
 const BACKUP_HELP = `
@@ -253,7 +254,7 @@ function restoredText(schema: string, { events, skipped, position, isPartial }: 
   const next = isPartial
     ? '\nValues of unique sets are not known for that moment: run "mink unique-sets rebuild".'
     : '';
-  return `${events} events restored into schema "${schema}"${known}. The log ends at position ${position}.${next}`;
+  return `${counted(events, 'event')} restored into schema "${schema}"${known}. The log ends at position ${position}.${next}`;
 }
 
 async function verify(context: Context, options: VerifyOptions): Promise<void> {

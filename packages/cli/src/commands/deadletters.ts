@@ -28,7 +28,7 @@ Examples:
   mink deadletters list                              keys whose events could not be applied, and why
   mink deadletters show cart-summary Cart-42         the events that wait
   mink deadletters dry-run cart-summary Cart-42      what a retry would do
-  mink deadletters retry cart-summary --all          apply them, key by key, in their order
+  mink deadletters retry cart-summary --all          apply them, key by key, in their order; with --dry-run, only try
   mink deadletters discard cart-summary Cart-42 --reason "test data"
 
 Needs "store" and "projections" of the config file: a retry runs their code. Exit code 1 if events are left.
@@ -59,6 +59,7 @@ export function addDeadLettersCommand(program: Command, context: Context): void 
   );
   add('retry', 'apply the events of a key in their order', '[key]')
     .option('--all', 'of all keys of the projection')
+    .option('--dry-run', 'say what would be applied; nothing changes')
     .action((name: string, key: string | undefined, _options, command: Command) =>
       retry(context, command.optsWithGlobals(), { name, key }),
     );
@@ -171,8 +172,13 @@ async function retry(
   const { stdout, signal } = context;
   await withProjections(context, options, async (store, projections) => {
     const projection = await findProjection(store, name, options.of);
-    const { deadLetters } = createProjectionEngine(store, projections);
+    const engine = createProjectionEngine(store, projections);
+    const { deadLetters } = engine;
     const keys = key === undefined ? (await deadLetters.list(projection).toArray()).map((it) => it.key) : [key];
+    if (options.dryRun === true) {
+      for (const one of keys) await dryRun(context, options, engine, { projection, key: one });
+      return;
+    }
     let left = 0;
     for (const one of keys) {
       const result = await interruptible(deadLetters.retry({ projection, key: one }, { signal }), signal);
@@ -196,5 +202,5 @@ const discard: KeyWork = async (context, options, engine, of) => {
   if (!(await confirmed(context, options, effect))) return;
   const discarded = await interruptible(engine.deadLetters.discard(of, { reason }), signal);
   if (options.json === true) await stdout.line(jsonText({ key: of.key, discarded }));
-  else await stdout.line(`${of.key}: ${discarded} events discarded`);
+  else await stdout.line(`${of.key}: ${counted(discarded, 'event')} discarded`);
 };

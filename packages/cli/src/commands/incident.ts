@@ -18,6 +18,7 @@ import { FileExistsError } from '../errors.ts';
 import { incidentTest } from '../incident-test.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
+import { counted } from '../schema-text.ts';
 import { collectText, parseText, wholeFrom } from '../option-values.ts';
 import { quoted } from '../quoted.ts';
 import { escapeControls } from '../terminal-text.ts';
@@ -153,11 +154,11 @@ function summaryOf({ incident, failures, isReproduced }: CollectedIncident, file
   const { subject, events, related, projections } = incident;
   const parked = projections.flatMap(({ name, version, keys }) =>
     keys.flatMap(({ key, parked }) =>
-      parked === undefined ? [] : [`  ${name} ${version}: ${key} waits with ${parked.waiting} events`],
+      parked === undefined ? [] : [`  ${name} ${version}: ${key} waits with ${counted(parked.waiting, 'event')}`],
     ),
   );
   const lines = [
-    `${subject.streamName} at version ${subject.streamVersion}: ${events.length} events, ${related.length} related ones`,
+    `${subject.streamName} at version ${subject.streamVersion}: ${counted(events.length, 'event')}, ${related.length} related ones`,
     ...parked,
     ...failures.map((it) => `  ${failureName(it)} fails at ${it.at.type}: ${incidentError(it.error).message}`),
     ...(failures.length === 0 ? ['  nothing fails with the code of now'] : []),

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Verification, VerifyProgress } from 'mink';
-import { buildProgress } from '../build-progress.ts';
+import { buildProgress, positionText } from '../build-progress.ts';
 import { verifiedText } from '../comparison-text.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { withProjections } from '../database.ts';
@@ -54,7 +54,7 @@ async function verifyApplied(context: Context, options: VerifyOptions, name: str
     if (projection === undefined) throw noCode(id);
     const all = await interruptible(store.projections.list(), signal);
     const isInline = all.some((it) => it.name === id.name && it.version === id.version && it.state === 'inline');
-    const onProgress = progressOf(context, options, ({ position, upTo }: VerifyProgress) => `${position} of ${upTo}`);
+    const onProgress = progressOf(context, options, (progress: VerifyProgress) => `${name} ${positionText(progress)}`);
     const found = await interruptible(store.projections.verify(projection, { signal, onProgress }), signal);
     if (options.json === true) await stdout.line(jsonText({ ...id, ...found, isInline }));
     else await stdout.line(`${id.name} version ${id.version}: ${verdict(found)}${isInline ? ONLY_DEEP : ''}`);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { RebuildAllPlan } from 'mink';
 import { buildProgress } from '../build-progress.ts';
 import type { Context, GlobalOptions } from '../context.ts';
 import { RebuildsFailedError } from '../errors.ts';
@@ -13,12 +14,14 @@ interface RebuildAllOptions extends GlobalOptions {
   readonly batch?: number | undefined;
   readonly fresh?: boolean | undefined;
   readonly force?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
 }
 
 const HELP = `
 Examples:
   mink rebuild-all-projections                 one after another
   mink rebuild-all-projections --parallel 4
+  mink rebuild-all-projections --dry-run       which ones; nothing changes
 
 Each is filled beside itself, and takes its own place when it has caught up: until then it is read as before. A run that was
 stopped goes on with those that it has left; --fresh begins anew. Exit code 1 if one failed: it is as it was.
@@ -34,6 +37,7 @@ export function addRebuildAllCommand(parent: Command, context: Context): void {
     .option('--batch <number>', 'events that are stored together, at most', wholeFrom(1))
     .option('--fresh', 'begin anew where an earlier run was stopped')
     .option('--force', 'also where keys are parked')
+    .option('--dry-run', 'say what would be rebuilt; nothing changes')
     .addHelpText('after', HELP)
     .action((_options, command: Command) => rebuildAll(context, command.optsWithGlobals()));
 }
@@ -43,6 +47,10 @@ async function rebuildAll(context: Context, options: RebuildAllOptions): Promise
   const { parallel, rate, batch: batchSize, fresh: isFresh, force: isForced } = options;
   await withVersions(context, options, async ({ versions, projections, noCode }) => {
     if (projections.length === 0) throw noCode;
+    if (options.dryRun === true) {
+      await stdout.line(planText(await versions.planRebuildAll({ isFresh }), options));
+      return;
+    }
     const onStart = ({ todo, done }: { readonly todo: number; readonly done: number }): void => {
       if (done === 0 || options.json === true) return;
       void stderr.line(`Going on with ${todo} of ${todo + done}: --fresh rebuilds all.`).catch(() => undefined);
@@ -53,6 +61,13 @@ async function rebuildAll(context: Context, options: RebuildAllOptions): Promise
     const failed = results.filter(({ error }) => error !== undefined).map(({ name }) => name);
     if (failed.length > 0) throw new RebuildsFailedError(failed);
   });
+}
+
+function planText({ todo, done }: RebuildAllPlan, { json }: GlobalOptions): string {
+  if (json === true) return jsonText({ todo, done });
+  const names = todo.map(({ name, version }) => `${name} version ${version}`);
+  const before = done === 0 ? '' : ` An earlier run has rebuilt ${done} already; --fresh rebuilds all.`;
+  return `Would rebuild ${names.length === 0 ? 'nothing' : names.join(', ')}.${before}`;
 }
 
 type Result = Awaited<ReturnType<Parameters<Parameters<typeof withVersions>[2]>[0]['versions']['rebuildAll']>>[number];

@@ -206,7 +206,12 @@ export type { ComparedVersions, CompareOptions } from './projections/versions/co
 export type { VerifiedRows, VerifyRowsOptions } from './projections/versions/verify-rows.ts';
 export type { ComparedTable, FirstEvent, RowDifference } from './projections/versions/compared-table.ts';
 export type { VersionPlan } from './projections/versions/plan-version.ts';
-export type { RebuildAllOptions, RebuildOptions, RebuiltVersion } from './projections/versions/rebuild-version.ts';
+export type {
+  RebuildAllOptions,
+  RebuildAllPlan,
+  RebuildOptions,
+  RebuiltVersion,
+} from './projections/versions/rebuild-version.ts';
 export type { SwitchedVersion, SwitchOptions } from './projections/versions/switch-version.ts';
 export type {
   Condition,

@@ -13,9 +13,11 @@ import { buildVersion, untilCaughtUp, type BuildOptions, type BuiltVersion } fro
 import { compareSides, compareVersions, type ComparedVersions, type CompareOptions } from './compare-versions.ts';
 import { planVersion, type VersionPlan } from './plan-version.ts';
 import {
+  planRebuildAll,
   rebuildAll,
   rebuildVersion,
   type RebuildAllOptions,
+  type RebuildAllPlan,
   type RebuildOptions,
   type RebuiltVersion,
 } from './rebuild-version.ts';
@@ -168,6 +170,11 @@ export class ProjectionVersions {
    */
   async rebuildAll(options: RebuildAllOptions = {}): Promise<readonly RebuiltVersion[]> {
     return rebuildAll(this.#context, options);
+  }
+
+  /** Which versions {@link rebuildAll} would rebuild now, and how many an earlier run has rebuilt already. Nothing changes. */
+  async planRebuildAll(options: Pick<RebuildOptions, 'isFresh'> = {}): Promise<RebuildAllPlan> {
+    return planRebuildAll(this.#context, options);
   }
 
   /** Drops what crashes have left of rebuilds and of comparisons, and gives back how many. Nobody reads it; a rebuild begins anew. */

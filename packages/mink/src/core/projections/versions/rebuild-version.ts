@@ -118,7 +118,8 @@ export async function rebuildAll(
   { parallel = 1, onStart, ...options }: RebuildAllOptions,
 ): Promise<readonly RebuiltVersion[]> {
   checkWhole('parallel', parallel, 1);
-  const { todo, done } = await chooseVersions(context, options);
+  const { todo, done, shadows } = await chooseVersions(context, options);
+  await beginAll(context, { todo, shadows, isFresh: options.isFresh ?? false });
   onStart?.({ todo: todo.length, done });
   const queue = [...todo];
   const results: RebuiltVersion[] = [];
@@ -148,27 +149,57 @@ async function rebuildOne(
   }
 }
 
-/** Those that an earlier run has left, or else all that are not retired, each with a shadow from now on. */
+/** Which versions a `rebuildAll` would rebuild, and how many an earlier run has rebuilt already. */
+export interface RebuildAllPlan {
+  readonly todo: readonly ProjectionId[];
+  readonly done: number;
+}
+
+/** What {@link rebuildAll} would do now. Nothing changes. */
+export async function planRebuildAll(
+  context: VersionsContext,
+  options: Pick<RebuildOptions, 'isFresh'>,
+): Promise<RebuildAllPlan> {
+  const { todo, done } = await chooseVersions(context, options);
+  return { todo: todo.map(({ name, version }) => ({ name, version })), done };
+}
+
+/** Those that an earlier run has left, or else all that are not retired. */
 async function chooseVersions(
   { readModels, projections }: VersionsContext,
-  { isFresh = false }: RebuildOptions,
-): Promise<{ readonly todo: readonly AnyProjection[]; readonly done: number }> {
-  const shadows = await readModels.listShadows();
-  const shadowOf = ({ name, version }: ProjectionId): Shadow | undefined =>
-    shadows.find((it) => it.name === name && it.of === version && it.purpose === 'rebuild');
+  { isFresh = false }: Pick<RebuildOptions, 'isFresh'>,
+): Promise<{ readonly todo: readonly AnyProjection[]; readonly done: number; readonly shadows: readonly Shadow[] }> {
+  const shadows = (await readModels.listShadows()).filter(({ purpose }) => purpose === 'rebuild');
   const stored = await readModels.listProjections();
-  const chosen = projections.filter(({ name, version }) => {
+  const all = projections.filter(({ name, version }) => {
     return stored.every((it) => it.name !== name || it.version !== version || it.state !== 'retired');
   });
-  const left = projections.filter((projection) => shadowOf(projection) !== undefined);
-  if (left.length > 0 && !isFresh) return { todo: left, done: chosen.filter((it) => !left.includes(it)).length };
-  for (const projection of chosen) {
-    const old = shadowOf(projection);
+  const left = isFresh ? [] : projections.filter((projection) => shadowOf(shadows, projection) !== undefined);
+  return left.length === 0
+    ? { todo: all, done: 0, shadows }
+    : { todo: left, done: all.filter((it) => !left.includes(it)).length, shadows };
+}
+
+function shadowOf(shadows: readonly Shadow[], { name, version }: ProjectionId): Shadow | undefined {
+  return shadows.find((it) => it.name === name && it.of === version);
+}
+
+/** A shadow for each, from now on; those of an earlier run that are gone on with stay. */
+async function beginAll(
+  { readModels }: VersionsContext,
+  {
+    todo,
+    shadows,
+    isFresh,
+  }: { readonly todo: readonly AnyProjection[]; readonly shadows: readonly Shadow[]; readonly isFresh: boolean },
+): Promise<void> {
+  for (const projection of todo) {
+    const old = shadowOf(shadows, projection);
+    if (old !== undefined && !isFresh) continue;
     if (old !== undefined) await readModels.dropShadow(old);
     await readModels.prepareProjection(projection);
     await createShadow({ readModels }, projection);
   }
-  return { todo: chosen, done: 0 };
 }
 
 /** The version stands still while its shadow comes as far; then nobody works on either, and they are swapped. */
