@@ -171,7 +171,8 @@ function durability({ settings }: DatabaseFacts, processes: ReportedSettings): V
       `${name} IS OFF (${listed([...new Set(off.filter((it) => it[1] === name).map(([who]) => who))])}): ${Reflect.get(DURABLE, name)}.`,
   );
   const server = names.map((name) => `alter system set ${name} = on`).join('; ');
-  return failed(why.join(' '), `${server}; select pg_reload_conf(). And no role, database or URL may turn it off.`);
+  const where = 'A role, a database or a URL may turn it off, too.';
+  return failed(`${why.join(' ')} ${where}`, `${server}; select pg_reload_conf()`);
 }
 
 function rights({ name, isSuperuser, isOwner, missing }: DatabaseFacts['role']): Verdict {

@@ -15,7 +15,7 @@ export interface ProjectionsPanelProps {
 export function ProjectionsPanel({ projections, deadLetters }: ProjectionsPanelProps) {
   const byState = Map.groupBy(projections, ({ state }) => state);
   const wanting = projections.filter(
-    (it) => ['warn', 'bad'].includes(toneOf(it.state)) || it.parkedKeys > 0 || isForsaken(it),
+    (it) => ['warn', 'bad'].includes(toneOf(it.state)) || it.parkedKeys > 0 || isForsaken(it, projections),
   );
   return (
     <Panel title="Projections" aside={<Link to="/projections">All {projections.length}</Link>}>
@@ -61,7 +61,7 @@ export function ProjectionsPanel({ projections, deadLetters }: ProjectionsPanelP
           {
             title: 'Why',
             isWide: true,
-            cell: (projection) => <Name text={whyOf(projection)} />,
+            cell: (projection) => <Name text={whyOf(projection, projections)} />,
           },
         ]}
       />
@@ -69,16 +69,16 @@ export function ProjectionsPanel({ projections, deadLetters }: ProjectionsPanelP
   );
 }
 
-/** It is read, and nobody keeps it up to date. */
-function isForsaken({ isLive, state }: ProjectionSummary): boolean {
-  return isLive && state === 'stopped';
+/** Nobody keeps up to date what is read, or would be if it had been started. Code beside a live version is none of that. */
+function isForsaken({ name, isLive, state }: ProjectionSummary, all: readonly ProjectionSummary[]): boolean {
+  return state === 'stopped' && (isLive || !all.some((it) => it.name === name && it.isLive));
 }
 
-function whyOf(projection: ProjectionSummary): string {
-  const { error, parkedKeys } = projection;
+function whyOf(projection: ProjectionSummary, all: readonly ProjectionSummary[]): string {
+  const { error, parkedKeys, isLive } = projection;
   if (error !== undefined) return error;
   const why = [
-    ...(isForsaken(projection) ? ['no process works on it'] : []),
+    ...(isForsaken(projection, all) ? [isLive ? 'no process works on it' : 'was never started'] : []),
     ...(parkedKeys > 0 ? [counted(parkedKeys, 'parked key')] : []),
   ];
   return why.join(', ');
