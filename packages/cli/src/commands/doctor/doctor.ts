@@ -8,6 +8,7 @@ import { UnhealthyStoreError } from '../../errors.ts';
 import { interruptible } from '../../interrupt.ts';
 import { jsonText } from '../../json-text.ts';
 import { maskPasswords } from '../../mask-passwords.ts';
+import { counted } from '../../schema-text.ts';
 import { escapeControls } from '../../terminal-text.ts';
 import { monitoringOf } from './monitoring-of.ts';
 
@@ -93,5 +94,5 @@ function findingText({ id, title, status, seen, mend, runbook }: Finding): strin
 
 function summaryText(findings: readonly Finding[]): string {
   const count = (status: Finding['status']): number => findings.filter((it) => it.status === status).length;
-  return `${findings.length} checks: ${count('ok')} ok, ${count('warning')} warnings, ${count('failed')} failed, ${count('unknown')} unknown`;
+  return `${findings.length} checks: ${count('ok')} ok, ${counted(count('warning'), 'warning')}, ${count('failed')} failed, ${count('unknown')} unknown`;
 }

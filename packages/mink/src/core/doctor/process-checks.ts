@@ -63,7 +63,7 @@ export const PROCESS_CHECKS: readonly Check[] = [
           const wanted = sizes.reduce((sum, size) => sum + size, 0);
           const room = Number(settings['max_connections']) - Number(settings['superuser_reserved_connections']);
           const isPooled = pooler !== 'none';
-          const seen = `${alive.length} processes may open ${wanted} connections, and ${isPooled ? 'a pooler shares them' : `the server takes ${room}`}.`;
+          const seen = `All processes (${alive.length}) may open ${wanted} connections, and ${isPooled ? 'a pooler shares them' : `the server takes ${room}`}.`;
           if (sizes.some((size) => size < 2))
             return warning(
               `A process has one connection alone. ${seen}`,
