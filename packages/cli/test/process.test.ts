@@ -81,7 +81,7 @@ describe('the built program', () => {
       [`${schema}_packed`, gzipSync(lines)],
     ] as const) {
       const restored = await spawnMink(['restore', '-', '--schema', to], { ...options, input }).done;
-      expect(restored).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^1 events restored/u) });
+      expect(restored).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^1 event restored/u) });
     }
   });
 
