@@ -47,3 +47,20 @@ test('knows that a rebuild may have been done before it was killed', () => {
   const told: readonly BuilderLine[] = [progress(9, { version: -1 }), { line: 'done' }];
   expect(foundAfter('rebuild', told, [progress(0, { version: -2 })])).toEqual({ kinds: [], resumed: 0 });
 });
+
+test('knows what another one has done while one was frozen, whatever that one says when it wakes', () => {
+  const resumptions = new Resumptions();
+  const what = job('rebuild');
+  const shadow = (position: number, version: number): BuilderLine => progress(position, { version });
+  const frozen = resumptions.begin(what);
+  resumptions.note(what, frozen, [shadow(9, -1)]);
+  const another = resumptions.begin(what);
+  expect(resumptions.note(what, another, [shadow(9, -1), shadow(50, -1), { line: 'done' }])).toEqual([]);
+  resumptions.note(what, frozen, [shadow(9, -1)]);
+  const next = resumptions.begin(what);
+  expect(resumptions.note(what, next, [shadow(30, -2)])).toEqual([]);
+  // Nor does it make anybody forget how far the next shadow is.
+  resumptions.note(what, frozen, [shadow(9, -1)]);
+  const last = resumptions.begin(what);
+  expect(resumptions.note(what, last, [shadow(20, -2)]).map(({ kind }) => kind)).toEqual(['order']);
+});

@@ -41,12 +41,9 @@ export class Resumptions {
     const last = progress.at(-1);
     const findings = first === undefined || begun.isChecked ? [] : this.#check(job, begun, first);
     if (first !== undefined) begun.isChecked = true;
-    const known = this.#reached.get(keyOf(job));
-    if (last !== undefined && (known?.version !== last.version || known.position < last.position)) {
-      this.#reached.set(keyOf(job), last);
-    }
-    // Its shadow is in the place of the version, and the next one is another.
-    if (job.verb === 'rebuild' && lines.some(({ line }) => line === 'done')) this.#reached.delete(keyOf(job));
+    // Once it is done, its shadow is in the place of the version: nothing is left, and the next one is another.
+    const said = last !== undefined && lines.some(({ line }) => line === 'done') ? { ...last, left: 0 } : last;
+    if (said !== undefined && isFurther(said, this.#reached.get(keyOf(job)))) this.#reached.set(keyOf(job), said);
     return findings;
   }
 
@@ -72,6 +69,12 @@ export class Resumptions {
     if (first.position >= reached.position) return [];
     return [{ ...facts, kind: 'order', message: `a ${verb} went on behind ${reached.position}, where it had been` }];
   }
+}
+
+/** Shadows are numbered downwards. What somebody says who was frozen may be behind what another one has done meanwhile. */
+function isFurther(said: Reached, known: Reached | undefined): boolean {
+  if (known === undefined || said.version < known.version) return true;
+  return said.version === known.version && said.position >= known.position;
 }
 
 function keyOf({ name, version, verb }: Pick<VersionJob, 'name' | 'version' | 'verb'>): string {
