@@ -30,7 +30,7 @@ export default defineConfig({
             'bench/test/*.test.js',
           ],
           exclude: [...configDefaults.exclude, SIMULATION],
-          globalSetup: ['packages/mink/test/support/global-setup.ts'],
+          globalSetup: ['test/support/memory-folder.ts', 'packages/mink/test/support/global-setup.ts'],
           // To load the library anew for each file took longer than many of them.
           isolate: false,
         },

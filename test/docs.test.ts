@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import * as mink from 'mink';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { runSql } from '../packages/mink/test/support/databases.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDatabase, runSql } from '../packages/mink/test/support/databases.ts';
 import { readPages, root, type Block } from './support/markdown.ts';
 import { compileSnippets, type CompiledSnippets } from './support/snippets.ts';
 
@@ -38,7 +38,10 @@ describe('the TypeScript in the guide', () => {
     '%s runs to its end and says what it claims',
     async (_at, block) => {
       const needsDatabase = block.code.includes('DATABASE_URL');
-      const output = await compiled.run(block, needsDatabase ? { DATABASE_URL: await createDatabase() } : {});
+      const output = await compiled.run(
+        block,
+        needsDatabase ? { DATABASE_URL: await createDatabase(undefined, 'template1') } : {},
+      );
       const missing = unsaid(block, output.split('\n'));
       if (missing !== undefined) throw new Error(`${missing}\n\nIt printed:\n${output}`);
     },
@@ -76,26 +79,13 @@ function unsaid({ file, line, code }: Block, output: readonly string[]): string 
   return undefined;
 }
 
-let made = 0;
-
-/** A database with nothing in it. */
-async function createDatabase(): Promise<string> {
-  const server = new URL(inject('servers')[0]?.url ?? '');
-  made += 1;
-  const name = `docs_${process.pid}_${made}`;
-  server.pathname = '/postgres';
-  await runSql(server.href, `create database ${name}`);
-  server.pathname = `/${name}`;
-  return server.href;
-}
-
 describe('the SQL in docs/postgres.md', () => {
   const blocks = guide.find(({ file }) => file === 'docs/postgres.md')?.blocks ?? [];
   const grants = blocks.find(({ language, code }) => language === 'sql' && code.includes('create role'));
 
   test('grants what a writer and a reader need, and no more than that', async () => {
     const { createPostgresStore } = await import('mink/postgres');
-    const url = await createDatabase();
+    const url = await createDatabase(undefined, 'template1');
     await using owner = createPostgresStore({ url });
     await owner.append('Note-1', [{ type: 'Noted', data: null }]);
     await runSql(url, grants?.code ?? '');

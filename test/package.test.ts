@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDatabase } from '../packages/mink/test/support/databases.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
@@ -59,9 +60,10 @@ const expected = 'c-1 CONCURRENCY_CONFLICT 1\nc-1 CONCURRENCY_CONFLICT 1\n';
 describe('the packed library in a project of its own', () => {
   let project = '';
   const runtimes = join(root, 'node_modules', '.cache', 'mink-runtimes');
-  const databaseUrl = inject('servers')[0]?.url ?? '';
+  let databaseUrl = '';
 
   beforeAll(async () => {
+    databaseUrl = await createDatabase();
     project = await mkdtemp(join(tmpdir(), 'mink-consumer-'));
     const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project], {
       cwd: join(root, 'packages', 'mink'),

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { runSql } from '../packages/mink/test/support/databases.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createDatabase } from '../packages/mink/test/support/databases.ts';
 import { readPages, root, type Block } from './support/markdown.ts';
 
 // A page is run from top to bottom in an empty directory, as a reader would: `js` blocks are files, named in their first line;
@@ -17,14 +17,9 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'mink-tutorial-'));
   symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
   writeFileSync(join(directory, '.gitignore'), 'node_modules\n');
-  const server = new URL(inject('servers')[0]?.url ?? '');
-  const name = `tutorial_${process.pid}`;
-  server.pathname = '/postgres';
-  await runSql(server.href, `create database ${name}`);
-  server.pathname = `/${name}`;
   const author = { GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@b', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@b' };
   const { NODE_TEST_CONTEXT: _test, NODE_OPTIONS: _options, ...inherited } = process.env;
-  env = { ...inherited, ...author, DATABASE_URL: server.href };
+  env = { ...inherited, ...author, DATABASE_URL: await createDatabase(undefined, 'template1') };
 });
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

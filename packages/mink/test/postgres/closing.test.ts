@@ -52,7 +52,7 @@ describePostgres(
       await proxy.close();
     });
 
-    test('is bounded while it listens', { timeout: 90_000 }, async () => {
+    test.concurrent('is bounded while it listens', { timeout: 90_000 }, async ({ expect }) => {
       const { proxy, store } = await open('notify');
       const reading = store.subscribe().toArray();
       const isListening = async () => (await store.feedStatus()).wakeUp;
@@ -64,7 +64,8 @@ describePostgres(
       await proxy.close();
     });
 
-    test('leaves an append under way half a minute, and then says that nobody knows', { timeout: 90_000 }, async () => {
+    const unknown = 'leaves an append under way half a minute, and then says that nobody knows';
+    test.concurrent(unknown, { timeout: 90_000 }, async () => {
       const { proxy, store } = await open();
       proxy.swallow(true);
       const told = store.append('Cart-1', [events.Added(null)]).catch((error: unknown) => Object(error).code);

@@ -12,7 +12,7 @@ import { identify } from '../../../../../examples/git-history/src/identify.ts';
 import { importHistory } from '../../../../../examples/git-history/src/import/import-history.ts';
 import { activity } from '../../../../../examples/git-history/src/read-models/activity.ts';
 import { authors } from '../../../../../examples/git-history/src/read-models/authors.ts';
-import { lastServer, openClient, runSql } from '../../../../mink/test/support/databases.ts';
+import { atDatabase, createDatabase, lastServer, openClient, runSql } from '../../../../mink/test/support/databases.ts';
 import { TEMPLATE } from '../../../../mink/test/support/global-setup.ts';
 
 const run = promisify(execFile);
@@ -27,29 +27,19 @@ const CAUGHT_UP = [authors, activity];
 const HISTORY = 'console_git_history';
 /** Held while the history is made: several test files want it at once. */
 const LOCK = 4_466;
-let made = 0;
 
 /** The URL of a new database that holds a Git history as events, and its read models: made once in a run, then copied. */
 export async function createGitDatabase(): Promise<string> {
   const serverUrl = urlOfServer();
-  const client = await openClient(at(serverUrl, 'postgres'));
+  const client = await openClient(atDatabase(serverUrl, 'postgres'));
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK]);
     const { rows } = await client.query('select 1 from pg_database where datname = $1', [HISTORY]);
     if (rows.length === 0) await makeHistory(serverUrl);
-    return await createDatabase(HISTORY);
+    return await createDatabase(serverUrl, HISTORY);
   } finally {
     await client.end();
   }
-}
-
-/** The URL of a new database, which is a copy of another; without one, it holds an empty store. */
-export async function createDatabase(template: string = TEMPLATE): Promise<string> {
-  const serverUrl = urlOfServer();
-  made += 1;
-  const name = `console_${process.pid}_${process.env['VITEST_POOL_ID'] ?? '0'}_${made}`;
-  await runSql(at(serverUrl, 'postgres'), `create database ${name} template ${template} strategy file_copy`);
-  return at(serverUrl, name);
 }
 
 function urlOfServer(): string {
@@ -59,13 +49,13 @@ function urlOfServer(): string {
 }
 
 async function makeHistory(serverUrl: string): Promise<void> {
-  const admin = at(serverUrl, 'postgres');
+  const admin = atDatabase(serverUrl, 'postgres');
   const building = `${HISTORY}_building`;
   await runSql(admin, `create database ${building} template ${TEMPLATE}`);
   const folder = await mkdtemp(join(tmpdir(), 'mink-console-'));
   try {
     await run(process.execPath, [generator, join(folder, 'repository'), ...SIZE]);
-    await using store = createPostgresStore({ url: at(serverUrl, building), categories });
+    await using store = createPostgresStore({ url: atDatabase(serverUrl, building), categories });
     const git = await openRepository(join(folder, 'repository'));
     const { id } = await identify(store, git);
     await importHistory(store, { git, id });
@@ -75,10 +65,4 @@ async function makeHistory(serverUrl: string): Promise<void> {
     await rm(folder, { recursive: true });
   }
   await runSql(admin, `alter database ${building} rename to ${HISTORY}`);
-}
-
-function at(url: string, database: string): string {
-  const changed = new URL(url);
-  changed.pathname = `/${database}`;
-  return changed.href;
 }

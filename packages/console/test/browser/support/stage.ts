@@ -19,6 +19,7 @@ import { createOrderStore } from '../../../../../examples/orders/src/order-store
 import { order } from '../../../../../examples/orders/src/order.ts';
 import { openOrders } from '../../../../../examples/orders/src/projections/open-orders.ts';
 import { orderList } from '../../../../../examples/orders/src/projections/order-list.ts';
+import { dropDatabase } from '../../../../mink/test/support/databases.ts';
 import { account, accountEvents, balances, balancesWithFees } from './account.ts';
 import { createGitDatabase } from './git-database.ts';
 import { serveConsole } from './serve-console.ts';
@@ -90,6 +91,7 @@ export async function openStage({ isReadOnly = false, environment = 'production'
       await report.close();
       await engine.close();
       await store.close();
+      await dropDatabase(databaseUrl);
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { missingBrowser, needBrowser, openPage, startBrowser, type WatchedPage } from './chromium.ts';
 import { TOKENS } from './serve-console.ts';
 import { openStage, type Stage, type StageOptions } from './stage.ts';
@@ -20,6 +20,9 @@ export function useVisits(options: StageOptions = {}): Visits {
     [open.stage, open.browser] = await Promise.all([openStage(options), startBrowser()]);
   }, 240_000);
   beforeEach((context) => needBrowser(context));
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail' && open.browser !== undefined) console.error(await whatPagesShow(open.browser));
+  });
   afterAll(async () => {
     await open.browser?.close();
     await open.stage?.[Symbol.asyncDispose]();
@@ -44,6 +47,16 @@ export function useVisits(options: StageOptions = {}): Visits {
       return watched;
     },
   };
+}
+
+/** For whoever looks for the reason why a test has failed: that a page says nothing may be the reason. */
+async function whatPagesShow(browser: Browser): Promise<string> {
+  const pages = browser.contexts().flatMap((context) => context.pages());
+  const texts = pages.map(async (page) => {
+    const text = page.locator('body').innerText({ timeout: 2_000 });
+    return `${page.url()}: ${await text.catch(String)}`;
+  });
+  return (await Promise.all(texts)).join('\n');
 }
 
 export async function signIn(page: Page, token: string): Promise<void> {

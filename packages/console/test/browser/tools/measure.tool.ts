@@ -4,7 +4,7 @@ import type { Page } from 'playwright-core';
 import { test } from 'vitest';
 import { account, accountEvents, balances } from '../support/account.ts';
 import { openPage, startBrowser } from '../support/chromium.ts';
-import { createDatabase } from '../support/git-database.ts';
+import { createDatabase } from '../../../../mink/test/support/databases.ts';
 import { serveConsole, TOKENS } from '../support/serve-console.ts';
 import { row, showing, signIn } from '../support/visits.ts';
 
