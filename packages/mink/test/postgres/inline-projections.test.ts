@@ -188,6 +188,23 @@ describePostgres('inline projections on PostgreSQL', (databases) => {
       );
       await checkFold(store);
     });
+
+    test('are looked at anew by the next transaction, where they have changed', async () => {
+      const url = await databases.create();
+      const pool = poolOf(url);
+      await using store = openStore({ pool, inline: both });
+      await using other = openStore({ url, inline: both });
+      const append = (sku: string) => withTransaction(pool, (tx) => store.append('Cart-1', [added(sku)], { tx }));
+      await store.projections.activateInline(both);
+      await append('a');
+      for (const sku of ['b', 'c']) {
+        await other.projections.deactivateInline(both);
+        await other.projections.activateInline(both);
+        await rejects(append(sku), InlineSetChangedError);
+        await append(sku);
+      }
+      await checkFold(store);
+    });
   });
 
   describe('when something breaks', () => {

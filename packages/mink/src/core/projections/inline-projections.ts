@@ -68,6 +68,11 @@ export class InlineProjections {
     return this.#reading;
   }
 
+  /** Another set is active: the next append looks, in the transaction that it is made in. */
+  forget(): void {
+    this.#set = undefined;
+  }
+
   /** Which of them are active, by a look at the database. */
   async states(): Promise<readonly InlineState[]> {
     const { projections, storage, whenInactive } = this.#context;

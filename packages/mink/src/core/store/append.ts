@@ -223,6 +223,7 @@ async function sendWithInline(
     const outcome = await sendToStorage(context, command, options);
     if (outcome.status !== 'inline_changed') return outcome;
     const { cause } = outcome;
+    inline.forget();
     // What has failed in a transaction cannot be done again in it.
     if (tx !== undefined || tries === INLINE_TRIES)
       throw new InlineSetChangedError({ missing: [], inactive: [] }, { cause });
