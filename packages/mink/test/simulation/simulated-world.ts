@@ -41,6 +41,8 @@ export class SimulatedWorld {
   readonly #log: LoggedThing[] = [];
   /** Events that handlers fail at, until they are cured. */
   readonly #poison = new Set<number>();
+  /** What was begun and has not ended, nor ever will where its process is dead. */
+  readonly #begun = new Set<{ readonly process: SimulatedProcess }>();
   /** Positions of paused partitions, by their slots and epoch. */
   readonly #paused = new Map<string, number>();
   readonly #done = new Map<string, number>();
@@ -195,9 +197,14 @@ export class SimulatedWorld {
 
   /** In a process, as far as it lives. The connection may be lost; anything else that is thrown is a finding. */
   #do(process: SimulatedProcess, work: () => Promise<unknown>): void {
-    process.run(work).catch((error: unknown) => {
-      if (!(error instanceof DatabaseUnavailableError)) this.#unexpected ??= error;
-    });
+    const begun = { process };
+    this.#begun.add(begun);
+    process
+      .run(work)
+      .catch((error: unknown) => {
+        if (!(error instanceof DatabaseUnavailableError)) this.#unexpected ??= error;
+      })
+      .finally(() => this.#begun.delete(begun));
   }
 
   get #alive(): readonly SimulatedProcess[] {
@@ -264,6 +271,9 @@ export class SimulatedWorld {
     this.#moods = 0;
     this.#poison.clear();
     for (const process of this.#alive) process.thaw();
+    // Somebody may be frozen once more, by a call from before, and then pause what is resumed below.
+    const areOver = async (): Promise<boolean> => [...this.#begun].every(({ process }) => !process.isAlive);
+    await this.#until('the end of what was begun', areOver);
     await this.#pass(2 * LEASE);
     await this.#until('the start', async () => (await this.#store.projections.list()).length === projections.length);
     for (const projection of projections) await this.#store.projections.resume(projection);
