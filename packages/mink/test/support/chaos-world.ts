@@ -41,14 +41,14 @@ export class Basket extends Aggregate({
   }
 }
 
-const rows = (version: number) =>
+export const countsOf = (version: number) =>
   defineProjection({
     name: 'counts',
     version,
     events: { Cart: events },
     readModel: documents<{ count: number }>(),
   }).on({ Added: (row) => ({ count: (row?.count ?? 0) + 1 }) });
-export const [counts, newCounts] = [rows(1), rows(2)];
+export const counts = countsOf(1);
 
 /** Applied by the appends of a database of its own. */
 export const inlineCounts = defineProjection({
