@@ -65,10 +65,12 @@ export async function createDatabase(
   return atDatabase(serverUrl, name);
 }
 
-/** Whoever is still connected to it is not any more. */
+/** Drops it, unless somebody is still connected: a test that has failed may leave that, and is not to fail others. */
 export async function dropDatabase(url: string): Promise<void> {
   const name = new URL(url).pathname.slice(1);
-  await runSql(atDatabase(url, 'postgres'), `drop database if exists ${name} with (force)`);
+  const admin = atDatabase(url, 'postgres');
+  const users = await runSql(admin, 'select 1 from pg_stat_activity where datname = $1', [name]);
+  if (users.length === 0) await runSql(admin, `drop database if exists ${name}`);
 }
 
 /** The URL of another database of the same server. */
