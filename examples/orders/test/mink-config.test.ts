@@ -40,8 +40,8 @@ describe('mink in the folder of the example', () => {
   });
 
   it('makes and checks snapshots', async () => {
-    expect(await mink('snapshots', 'run', '--min-events', '1')).toBe('Order: 1 snapshots made of 1 streams\n');
-    expect(await mink('snapshots', 'verify')).toBe('Order: 1 snapshots checked, 0 wrong\n');
+    expect(await mink('snapshots', 'run', '--min-events', '1')).toBe('Order: 1 snapshot made of 1 stream\n');
+    expect(await mink('snapshots', 'verify')).toBe('Order: 1 snapshot checked, 0 wrong\n');
   });
 
   it('finds the order with a reference', async () => {

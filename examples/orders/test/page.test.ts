@@ -71,7 +71,7 @@ describe('the page', () => {
     const { status, html } = await open('/page/orders', { key: 'k-2', customerId: 'bob' });
     expect(status).toBe(200);
     expect(html).toContain('This list is late, and your change is not in it yet.');
-    expect(html).toContain('&quot;order-list&quot; is paused, and 1 events behind.');
+    expect(html).toContain('&quot;order-list&quot; is paused. Events behind: 1.');
     expect(html).toContain('>ada</a>');
     await engine.resume({ name: 'order-list', version: 1 });
     expect((await open('/')).html).toContain('>bob</a>');

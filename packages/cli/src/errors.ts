@@ -1,4 +1,5 @@
 import { MinkError } from 'mink';
+import { counted } from './counted.ts';
 
 /** The options do not fit together, or a value cannot be used. */
 export class UsageError extends MinkError {
@@ -48,7 +49,7 @@ export class SnapshotsWrongError extends MinkError {
 
   constructor(category: string, wrong: number) {
     super(
-      `${wrong} snapshots of "${category}" do not hold what the events say. Make them anew with "mink snapshots recreate --category ${category}", and raise snapshots.schemaVersion if evolve has changed.`,
+      `${counted(wrong, 'snapshot')} of "${category}" ${wrong === 1 ? 'does' : 'do'} not hold what the events say. Make what is wrong anew with "mink snapshots recreate --category ${category}", and raise snapshots.schemaVersion if evolve has changed.`,
     );
     this.category = category;
     this.wrong = wrong;
@@ -63,7 +64,7 @@ export class SnapshotsNotCheckedError extends MinkError {
 
   constructor(category: string, unchecked: number) {
     super(
-      `${unchecked} snapshots of "${category}" could not be checked, because their events cannot be loaded. Define the event types and upcasters that the errors above name.`,
+      `${counted(unchecked, 'snapshot')} of "${category}" could not be checked, because the events cannot be loaded. Define the event types and upcasters that the errors above name.`,
     );
     this.category = category;
     this.unchecked = unchecked;
@@ -93,7 +94,7 @@ export class UniqueValuesSharedError extends MinkError {
 
   constructor(category: string, shared: number) {
     super(
-      `The sets of "${category}" are built, but ${shared} values are claimed by more than one stream. The streams listed do not hold theirs: append an event that gives it up, or gives another.`,
+      `The sets of "${category}" are built, but ${counted(shared, 'value')} ${shared === 1 ? 'is' : 'are'} claimed by more than one stream. The streams listed do not hold theirs: append an event that gives it up, or gives another.`,
     );
     this.category = category;
     this.shared = shared;
@@ -107,7 +108,7 @@ export class SchemaBrokenError extends MinkError {
 
   constructor(broken: number) {
     super(
-      `${broken} ${broken === 1 ? 'shape' : 'shapes'} would break. Add an upcaster, or let evolve take them. Where only the made-up value of a fixture is at fault, give the fixture a better one.`,
+      `${counted(broken, 'shape')} would break. Add an upcaster, or let evolve take them. Where only the made-up value of a fixture is at fault, give the fixture a better one.`,
     );
     this.broken = broken;
   }
@@ -121,7 +122,7 @@ export class OldCodeBrokenError extends MinkError {
 
   constructor(ref: string, broken: number) {
     super(
-      `The code of "${ref}" cannot read ${broken} ${broken === 1 ? 'shape' : 'shapes'} that this code writes. While both run, deploy what reads both first, and what writes the new one afterwards; or let its readers skip.`,
+      `The code of "${ref}" cannot read ${counted(broken, 'shape')} that this code writes. While both run, deploy what reads both first, and what writes the new one afterwards; or let its readers skip.`,
     );
     this.ref = ref;
     this.broken = broken;
@@ -167,7 +168,7 @@ export class DeadLettersLeftError extends MinkError {
 
   constructor(projection: string, left: number) {
     super(
-      `${left} events of "${projection}" are left. Mend what the first of each key fails with, and retry; or discard them.`,
+      `${counted(left, 'event')} of "${projection}" ${left === 1 ? 'is' : 'are'} left. Mend what the first of each key fails with, and retry; or discard them.`,
     );
     this.projection = projection;
     this.left = left;
@@ -195,7 +196,7 @@ export class RowsWrongError extends MinkError {
 
   constructor(projection: string, version: number) {
     super(
-      `The rows of "${projection}" version ${version} are not what its code makes of the log: somebody has changed them, or the code has changed without a new version. Make them anew with "mink projections rebuild ${projection}".`,
+      `The rows of "${projection}" version ${version} are not what its code makes of the log: somebody has changed them, or the code has changed without a new version. Make what is wrong anew with "mink projections rebuild ${projection}".`,
     );
     this.projection = projection;
     this.version = version;
@@ -230,7 +231,7 @@ export class KeysParkedError extends MinkError {
 
   constructor(projection: string, version: number, parkedKeys: number) {
     super(
-      `"${projection}" version ${version} has caught up, but ${parkedKeys} keys are parked. "mink deadletters list" says why; a switch to it needs --force.`,
+      `"${projection}" version ${version} has caught up, but ${counted(parkedKeys, 'key')} ${parkedKeys === 1 ? 'is' : 'are'} parked. "mink deadletters list" says why; a switch to it needs --force.`,
     );
     this.projection = projection;
     this.version = version;
@@ -259,7 +260,7 @@ export class StoreBrokenError extends MinkError {
 
   constructor(schema: string, findings: number) {
     super(
-      `Schema "${schema}" has ${findings} ${findings === 1 ? 'finding' : 'findings'}. Let nobody write until you know where they come from; "mink migrate" mends guards and the sequence, and a backup the rest.`,
+      `Schema "${schema}" has ${counted(findings, 'finding')}. Let nobody write until you know where they come from; "mink migrate" mends guards and the sequence, and a backup the rest.`,
     );
     this.schema = schema;
     this.findings = findings;

@@ -1,4 +1,5 @@
 import type { BrokenShape, ShapeChange, TypeHistory, VersionHistory } from 'mink';
+import { counted } from './counted.ts';
 import { jsonText } from './json-text.ts';
 import { escapeControls } from './terminal-text.ts';
 
@@ -25,11 +26,6 @@ export function shownBroken({ error, ...broken }: BrokenShape): object {
 
 function reasonOf({ error }: Pick<BrokenShape, 'error'>): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** `1 shape`, `2 shapes`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 /** How payloads have changed, as Markdown. */

@@ -178,7 +178,7 @@ describe('a version', () => {
     const compare = await run(['projections', 'compare', 'item-count'], failing);
     expect(compare.stdout).toContain('  fails: Cart-2 at position 4: cannot count it\n');
     const refused = await run(['projections', 'switch', 'item-count'], failing);
-    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('1 keys of version 2')]);
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('1 key of version 2')]);
     const forced = await run(['projections', 'switch', 'item-count', '--force'], failing);
     expect(forced.exitCode).toBe(0);
   });

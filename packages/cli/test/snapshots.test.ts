@@ -46,7 +46,7 @@ describe('snapshots', () => {
     const { mink } = await accounts();
     expect(await mink('snapshots', 'list')).toEqual({ exitCode: 0, stdout: '', stderr: 'No snapshots.\n' });
     const made = await mink('snapshots', 'run', '--min-events', '2');
-    expect(made).toEqual({ exitCode: 0, stdout: 'Account: 1 snapshots made of 2 streams\n', stderr: '' });
+    expect(made).toEqual({ exitCode: 0, stdout: 'Account: 1 snapshot made of 2 streams\n', stderr: '' });
     const listed = await mink('snapshots', 'list', '--json');
     expect(jsonLines(listed.stdout)).toEqual([
       {
@@ -134,7 +134,7 @@ describe('snapshots', () => {
     await mink('snapshots', 'run', '--min-events', '1');
     expect((await mink('snapshots', 'prune')).exitCode).toBe(2);
     expect((await mink('snapshots', 'prune', '--older-than', '1')).stdout).toBe('0 snapshots deleted\n');
-    expect((await mink('snapshots', 'prune', '--stream', 'Account-2')).stdout).toBe('1 snapshots deleted\n');
+    expect((await mink('snapshots', 'prune', '--stream', 'Account-2')).stdout).toBe('1 snapshot deleted\n');
     expect(jsonLines((await mink('snapshots', 'prune', '--keep', '0', '--json')).stdout)).toEqual([{ deleted: 1 }]);
   });
 

@@ -247,7 +247,7 @@ describe('mink top', () => {
     const once = await runMink(['top', '--once', '--interval', '0.05', ...args]);
     expect([once.exitCode, once.stderr]).toEqual([0, '']);
     expect(once.stdout).toMatch(/held {5}\S+ by process \d+ \(slow-import, idle in transaction\)/u);
-    expect(once.stdout).toMatch(/parked {3}1 keys, the oldest for \S+s/u);
+    expect(once.stdout).toMatch(/parked {3}1 key, the oldest for \S+s/u);
     expect(once.stdout).toMatch(/storage {2}[\d.]+ [kM]B: /u);
     expect(once.stdout).toMatch(new RegExp(`^orders ${process.pid}@`, 'mu'));
     expect(once.stdout).toMatch(/^cart-summary .* 1 {2}live +\S+ .* 1$/mu);

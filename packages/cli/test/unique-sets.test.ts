@@ -54,9 +54,9 @@ describe('unique-sets', () => {
     const text = await mink('rebuild', 'User');
     expect([text.exitCode, text.stdout]).toEqual([
       1,
-      'User: 3 streams, 1 values with more than one\nSTREAM  SET    VALUE  HELD BY\nUser-2  email  ada@b  User-1\n',
+      'User: 3 streams, 1 value with more than one\nSTREAM  SET    VALUE  HELD BY\nUser-2  email  ada@b  User-1\n',
     ]);
-    expect(text.stderr).toContain('The sets of "User" are built, but 1 values are claimed by more than one stream.');
+    expect(text.stderr).toContain('The sets of "User" are built, but 1 value is claimed by more than one stream.');
     const json = await mink('rebuild', 'User', '--json');
     expect(jsonLines(json.stdout)).toEqual([
       {

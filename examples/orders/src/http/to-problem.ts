@@ -56,7 +56,7 @@ function ofTheRequest(error: unknown): Problem | undefined {
 function ofTheList(error: unknown): Problem | undefined {
   if (error instanceof ProjectionBehindError) {
     const { projection, state, lagEvents, position, wanted } = error;
-    return new Problem('PROJECTION_BEHIND', `"${projection}" is ${state}, and ${lagEvents} events behind.`, {
+    return new Problem('PROJECTION_BEHIND', `"${projection}" is ${state}. Events behind: ${lagEvents}.`, {
       facts: { projection, state, lagEvents, position, wanted },
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
     });

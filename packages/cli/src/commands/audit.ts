@@ -2,11 +2,11 @@ import { Option, type Command } from 'commander';
 import type { ListAuditOptions, StoredAuditEntry } from 'mink';
 import { addConfirmation, confirmed, type ConfirmOptions } from '../confirm.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { withStore } from '../database.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { parseMoment, parseText, wholeFrom } from '../option-values.ts';
-import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 
 interface ListOptions extends GlobalOptions {

@@ -19,13 +19,13 @@ import {
 } from 'mink/postgres';
 import { positionText } from '../build-progress.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { findTarget, withStore } from '../database.ts';
 import { FileExistsError, StoreBrokenError, UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { collectText, parseLogPoint, wholeFrom } from '../option-values.ts';
 import { progressOf } from '../progress.ts';
-import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 
 const BACKUP_HELP = `
@@ -133,7 +133,9 @@ async function backup(context: Context, file: string, options: BackupOptions): P
   const said = { file, ...counts };
   if (options.json === true) await stdout.line(jsonText(said));
   else
-    await stderr.line(`${counts.events} events, up to position ${counts.upTo}. The next one: --after ${counts.upTo}`);
+    await stderr.line(
+      `${counted(counts.events, 'event')}, up to position ${counts.upTo}. The next one: --after ${counts.upTo}`,
+    );
 }
 
 /** Positions, as counting events would read them all. */
@@ -199,7 +201,7 @@ async function check({ stdout }: Context, file: string, options: RestoreOptions)
 
 function checkedText({ events, after, upTo, takenAt }: CheckedBackup): string {
   const from = after === 0 ? 'the whole log' : `what comes behind position ${after}`;
-  return `Sound: ${events} events, ${from} up to position ${upTo}, taken at ${takenAt.toISOString()}. Nothing was restored.`;
+  return `Sound: ${counted(events, 'event')}, ${from} up to position ${upTo}, taken at ${takenAt.toISOString()}. Nothing was restored.`;
 }
 
 async function linesIn(file: string): Promise<AsyncGenerator<string>> {
@@ -274,7 +276,7 @@ async function verify(context: Context, options: VerifyOptions): Promise<void> {
 
 function verdict({ ok, events, streams, sealedUpTo, findings }: StoreVerification): string {
   const sealed = sealedUpTo === undefined ? '' : ` Sealed up to position ${sealedUpTo}.`;
-  if (ok) return `${events} events in ${streams} streams, as they should be.${sealed}\n`;
+  if (ok) return `${counted(events, 'event')} in ${counted(streams, 'stream')}, as they should be.${sealed}\n`;
   const table = new Table([{ title: 'CHECK' }, { title: 'OF' }, { title: 'FINDING' }]);
   return table.page(findings.map(({ check, subject, detail }) => [check, subject, detail]));
 }

@@ -8,12 +8,12 @@ import {
 } from 'mink';
 import { addConfirmation, confirmed, type ConfirmOptions } from '../confirm.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { withProjections } from '../database.ts';
 import { DeadLettersLeftError, UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { parseText, wholeFrom } from '../option-values.ts';
-import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
 

@@ -13,12 +13,12 @@ import {
 } from 'mink';
 import { loadConfig, type Config } from '../config-file.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { withStore } from '../database.ts';
 import { FileExistsError } from '../errors.ts';
 import { incidentTest } from '../incident-test.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
-import { counted } from '../schema-text.ts';
 import { collectText, parseText, wholeFrom } from '../option-values.ts';
 import { quoted } from '../quoted.ts';
 import { escapeControls } from '../terminal-text.ts';

@@ -4,6 +4,7 @@ import { buildProgress, numberText, sizeText, timeText } from '../build-progress
 import { comparisonText } from '../comparison-text.ts';
 import { addConfirmation, confirmed, type ConfirmOptions, type Effect } from '../confirm.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { KeysParkedError, UsageError, VersionsDifferError } from '../errors.ts';
 import { jsonText } from '../json-text.ts';
 import { wholeFrom } from '../option-values.ts';
@@ -137,8 +138,8 @@ function planText({ name, version, events, rate, duration, parkedKeys, live }: V
     `${name} version ${version}: ${numberText(events)} events to apply, about ${timeText(duration)} at ${numberText(rate)}/s`,
     live === undefined
       ? 'no version is live'
-      : `live: version ${live.version}, ${sizeText(live.size)}, ${live.parkedKeys} keys parked`,
-    ...(parkedKeys === 0 ? [] : [`${parkedKeys} keys failed in a trial with the first events`]),
+      : `live: version ${live.version}, ${sizeText(live.size)}, ${counted(live.parkedKeys, 'key')} parked`,
+    ...(parkedKeys === 0 ? [] : [`${counted(parkedKeys, 'key')} failed in a trial with the first events`]),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { AnyProjection, Projection, ProjectUntilOptions } from 'mink';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { withProjections } from '../database.ts';
 import { UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
@@ -112,7 +113,7 @@ async function showThen(
     await stdout.write(linesOf(all));
     return;
   }
-  await stderr.line(`Made of ${events} events, up to position ${position}.`);
+  await stderr.line(`Made of ${counted(events, 'event')}, up to position ${position}.`);
   const table = new Table([{ title: 'KEY' }, { title: 'MODEL' }, { title: 'ERROR' }]);
   const rows = all.map((it) => [it.key, it.model === null ? '' : jsonText(it.model), it.error ?? '']);
   if (rows.length > 0) await stdout.write(table.page(rows));

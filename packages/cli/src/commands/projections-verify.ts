@@ -3,13 +3,13 @@ import type { Verification, VerifyProgress } from 'mink';
 import { buildProgress, positionText } from '../build-progress.ts';
 import { verifiedText } from '../comparison-text.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { withProjections } from '../database.ts';
 import { AppliedWrongError, RowsWrongError, UsageError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { wholeFrom } from '../option-values.ts';
 import { progressOf } from '../progress.ts';
-import { counted } from '../schema-text.ts';
 import { withVersions } from '../versions.ts';
 import { findProjection } from './find-projection.ts';
 

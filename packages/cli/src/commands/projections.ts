@@ -11,13 +11,13 @@ import {
 } from 'mink';
 import { addConfirmation, confirmed, type ConfirmOptions, type Effect } from '../confirm.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { withProjections, withStore } from '../database.ts';
 import { interruptible } from '../interrupt.ts';
 import { jsonText } from '../json-text.ts';
 import { lagText } from '../lag-text.ts';
 import { wholeFrom } from '../option-values.ts';
 import type { ReadableStore } from '../readable-store.ts';
-import { counted } from '../schema-text.ts';
 import { Table } from '../table.ts';
 import { findProjection } from './find-projection.ts';
 import { addProjectionsHistoryCommand } from './projections-history.ts';

@@ -5,6 +5,7 @@ import { shapeText } from 'mink';
 import { readFixtures } from 'mink/testing';
 import { loadConfig } from '../config-file.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { withConfiguredStore, withStore } from '../database.ts';
 import { FixturesMissingError, OldCodeBrokenError, SchemaBrokenError, ShapesNotRecordedError } from '../errors.ts';
 import { writeFixtures } from '../fixture-files.ts';
@@ -14,7 +15,7 @@ import { withOldCode } from '../old-code.ts';
 import { parseText } from '../option-values.ts';
 import { progressOf } from '../progress.ts';
 import type { ReadableStore } from '../readable-store.ts';
-import { brokenText, changelogText, counted, shownBroken } from '../schema-text.ts';
+import { brokenText, changelogText, shownBroken } from '../schema-text.ts';
 import { Table } from '../table.ts';
 
 interface Scope extends GlobalOptions {
@@ -109,7 +110,7 @@ async function scan(context: Context, options: GlobalOptions & { readonly rebuil
   const { stdout, signal } = context;
   await withStore(context, options, async (store) => {
     const onProgress = progressOf(context, options, ({ events, position, end }: ScannedShapes) => {
-      return `${events} events, position ${position} of ${end}`;
+      return `${counted(events, 'event')}, position ${position} of ${end}`;
     });
     const { rebuild } = options;
     const scanned = await interruptible(store.schema.scan({ rebuild, signal, onProgress }), signal);
@@ -148,7 +149,7 @@ async function checkDatabase(
 ): Promise<CheckedShapes> {
   const { signal } = context;
   const onProgress = progressOf(context, options, ({ shapes, streams }: Pick<CheckedShapes, 'shapes' | 'streams'>) => {
-    return `${shapes} shapes, ${streams} streams`;
+    return `${counted(shapes, 'shape')}, ${counted(streams, 'stream')}`;
   });
   const checked = await interruptible(store.schema.check(targets, { signal, onProgress }), signal);
   if (checked.shapes === 0 && (await store.readBound()).position > 0) throw new ShapesNotRecordedError();

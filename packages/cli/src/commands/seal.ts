@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { sealStore } from 'mink/postgres';
 import { positionText } from '../build-progress.ts';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { findTarget } from '../database.ts';
 import { jsonText } from '../json-text.ts';
 import { progressOf } from '../progress.ts';
@@ -34,6 +35,6 @@ async function seal(context: Context, options: GlobalOptions): Promise<void> {
     await stdout.line(jsonText(sealed));
     return;
   }
-  await stderr.line(`${sealed.events} events sealed, up to position ${sealed.position}.`);
+  await stderr.line(`${counted(sealed.events, 'event')} sealed, up to position ${sealed.position}.`);
   if (sealed.receipt !== undefined) await stdout.line(sealed.receipt);
 }

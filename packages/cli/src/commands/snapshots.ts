@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { RecreatedSnapshots, SnapshotInfo, VerifiedSnapshots, WrongSnapshot } from 'mink';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { foldsWithSnapshots, withStore } from '../database.ts';
 import type { ConfigFold } from '../config-file.ts';
 import { SnapshotsNotCheckedError, SnapshotsNotMadeError, SnapshotsWrongError, UsageError } from '../errors.ts';
@@ -134,12 +135,15 @@ async function make(context: Context, options: RunOptions): Promise<void> {
       const onProgress = progressOf(
         context,
         options,
-        (done: { readonly streams: number }) => `${category}: ${done.streams} streams`,
+        (done: { readonly streams: number }) => `${category}: ${counted(done.streams, 'stream')}`,
       );
       const work = store.snapshots.create(target, { minEvents: options.minEvents, signal, onProgress });
       const done = await interruptible(work, signal);
       if (options.json === true) await stdout.line(jsonText({ category, ...done }));
-      else await stdout.line(`${category}: ${done.created} snapshots made of ${done.streams} streams`);
+      else
+        await stdout.line(
+          `${category}: ${counted(done.created, 'snapshot')} made of ${counted(done.streams, 'stream')}`,
+        );
       if (done.failed > 0) throw new SnapshotsNotMadeError(category, done.failed);
     }
   });
@@ -163,7 +167,7 @@ async function verify(context: Context, options: Scope): Promise<void> {
 function verifiedText(category: string, { checked, wrong, unchecked }: VerifiedSnapshots): string {
   const without = unchecked.length === 0 ? '' : `, ${unchecked.length} not checked`;
   return [
-    `${category}: ${checked} snapshots checked, ${wrong.length} wrong${without}`,
+    `${category}: ${counted(checked, 'snapshot')} checked, ${wrong.length} wrong${without}`,
     ...wrong.map((it) => `  ${describe(it)}`),
     ...unchecked.map((it) => `  ${placeOf(it)}: not checked: ${textOf(it.error)}`),
     '',
@@ -198,7 +202,7 @@ async function recreate(context: Context, options: RecreateOptions): Promise<voi
       const work = store.snapshots.recreate(target, { all, madeBefore: madeBefore?.getTime(), signal, onProgress });
       const done = await interruptible(work, signal);
       if (options.json === true) await stdout.line(jsonText({ category, ...done }));
-      else await stdout.line(`${category}: ${done.recreated} snapshots made anew of ${done.streams}`);
+      else await stdout.line(`${category}: ${counted(done.recreated, 'snapshot')} made anew of ${done.streams}`);
       if (done.failed > 0) failures.push(new SnapshotsNotMadeError(category, done.failed));
     }
   });
@@ -227,7 +231,7 @@ async function prune(context: Context, options: PruneOptions): Promise<void> {
     const work = store.snapshots.delete({ category, streamName, keep, before });
     const deleted = await interruptible(work, context.signal);
     if (options.json === true) await context.stdout.line(jsonText({ deleted }));
-    else await context.stdout.line(`${deleted} snapshots deleted`);
+    else await context.stdout.line(`${counted(deleted, 'snapshot')} deleted`);
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context, GlobalOptions } from '../context.ts';
+import { counted } from '../counted.ts';
 import { withConfiguredStore, withStore } from '../database.ts';
 import { UniqueValuesSharedError } from '../errors.ts';
 import { interruptible } from '../interrupt.ts';
@@ -53,13 +54,16 @@ async function showHolder(
 async function rebuild(context: Context, options: GlobalOptions, category: string): Promise<void> {
   const { stdout, signal } = context;
   await withConfiguredStore(context, options, async (store) => {
-    const onProgress = progressOf(context, options, (streams: number) => `${category}: ${streams} streams`);
+    const onProgress = progressOf(context, options, (streams: number) => `${category}: ${counted(streams, 'stream')}`);
     const { streams, conflicts } = await interruptible(
       store.uniqueSets.rebuild(category, { signal, onProgress }),
       signal,
     );
     if (options.json === true) await stdout.line(jsonText({ category, streams, conflicts }));
-    else await stdout.line(`${category}: ${streams} streams, ${conflicts.length} values with more than one`);
+    else
+      await stdout.line(
+        `${category}: ${counted(streams, 'stream')}, ${counted(conflicts.length, 'value')} with more than one`,
+      );
     if (conflicts.length === 0) return;
     if (options.json !== true) {
       const table = new Table([{ title: 'STREAM' }, { title: 'SET' }, { title: 'VALUE' }, { title: 'HELD BY' }]);

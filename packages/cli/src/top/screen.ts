@@ -1,4 +1,5 @@
 import type { FeedHolder } from 'mink';
+import { counted } from '../counted.ts';
 import { lagText } from '../lag-text.ts';
 import type { TerminalSize } from '../terminal.ts';
 import { cut, fitted, lineOf, type Cell } from './cells.ts';
@@ -121,7 +122,7 @@ function summary({ look, appended, growth, projections }: Movement): readonly st
     `appended ${shortNumber(appended)}/s, position ${head.toLocaleString('en')}${unread}`,
     `held     ${heldBy.length === 0 ? 'by nobody' : heldBy.map(holder).join('; ')}`,
     `storage  ${storage(look.storage)}${growth > 0 ? `, +${shortBytes(growth)}/s` : ''}`,
-    `parked   ${parked === 0 ? 'no keys' : `${parked} keys${age}`}`,
+    `parked   ${parked === 0 ? 'no keys' : `${counted(parked, 'key')}${age}`}`,
   ];
 }
 

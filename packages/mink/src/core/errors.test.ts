@@ -37,7 +37,7 @@ const all: readonly (readonly [MinkError, string, readonly string[]])[] = [
   [
     new errors.ProjectionVersionBehindError('sum', { version: 2, position: 7, wanted: 9, events: 1 }),
     'PROJECTION_VERSION_BEHIND',
-    ['version 2 of projection "sum"', '1 events behind', 'at position 7 of 9', 'Build it'],
+    ['version 2 of projection "sum"', '1 event behind', 'at position 7 of 9', 'Build it'],
   ],
   [
     new errors.ProjectionParkedError('sum', -1, { keys: 3, error: 'no x' }),

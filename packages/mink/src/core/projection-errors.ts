@@ -1,3 +1,4 @@
+import { counted } from './counted.ts';
 import { MinkError, type MinkErrorOptions, type StoredPlace } from './errors.ts';
 
 /** A projection could not apply an event. */
@@ -51,7 +52,7 @@ export class ProjectionBehindError extends MinkError {
   constructor(projection: string, facts: BehindFacts) {
     const { position, wanted, lagEvents, state, error, heldBy } = facts;
     super(
-      `Projection "${projection}" is at position ${position}, and was to be at ${wanted}: ${lagEvents} events behind. ${reasonToBeBehind(facts)}`,
+      `Projection "${projection}" is at position ${position}, and was to be at ${wanted}: ${counted(lagEvents, 'event')} behind. ${reasonToBeBehind(facts)}`,
     );
     this.projection = projection;
     this.position = position;

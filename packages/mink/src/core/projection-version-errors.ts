@@ -1,3 +1,4 @@
+import { counted } from './counted.ts';
 import { MinkError } from './errors.ts';
 
 /** What is filled for a while has a number that nobody else needs to know. */
@@ -64,7 +65,7 @@ export class ProjectionVersionBehindError extends MinkError {
   ) {
     const { version, position, wanted, events } = at;
     super(
-      `Nothing was switched: ${nameOf(projection, version)} is ${events} events behind, at position ${position} of ${wanted}. Build it, or let a process with its code run, and try again.`,
+      `Nothing was switched: ${nameOf(projection, version)} is ${counted(events, 'event')} behind, at position ${position} of ${wanted}. Build it, or let a process with its code run, and try again.`,
     );
     this.projection = projection;
     this.version = version;
@@ -83,7 +84,7 @@ export class ProjectionParkedError extends MinkError {
 
   constructor(projection: string, version: number, parked: { readonly keys: number; readonly error: string }) {
     super(
-      `Nothing was switched: ${parked.keys} keys of ${nameOf(projection, version)} are parked, the first because of: ${parked.error}. Retry or discard them, or force it.`,
+      `Nothing was switched: ${counted(parked.keys, 'key')} of ${nameOf(projection, version)} ${parked.keys === 1 ? 'is' : 'are'} parked, the first because of: ${parked.error}. Retry or discard them, or force it.`,
     );
     this.projection = projection;
     this.version = version;

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { createDoctor, type Examination, type ExaminationScope, type Finding } from 'mink';
+import { counted } from '../../counted.ts';
 import { collectText, parseText, wholeFrom } from '../../option-values.ts';
 import { loadConfig } from '../../config-file.ts';
 import type { Context, GlobalOptions } from '../../context.ts';
@@ -8,7 +9,6 @@ import { UnhealthyStoreError } from '../../errors.ts';
 import { interruptible } from '../../interrupt.ts';
 import { jsonText } from '../../json-text.ts';
 import { maskPasswords } from '../../mask-passwords.ts';
-import { counted } from '../../schema-text.ts';
 import { escapeControls } from '../../terminal-text.ts';
 import { monitoringOf } from './monitoring-of.ts';
 
@@ -94,5 +94,5 @@ function findingText({ id, title, status, seen, mend, runbook }: Finding): strin
 
 function summaryText(findings: readonly Finding[]): string {
   const count = (status: Finding['status']): number => findings.filter((it) => it.status === status).length;
-  return `${findings.length} checks: ${count('ok')} ok, ${counted(count('warning'), 'warning')}, ${count('failed')} failed, ${count('unknown')} unknown`;
+  return `${counted(findings.length, 'check')}: ${count('ok')} ok, ${counted(count('warning'), 'warning')}, ${count('failed')} failed, ${count('unknown')} unknown`;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import type { BrokenShape } from '../schema/check-shapes.ts';
 import { given, listed, type Check } from './check.ts';
 import { failed, ok, unknown, warning } from './finding.ts';
@@ -48,7 +49,7 @@ export const LOG_CHECKS: readonly Check[] = [
           return failed(`It cannot read ${listed(broken)}.`, 'mink schema check; then add an upcaster');
         const suspected = checked.suspected.filter((it) => !isUnknownType(it)).map(nameOf);
         return suspected.length === 0
-          ? ok(`It reads ${checked.shapes} shapes, and folds ${checked.streams} streams.`)
+          ? ok(`It reads ${counted(checked.shapes, 'shape')}, and folds ${counted(checked.streams, 'stream')}.`)
           : warning(`It may not read ${listed(suspected)}: made-up values break it.`, 'mink schema check');
       }),
   },

@@ -51,7 +51,9 @@ export const PERFORMANCE_CHECKS: readonly Check[] = [
           ({ wait, waiting, busy = 0, most }) => wait > SLOW_WAIT || (waiting > 0 && busy >= most),
         );
         return slow.length === 0
-          ? ok(`${known.length} processes get their connections at once.`)
+          ? ok(
+              `${known.length === 1 ? 'The process gets its' : `All ${known.length} processes get their`} connections at once.`,
+            )
           : warning(
               `${listed(slow.map(({ name, wait, waiting }) => `${name} waits ${milliseconds(wait)} for a connection, ${waiting} wait now`))}.`,
               'raise maxConnections; look for transactions that are open while something else is waited for',

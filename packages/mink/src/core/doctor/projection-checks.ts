@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { aliveOf, given, listed, spanText, type Check } from './check.ts';
 import { failed, ok, unknown, warning } from './finding.ts';
 import { redactSecrets } from '../observe/redact.ts';
@@ -112,7 +113,7 @@ export const PROJECTION_CHECKS: readonly Check[] = [
         const parked = all.filter(({ parkedKeys }) => parkedKeys > 0);
         const [first] = parked;
         if (first !== undefined) {
-          const names = parked.map((it) => `${labelOf(it)} (${it.parkedKeys} keys)`);
+          const names = parked.map((it) => `${labelOf(it)} (${counted(it.parkedKeys, 'key')})`);
           return failed(
             `Events wait for: ${listed(names)}.`,
             `mink deadletters list; mink deadletters retry ${first.name} --all${ofVersion(first, all)}`,

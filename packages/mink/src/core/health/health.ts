@@ -1,3 +1,4 @@
+import { counted } from '../counted.ts';
 import { internals } from '../deciders/aggregate.ts';
 import { InvalidArgumentError } from '../errors.ts';
 import type { LastAsked } from '../operations/process-report.ts';
@@ -254,7 +255,7 @@ export class Health {
       };
     }
     if (lagEvents < this.#options.degradedAboveLag) return undefined;
-    return { status: 'degraded', reason: `projection ${name} is ${lagEvents} events behind` };
+    return { status: 'degraded', reason: `projection ${name} is ${counted(lagEvents, 'event')} behind` };
   }
 
   #answer(findings: readonly Finding[], projections: readonly ProjectionStatus[]): HealthAnswer {
