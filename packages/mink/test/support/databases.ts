@@ -59,10 +59,21 @@ export async function createDatabase(
   if (serverUrl === undefined) throw new Error('There is no PostgreSQL to test with.');
   made += 1;
   const name = `test_${process.pid}_${process.env['VITEST_POOL_ID'] ?? '0'}_${made}`;
-  // Half of the time that it takes by way of the write-ahead log, or less.
-  const statement = `create database ${name} template ${template} strategy file_copy`;
-  await runSql(atDatabase(serverUrl, 'postgres'), statement);
+  const admin = atDatabase(serverUrl, 'postgres');
+  await runSql(admin, `create database ${name} template ${template} ${await copyingFiles(admin)}`);
   return atDatabase(serverUrl, name);
+}
+
+const strategies = new Map<string, Promise<string>>();
+
+/** Half of the time that it takes by way of the write-ahead log, or less; PostgreSQL 14 knows no other way. */
+function copyingFiles(admin: string): Promise<string> {
+  const known = strategies.get(admin);
+  if (known !== undefined) return known;
+  const find = `select case when current_setting('server_version_num')::int < 150000 then '' else 'strategy file_copy' end as strategy`;
+  const strategy = runSql(admin, find).then(([row]) => String(row?.['strategy']));
+  strategies.set(admin, strategy);
+  return strategy;
 }
 
 /** Drops it, unless somebody is still connected: a test that has failed may leave that, and is not to fail others. */
