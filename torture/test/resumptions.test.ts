@@ -56,7 +56,8 @@ test('knows what another one has done while one was frozen, whatever that one sa
   resumptions.note(what, frozen, [shadow(9, -1)]);
   const another = resumptions.begin(what);
   expect(resumptions.note(what, another, [shadow(9, -1), shadow(50, -1), { line: 'done' }])).toEqual([]);
-  resumptions.note(what, frozen, [shadow(9, -1)]);
+  // It woke before the other was done, and looked later.
+  resumptions.note(what, frozen, [shadow(9, -1), shadow(60, -1)]);
   const next = resumptions.begin(what);
   expect(resumptions.note(what, next, [shadow(30, -2)])).toEqual([]);
   // Nor does it make anybody forget how far the next shadow is.

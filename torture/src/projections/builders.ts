@@ -22,6 +22,7 @@ export type BuilderEnd = Extract<BuilderLine, { readonly line: 'done' | 'failed'
 /** A process that does something about a version. */
 export interface Builder {
   readonly job: VersionJob;
+  readonly begunAt: Date;
   readonly child: Child;
   readonly begun: Begun;
 }
@@ -59,7 +60,7 @@ export class Builders {
     const { directory, ...options } = this.#options;
     const config = { ...options, job, versions, cure: this.cure };
     const child = new Child('builder', config, join(directory, `b${this.#all.length + 1}.errors`));
-    const builder = { job, child, begun: this.#resumptions.begin(job) };
+    const builder = { job, begunAt: new Date(), child, begun: this.#resumptions.begin(job) };
     this.#all.push(builder);
     await child.hasSaid(JSON.stringify({ line: 'begun' }), STARTING);
     return builder;
@@ -79,6 +80,17 @@ export class Builders {
   endOf({ child }: Builder): BuilderEnd | undefined {
     const last = linesOf(child).at(-1);
     return last?.line === 'done' || last?.line === 'failed' ? last : undefined;
+  }
+
+  /** What each was to do, and has said. */
+  get evidence(): readonly object[] {
+    return this.#all.map(({ job, begunAt, child, begun }) => ({
+      job,
+      begunAt,
+      ...begun,
+      said: child.lines,
+      end: child.end,
+    }));
   }
 
   /** A version begins anew. */

@@ -252,6 +252,7 @@ async function keepEvidence(
     findings: scene.findings,
     log: found[0]?.log,
     models: found.map(({ name, models }) => ({ name, models })),
+    builders: scene.builders.evidence,
   };
   for (const table of tables) files[table] = await retrySql(scene.url, `select row_to_json(t) from mink.${table} t`);
   for (const [file, content] of Object.entries(files)) {

@@ -41,8 +41,10 @@ export class Resumptions {
     const last = progress.at(-1);
     const findings = first === undefined || begun.isChecked ? [] : this.#check(job, begun, first);
     if (first !== undefined) begun.isChecked = true;
-    // Once it is done, its shadow is in the place of the version: nothing is left, and the next one is another.
-    const said = last !== undefined && lines.some(({ line }) => line === 'done') ? { ...last, left: 0 } : last;
+    const isDone = lines.some(({ line }) => line === 'done');
+    // Its shadow is in the place of the version then: whatever is said of it later is of the past, and the next one is another.
+    const said =
+      last !== undefined && isDone && job.verb === 'rebuild' ? { ...last, position: Infinity, left: 0 } : last;
     if (said !== undefined && isFurther(said, this.#reached.get(keyOf(job)))) this.#reached.set(keyOf(job), said);
     return findings;
   }
@@ -74,7 +76,7 @@ export class Resumptions {
 /** Shadows are numbered downwards. What somebody says who was frozen may be behind what another one has done meanwhile. */
 function isFurther(said: Reached, known: Reached | undefined): boolean {
   if (known === undefined || said.version < known.version) return true;
-  return said.version === known.version && said.position >= known.position;
+  return said.version === known.version && said.position > known.position;
 }
 
 function keyOf({ name, version, verb }: Pick<VersionJob, 'name' | 'version' | 'verb'>): string {
