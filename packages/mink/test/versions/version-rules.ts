@@ -335,6 +335,24 @@ export function versionRules(open: () => Promise<Store>): void {
       strictEqual(shadows.size, 2);
     });
 
+    test('that is retired while it is rebuilt does not come back', async () => {
+      await using store = await carts();
+      await runAll(store, [sumV1]);
+      const versions = createProjectionVersions(store, [sumV1, sumV2]);
+      await versions.build(sumV2);
+      let retired: Promise<void> | undefined;
+      const onProgress = (): void => {
+        retired ??= versions.retire(sumV2, { isForced: true });
+      };
+      await rejects(versions.rebuild(sumV2, { onProgress, rate: 20 }), { code: 'PROJECTION_RETIRED', version: 2 });
+      await retired;
+      deepStrictEqual(
+        (await store.projections.list()).map(({ version }) => version),
+        [1],
+      );
+      await rejects(store.projections.readModel(sumV2).get('Cart-1'), { code: 'PROJECTION_RETIRED' });
+    });
+
     test('that is rebuilt stays as it is while keys of the new rows are parked, or when it is stopped', async () => {
       await using store = await carts();
       const failing = defineProjection({

@@ -46,7 +46,8 @@ export function toStoredPosition([from, to, position]: Row): StoredPosition {
 /** Whether leases are the last ones, of all partitions that were held. */
 export function areHeld(rows: readonly Row[], leases: readonly Lease[]): boolean {
   const epochs = new Map(leases.map(({ partition, epoch }) => [partition.from, epoch]));
-  return rows.length === leases.length && rows.every(([from, , , epoch]) => epochs.get(Number(from)) === Number(epoch));
+  if (rows.length === 0 || rows.length !== leases.length) return false;
+  return rows.every(([from, , , epoch]) => epochs.get(Number(from)) === Number(epoch));
 }
 
 /** Lets the views of a name show another version. What has no view any more is dropped. */

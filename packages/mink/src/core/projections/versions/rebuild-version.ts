@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ProjectionInUseError, ProjectionVersionBehindError } from '../../projection-version-errors.ts';
+import {
+  ProjectionInUseError,
+  ProjectionRetiredError,
+  ProjectionVersionBehindError,
+} from '../../projection-version-errors.ts';
 import type { AnyProjection } from '../define-sql-projection.ts';
 import { checkWhole } from '../../store/read-options.ts';
 import type { Lease, ProjectionId } from '../projection-storage.ts';
@@ -210,7 +214,12 @@ async function takePlace(
 ): Promise<void> {
   const { shadow, projection, stop } = of;
   const { readModels, owner } = context;
-  const seize = (): Promise<readonly Lease[]> => readModels.seizeProjection(projection, { owner, duration: HOLD });
+  const seize = async (): Promise<readonly Lease[]> => {
+    const seized = await readModels.seizeProjection(projection, { owner, duration: HOLD });
+    // Without checkpoints it was retired meanwhile, for good.
+    if (seized.length === 0) throw new ProjectionRetiredError(projection.name, projection.version);
+    return seized;
+  };
   const end = { deadline: performance.now() + timeout, signal };
   let leases = await seize();
   const wanted = furthest(leases);
