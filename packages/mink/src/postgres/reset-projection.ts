@@ -4,7 +4,7 @@ import { holdAsyncQuery, replaySubscriptionQueries, resetProjectionQueries } fro
 import { restoreTablesScript } from './queries/read-model-tables.ts';
 import type { ReadModelSettings } from './read-models.ts';
 
-/** Empties a read model, and makes its tables again where somebody has dropped them. False where it is inline. */
+/** Empties a read model, and makes its tables again where somebody has dropped them. False where it is inline, or retired by now. */
 export async function resetProjection(
   { database, schema, run, inTransaction }: ReadModelSettings,
   projection: ProjectionId & { readonly tables: readonly TableSpec[] },

@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -614,6 +615,36 @@ describePostgres('versions of a projection', (databases) => {
     const tables = `select relname from pg_class where relnamespace = 'mink_read'::regnamespace and relkind = 'r'`;
     deepStrictEqual(await runSql(url, tables), [{ relname: 'sum_v1' }]);
     await storage.close();
+  });
+
+  test('leave nothing behind when one is emptied that somebody has begun to retire', async () => {
+    const url = await databases.create();
+    await using store = open(url);
+    await store.append('Cart-1', [add(1), add(2)]);
+    await runAll(store, [sumV1]);
+    const versions = createProjectionVersions(store, [sumV1, sumV2]);
+    await versions.build(sumV2);
+    const lock = createHash('sha256').update('read models of mink').digest().readInt32BE();
+    const client = await openClient(url);
+    await client.query('select pg_advisory_lock($1)', [lock]);
+    const waiting = async (): Promise<unknown> => {
+      const [row] = await runSql(
+        url,
+        `select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted
+           and database = (select oid from pg_database where datname = current_database())`,
+      );
+      return row?.['n'];
+    };
+    const retired = versions.retire(sumV2, { isForced: true });
+    await expect.poll(waiting).toBe(1);
+    // It is not retired yet, and will be when the tables are looked at.
+    const reset = store.projections.reset(sumV2).catch((error: unknown) => error);
+    await expect.poll(waiting).toBe(2);
+    await client.end();
+    await retired;
+    expect(await reset).toBeInstanceOf(Error);
+    const tables = await runSql(url, `select tablename from pg_tables where schemaname = 'mink_read'`);
+    deepStrictEqual(tables, [{ tablename: 'sum_v1' }]);
   });
 
   test('leave nothing behind when a comparison or a rebuild dies', async () => {

@@ -88,7 +88,7 @@ export function holdAsyncQuery(schema: SchemaName, { name, version }: Projection
   const sql = `
     select 1
     from :schema.projections j
-    where j.name = $1 and j.version = $2 and not j.is_inline
+    where j.name = $1 and j.version = $2 and not j.is_inline and j.retired_at is null
     for share`;
   return { ...inSchema(schema, 'hold_async', sql), values: [name, version] };
 }

@@ -221,7 +221,7 @@ function isMissing(relation: string): string {
   return `pg_catalog.to_regclass('${relation}') is null`;
 }
 
-/** Makes what somebody has dropped of a version: its tables, and the views of its name if it is live. */
+/** Makes what somebody has dropped of a version, unless it is retired: its tables, and the views of its name if it is live. */
 export function restoreTablesScript(schema: SchemaName, projection: ProjectionModel): string {
   const isLive = `(select live_version from :schema.read_models where name = '${projection.name}') = ${projection.version}`;
   const parts = projection.tables.map((table) => {
@@ -241,6 +241,12 @@ export function restoreTablesScript(schema: SchemaName, projection: ProjectionMo
     ${lockReadModels(schema)}
     do $restore$
     begin
+      if not exists (
+        select from :schema.projections
+        where name = '${projection.name}' and version = ${projection.version} and retired_at is null
+      ) then
+        return;
+      end if;
       ${createSchema()}
       ${parts.join('\n      ')}
     end
